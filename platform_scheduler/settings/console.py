@@ -1,0 +1,7 @@
+"""The operators' dashboard."""
+
+from platform_scheduler.settings.base import *
+from platform_scheduler.settings.environment import database
+
+ROOT_URLCONF = "platform_scheduler.urls.console"
+DATABASES = {"default": database("DATABASE_URL", pool_size=8)}

@@ -1,0 +1,73 @@
+"""Reads what a deployment sets: every value comes from the environment and is refused where it is unsafe."""
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+
+env = Env()
+
+SECRET_KEY_MIN_LENGTH = 50
+SECRET_KEY_MIN_DISTINCT = 10
+
+
+def secret_key() -> str:
+    """Return SECRET_KEY; raise ImproperlyConfigured where it is missing or weak (Django check security.W009)."""
+    key: str = env.str("SECRET_KEY", "")
+    weak = (
+        len(key) < SECRET_KEY_MIN_LENGTH
+        or len(set(key)) < SECRET_KEY_MIN_DISTINCT
+        or key.startswith("django-insecure-")
+    )
+    if weak:
+        raise ImproperlyConfigured(
+            f"SECRET_KEY is missing or weak: set {SECRET_KEY_MIN_LENGTH} or more random characters in the environment, "
+            "for example from `python -c 'import secrets; print(secrets.token_urlsafe(50))'`. "
+            "`make up` makes one by itself."
+        )
+    return key
+
+
+def database(name: str, *, pool_size: int | None = None) -> dict[str, Any]:
+    """Return Django's settings for the PostgreSQL whose URL stands in the variable `name`.
+
+    `pool_size` None opens one connection a thread and keeps it; a number shares that many among all threads,
+    and a request that waits longer than 5 s for one is answered 503.
+    """
+    url: str = env.str(name, "")
+    if not url:
+        raise ImproperlyConfigured(f"{name} is missing: set postgresql://user:password@host:port/database.")
+    try:
+        parts = conninfo_to_dict(url)
+    except ProgrammingError as error:
+        raise ImproperlyConfigured(f"{name} is not a PostgreSQL URL: {error}") from error
+    options: dict[str, Any] = {
+        key: value
+        for key, value in parts.items()
+        if key not in {"host", "port", "user", "password", "dbname"} and value is not None
+    }
+    options.setdefault("connect_timeout", 5)
+    options.setdefault("application_name", "platform-scheduler")
+    if pool_size is not None:
+        options["pool"] = {"min_size": 1, "max_size": pool_size, "timeout": 5}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": parts.get("dbname") or "postgres",
+        "USER": parts.get("user") or "",
+        "PASSWORD": parts.get("password") or "",
+        "HOST": parts.get("host") or "",
+        "PORT": parts.get("port") or "",
+        "CONN_MAX_AGE": 0 if pool_size is not None else 60,
+        "CONN_HEALTH_CHECKS": pool_size is None,
+        "OPTIONS": options,
+    }
+
+
+def broker_url(name: str) -> str:
+    """Return the broker's URL from the variable `name`."""
+    url: str = env.str(name, "")
+    if not url:
+        raise ImproperlyConfigured(f"{name} is missing: set redis://:password@host:port/0.")
+    return url

@@ -1,0 +1,3 @@
+"""Beat, the claim and their health endpoint; no URLs."""
+
+from platform_scheduler.settings.base import *

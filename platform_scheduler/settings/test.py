@@ -1,0 +1,13 @@
+"""The test suite's profile: its servers' URLs come from tests.servers, its key is made anew each run."""
+
+import os
+import secrets
+
+os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(60))
+os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", "postgresql://unset@127.0.0.1:1/unset")
+os.environ["REDIS_URL"] = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:1/0")
+
+from platform_scheduler.settings.base import *
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"] = os.environ.get("PYTEST_XDIST_WORKER", "main") + ":"
