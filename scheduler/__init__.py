@@ -1,0 +1,1 @@
+"""Owns the tables and the rules: schedules, claim, dispatch, transitions, recovery, beat."""

@@ -1,0 +1,123 @@
+"""All SQL that locks rows: tasks and executions are taken here, and written by whoever asked, in one transaction.
+
+Tasks are locked FOR NO KEY UPDATE: plain FOR UPDATE skips a row that a foreign-key check holds, and blocks inserts
+of history. Order of locks: executions before tasks, tasks by id; what another transaction holds is skipped wherever
+the next pass finds it again.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import fields
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import psycopg
+
+from scheduler.engine.identity import lower_bound
+from scheduler.records import DueTask, EndingTask, Ready
+
+RECENT = timedelta(days=8)
+
+_TASK_COLUMNS = ", ".join(column.name for column in fields(DueTask))
+
+_DUE_TASKS = f"""
+SELECT {_TASK_COLUMNS} FROM scheduler_tasks
+WHERE claim_at <= %(now)s
+ORDER BY claim_at, id LIMIT %(limit)s
+FOR NO KEY UPDATE SKIP LOCKED
+"""  # noqa: S608 - the columns are those of DueTask
+
+
+def due_tasks(connection: psycopg.Connection, *, now: datetime, limit: int) -> list[DueTask]:
+    """Lock up to `limit` tasks that are due and that no other scheduler holds, oldest first."""
+    return [DueTask(*row) for row in connection.execute(_DUE_TASKS, {"now": now, "limit": limit})]
+
+
+_ONE_TASK = f"""
+SELECT {_TASK_COLUMNS} FROM scheduler_tasks WHERE id = %s FOR NO KEY UPDATE
+"""  # noqa: S608 - the columns are those of DueTask
+
+
+def task(connection: psycopg.Connection, task_id: UUID) -> DueTask | None:
+    """Lock one task, waiting for a claim that holds it; None where there is none."""
+    row = connection.execute(_ONE_TASK, (task_id,)).fetchone()
+    return DueTask(*row) if row else None
+
+
+_ENDING_TASKS = """
+SELECT id, status, version, timeout_seconds, max_retry_count, retry_policy::text, retry_on::text
+FROM scheduler_tasks WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+"""
+
+
+def ending_tasks(connection: psycopg.Connection, task_ids: Collection[UUID]) -> dict[UUID, EndingTask]:
+    """Lock the tasks whose executions have just ended, in order of id."""
+    return {row[0]: EndingTask(*row) for row in connection.execute(_ENDING_TASKS, (list(task_ids),))}
+
+
+_BUSY = """
+SELECT id FROM scheduler_tasks WHERE open_count > 0 AND id > %s ORDER BY id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+"""
+
+
+def busy_tasks(connection: psycopg.Connection, *, after: UUID, limit: int) -> list[UUID]:
+    """Lock tasks that count open executions, in order of id."""
+    return [row[0] for row in connection.execute(_BUSY, (after, limit))]
+
+
+_HELD = """
+SELECT h.id FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+WHERE h.status = 'SCHEDULED' AND h.not_before <= %(now)s AND h.id >= %(low)s AND t.status IN ('ACTIVE', 'COMPLETED')
+ORDER BY h.not_before, h.id LIMIT %(limit)s
+FOR UPDATE OF h SKIP LOCKED
+"""
+
+
+def held_executions(connection: psycopg.Connection, *, now: datetime, low: UUID, limit: int) -> list[UUID]:
+    """Lock up to `limit` SCHEDULED rows whose time has come, ids from `low` on; those of a paused task wait."""
+    return [row[0] for row in connection.execute(_HELD, {"now": now, "low": low, "limit": limit})]
+
+
+_EXPIRED = """
+SELECT h.id, h.fence, h.node_id, h.lease_expires_at FROM task_execution_history h
+WHERE h.status = 'RUNNING' AND h.lease_expires_at < %(now)s AND h.id >= %(low)s
+ORDER BY h.lease_expires_at, h.id LIMIT %(limit)s
+FOR UPDATE OF h SKIP LOCKED
+"""
+
+
+def expired_executions(
+    connection: psycopg.Connection, *, now: datetime, low: UUID, limit: int
+) -> list[tuple[UUID, int, str, datetime]]:
+    """Lock up to `limit` RUNNING rows whose lease has run out: (id, fence, node, when it ran out)."""
+    return connection.execute(_EXPIRED, {"now": now, "low": low, "limit": limit}).fetchall()
+
+
+_WAITING = """
+SELECT h.id FROM task_execution_history h
+WHERE h.task_id = ANY(%(task_ids)s) AND h.status IN ('QUEUED', 'SCHEDULED')
+FOR UPDATE SKIP LOCKED
+"""
+
+
+def waiting_executions(connection: psycopg.Connection, task_ids: Sequence[UUID]) -> list[UUID]:
+    """Lock what the tasks have QUEUED or SCHEDULED; a row that is being started or released is skipped."""
+    return [row[0] for row in connection.execute(_WAITING, {"task_ids": list(task_ids)})]
+
+
+_UNPUBLISHED = """
+SELECT h.id, h.queue, h.priority, h.timeout_seconds FROM task_execution_history h
+WHERE h.status = 'QUEUED' AND h.published_at IS NULL AND h.queued_at <= %(before)s AND h.id >= %(low)s
+ORDER BY h.id LIMIT %(limit)s
+FOR UPDATE SKIP LOCKED
+"""
+
+
+def unpublished_executions(connection: psycopg.Connection, *, before: datetime, low: UUID, limit: int) -> list[Ready]:
+    """Lock up to `limit` QUEUED rows that were queued at or before `before` and never published."""
+    parameters = {"before": before, "low": low, "limit": limit}
+    return [Ready(*row) for row in connection.execute(_UNPUBLISHED, parameters)]
+
+
+def recent(now: datetime) -> UUID:
+    """Return the id bound of the last eight days, in which open rows are looked for at every tick."""
+    return lower_bound(now - RECENT)

@@ -1,0 +1,49 @@
+"""Connections to PostgreSQL that the hot paths hold themselves, outside Django's."""
+
+from typing import Any
+
+import psycopg
+from django.db import connection as django_connection
+from django.db import connections
+
+
+def connect(*, application_name: str) -> psycopg.Connection:
+    """Open an autocommit connection whose every wait is bounded.
+
+    For loops that must notice a dead or frozen server within seconds. The caller closes it and opens another
+    after any psycopg.Error. Instants come back in UTC.
+    """
+    settings = connections["default"].settings_dict
+    parameters: dict[str, Any] = {
+        key: value
+        for key, value in {
+            "dbname": settings["NAME"],
+            "user": settings["USER"],
+            "password": settings["PASSWORD"],
+            "host": settings["HOST"],
+            "port": settings["PORT"],
+            **{k: v for k, v in settings["OPTIONS"].items() if k not in {"pool", "application_name"}},
+        }.items()
+        if value not in ("", None)
+    }
+    return psycopg.connect(
+        **parameters
+        | {
+            "autocommit": True,
+            "application_name": application_name,
+            "connect_timeout": 2,
+            "tcp_user_timeout": 5000,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "options": "-c statement_timeout=5s -c lock_timeout=1s "
+            "-c idle_in_transaction_session_timeout=5s -c timezone=UTC",
+        }
+    )
+
+
+def current() -> psycopg.Connection:
+    """Return the psycopg connection under Django's, so that SQL of this app joins the caller's transaction."""
+    django_connection.ensure_connection()
+    raw: psycopg.Connection = django_connection.connection
+    return raw

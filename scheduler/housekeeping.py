@@ -1,0 +1,32 @@
+"""Housekeeping that may be late: Celery tasks that beat sends to the queue `platform`, each idempotent."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from celery import shared_task
+
+from scheduler import clock, nodes
+from scheduler.connections import current
+
+QUEUE = "platform"
+NODES_KEPT = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """A periodic task as it is first registered; operators may change its interval and switch it off."""
+
+    name: str
+    task: str
+    every_seconds: int
+
+
+@shared_task(name="scheduler.forget_nodes", ignore_result=True)
+def forget_nodes() -> None:
+    """Delete the rows of nodes that have been silent for a day."""
+    nodes.forget(current(), before=clock.now() - NODES_KEPT)
+
+
+CHORES: tuple[Chore, ...] = (Chore("Forget silent nodes", "scheduler.forget_nodes", 3600),)
+TASKS: tuple[Callable[[], None], ...] = (forget_nodes,)

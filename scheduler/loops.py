@@ -1,0 +1,70 @@
+"""A loop: a thread with a database connection of its own whose body says when to call it again."""
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import closing
+
+import psycopg
+
+from scheduler import clock
+from scheduler.connections import connect
+
+logger = logging.getLogger(__name__)
+
+RECONNECT_SECONDS = 0.2
+
+Body = Callable[[psycopg.Connection], float]
+
+
+class Loop(threading.Thread):
+    """Calls `body(connection)` until stopped, waiting the seconds that it returns.
+
+    A database error drops the connection and opens another; any other error is logged and the body called again a
+    second later: a bug in one pass must not end the process that fires everybody's tasks.
+    """
+
+    def __init__(self, name: str, body: Body) -> None:
+        super().__init__(name=name, daemon=True)
+        self._body = body
+        self._stopping = threading.Event()
+        self.last_pass_at = clock.monotonic()
+        self.steady_since: float | None = None
+
+    def run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                with closing(connect(application_name=f"platform-scheduler {self.name}")) as connection:
+                    self._turn(connection)
+            except psycopg.Error as error:
+                logger.warning("%s lost the database: %s", self.name, error)
+                self._stopping.wait(RECONNECT_SECONDS)
+            except Exception:  # the loop outlives a bug in its body
+                logger.exception("%s failed", self.name)
+                self._stopping.wait(1)
+            self.steady_since = None
+
+    def stop(self) -> None:
+        """Ask the loop to end after its current pass."""
+        self._stopping.set()
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last pass that ended well."""
+        return clock.monotonic() - self.last_pass_at
+
+    @property
+    def steady_seconds(self) -> float:
+        """Seconds for which passes have ended well without a break."""
+        return 0.0 if self.steady_since is None else clock.monotonic() - self.steady_since
+
+    def _turn(self, connection: psycopg.Connection) -> None:
+        while not self._stopping.is_set():
+            wait = self._body(connection)
+            previous, self.last_pass_at = self.last_pass_at, clock.monotonic()
+            # A process that was stopped (SIGSTOP, a paused machine) has not been steady either.
+            if self.steady_since is None or self.last_pass_at - previous > wait + 5:
+                self.steady_since = self.last_pass_at
+                logger.info("%s runs", self.name)
+            if wait > 0:
+                self._stopping.wait(wait)

@@ -1,0 +1,36 @@
+"""The stored words of the columns, each with the text that people read."""
+
+from enum import StrEnum
+
+from django.db import models
+
+
+def choices(words: type[StrEnum]) -> list[tuple[str, str]]:
+    """Return Django choices for the words of `scheduler.engine`, which may not know Django."""
+    return [(word.value, word.value.replace("_", " ").capitalize()) for word in words]
+
+
+class MisfirePolicy(models.TextChoices):
+    FIRE_ONCE = "FIRE_ONCE"
+    FIRE_ALL = "FIRE_ALL"
+    SKIP = "SKIP"
+
+
+class OverlapPolicy(models.TextChoices):
+    ALLOW = "ALLOW"
+    SKIP = "SKIP"
+    QUEUE = "QUEUE"
+    CANCEL_RUNNING = "CANCEL_RUNNING"
+
+
+class Role(models.TextChoices):
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    EDITOR = "editor"
+    ADMIN = "admin"
+
+
+class NodeRole(models.TextChoices):
+    SCHEDULER = "scheduler"
+    WORKER = "worker"
+    WEB = "web"

@@ -1,0 +1,101 @@
+"""A task: the stored definition of what runs and when. Register writes definitions, the claim moves slots."""
+
+import uuid
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from scheduler.engine.states import TaskStatus
+from scheduler.models.choices import MisfirePolicy, OverlapPolicy, choices
+
+
+def default_retry_on() -> list[str]:
+    """Return the outcomes that are tried again unless the task says otherwise."""
+    return ["FAILED", "TIMED_OUT", "LOST"]
+
+
+class Task(models.Model):
+    """Names up to `timeout_seconds` are the seed's; the rest was added (design §4)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=255)
+    description = models.TextField(null=True, blank=True)
+    cron_expression = models.CharField(max_length=100, null=True, blank=True)
+    task_class = models.CharField(max_length=255)
+    task_data = models.TextField(null=True, blank=True)
+    status = models.CharField(max_length=50, choices=choices(TaskStatus), db_default=TaskStatus.ACTIVE)
+    priority = models.IntegerField(default=5, db_default=5)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now(), help_text="When the definition last changed.")
+    created_by = models.CharField(max_length=100, null=True, blank=True)
+    retry_count = models.IntegerField(default=0, db_default=0, help_text="Retries used by the latest slot.")
+    max_retry_count = models.IntegerField(default=3, db_default=3)
+    last_executed_at = models.DateTimeField(null=True, blank=True)
+    next_execution_time = models.DateTimeField(null=True, blank=True, help_text="The next slot with its jitter.")
+    timeout_seconds = models.IntegerField(default=3600, db_default=3600)
+
+    namespace = models.CharField(max_length=100, default="default", db_default="default")
+    version = models.IntegerField(default=1, db_default=1)
+    owner = models.CharField(max_length=255, null=True, blank=True)
+    labels = models.JSONField(default=dict, db_default={}, blank=True)
+
+    time_zone = models.CharField(max_length=64, default="UTC", db_default="UTC")
+    interval_seconds = models.IntegerField(null=True, blank=True)
+    run_at = models.DateTimeField(null=True, blank=True)
+    start_at = models.DateTimeField(null=True, blank=True)
+    end_at = models.DateTimeField(null=True, blank=True)
+    anchor_at = models.DateTimeField(null=True, blank=True, help_text="Where an interval's slots are counted from.")
+
+    misfire_policy = models.CharField(
+        max_length=20,
+        choices=MisfirePolicy,
+        default=MisfirePolicy.FIRE_ONCE,
+        db_default=MisfirePolicy.FIRE_ONCE,
+    )
+    misfire_grace_seconds = models.IntegerField(default=60, db_default=60)
+    catch_up_limit = models.IntegerField(default=100, db_default=100)
+    overlap_policy = models.CharField(
+        max_length=20, choices=OverlapPolicy, default=OverlapPolicy.ALLOW, db_default=OverlapPolicy.ALLOW
+    )
+    open_count = models.IntegerField(
+        default=0, db_default=0, help_text="Open executions; kept only where overlap_policy is not ALLOW."
+    )
+    queue = models.CharField(max_length=100, default="default", db_default="default")
+    retry_policy = models.JSONField(default=dict, db_default={}, blank=True)
+    retry_on = models.JSONField(default=default_retry_on, db_default=["FAILED", "TIMED_OUT", "LOST"])
+    pause_reason = models.TextField(null=True, blank=True)
+    paused_until = models.DateTimeField(null=True, blank=True)
+
+    last_slot_for = models.DateTimeField(null=True, blank=True, help_text="The last slot that was recorded.")
+    next_slot_for = models.DateTimeField(null=True, blank=True, help_text="The next slot's identity, before jitter.")
+    claim_at = models.DateTimeField(null=True, blank=True, help_text="When the claim looks at it; NULL is never.")
+
+    class Meta:
+        db_table = "scheduler_tasks"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["namespace", "name"],
+                condition=~Q(status=TaskStatus.DELETED),
+                name="scheduler_tasks_name_once",
+            ),
+            models.CheckConstraint(condition=Q(priority__range=(1, 10)), name="scheduler_tasks_priority_1_to_10"),
+            models.CheckConstraint(
+                condition=Q(claim_at__isnull=True) | Q(status=TaskStatus.ACTIVE, next_slot_for__isnull=False),
+                name="scheduler_tasks_claim_only_active",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["claim_at", "id"], condition=Q(claim_at__isnull=False), name="scheduler_tasks_claim"),
+            models.Index(
+                F("priority").desc(),
+                "claim_at",
+                condition=Q(claim_at__isnull=False),
+                name="scheduler_tasks_claim_priority",
+            ),
+            models.Index(fields=["id"], condition=Q(open_count__gt=0), name="scheduler_tasks_busy"),
+            models.Index(fields=["namespace", "-created_at", "id"], name="scheduler_tasks_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,221 @@
+"""One scheduler node: three loops that claim, publish and sweep. Any number of nodes do the same side by side."""
+
+import logging
+import queue
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+
+from scheduler import claims, clock, dispatch, firing, leases, nodes, partitions, sweep
+from scheduler.broker import Broker
+from scheduler.errors import BrokerUnavailable
+from scheduler.loops import Loop
+from scheduler.ranges import RangeCounter
+from scheduler.records import Ready
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.05
+BEAT_LEASE = "beat"
+BEAT_LEASE_TTL = timedelta(seconds=15)
+# Stop believing in the lease before others may take it.
+BEAT_LEASE_TRUST = 0.8
+# After an outage workers need a renewal, a quarter of their lease, before silence means that they are gone.
+STEADY_BEFORE_LOSING_SECONDS = 10
+STALE_SECONDS = 5
+WAITING_BATCHES = 200
+EVERYWHERE = UUID(int=0)
+
+
+@dataclass(slots=True)
+class Timer:
+    """A part of a loop that is due every `period` seconds."""
+
+    period: float
+    action: Callable[..., None]
+    due_at: float = field(default_factory=clock.monotonic)
+
+    def run(self, *arguments: Any) -> None:
+        if clock.monotonic() >= self.due_at:
+            self.action(*arguments)
+            self.due_at = clock.monotonic() + self.period
+
+
+class SchedulerNode:
+    """Claims every 50 ms at most, publishes behind it, sweeps each second; renews the lease under which beat runs."""
+
+    def __init__(self) -> None:
+        self.id = uuid4()
+        self.epoch: int | None = None
+        self._lease_trusted_until = 0.0
+        self._guard = clock.JumpGuard()
+        self._batches: queue.Queue[Sequence[Ready]] = queue.Queue(maxsize=WAITING_BATCHES)
+        self._broker = Broker()
+        self._broker_gate = 0.0
+        self._ranges = RangeCounter()
+        self._recount_after = EVERYWHERE
+        self._claim_timers = [Timer(5, self._renew_beat_lease), Timer(1, self._release)]
+        self._sweep_timers = self._make_sweep_timers()
+        self._broker_timers = [Timer(2, self._check_broker), Timer(30, self._republish_stale)]
+        self.claim_loop = Loop("claim", self._claim)
+        self.publish_loop = Loop("publish", self._publish)
+        self.sweep_loop = Loop("sweep", self._sweep)
+
+    def start(self) -> None:
+        """Start the loops; they wait for a database that is not there yet."""
+        for loop in (self.claim_loop, self.publish_loop, self.sweep_loop):
+            loop.start()
+
+    def stop(self) -> None:
+        """End the loops, publish what is claimed, give the lease up."""
+        for loop in (self.claim_loop, self.sweep_loop, self.publish_loop):
+            loop.stop()
+        for loop in (self.claim_loop, self.sweep_loop, self.publish_loop):
+            loop.join(timeout=5)
+
+    @property
+    def may_beat(self) -> bool:
+        """Tell whether this node holds the beat lease, by its own monotonic clock and with a margin."""
+        return self.epoch is not None and clock.monotonic() < self._lease_trusted_until
+
+    def live(self) -> tuple[bool, dict[str, Any]]:
+        """Answer the liveness probe: the loops turn, whatever the database and the broker do."""
+        threads = [loop for loop in (self.claim_loop, self.publish_loop, self.sweep_loop) if loop.is_alive()]
+        return len(threads) == 3, self._facts()
+
+    def ready(self) -> tuple[bool, dict[str, Any]]:
+        """Answer the readiness probe: the last claim was made within 5 s."""
+        return self.claim_loop.age < STALE_SECONDS and self.claim_loop.steady_since is not None, self._facts()
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "node": self.id,
+            "claimAgeSeconds": round(self.claim_loop.age, 3),
+            "sweepAgeSeconds": round(self.sweep_loop.age, 3),
+            "holdsBeatLease": self.may_beat,
+            "isBrokerReachable": clock.monotonic() >= self._broker_gate,
+        }
+
+    # The claim loop
+
+    def _claim(self, connection: psycopg.Connection) -> float:
+        now = clock.read(connection)
+        if not self._guard.trusts(now, at=clock.monotonic()):
+            logger.warning("The database's clock has jumped: claiming waits until three ticks agree.")
+            return TICK_SECONDS
+        try:
+            claimed = firing.claim(connection, now=now)
+        except psycopg.errors.CheckViolation:
+            # No partition for a slot: the claim was rolled back, and is repeated once there is one.
+            logger.warning("Made the missing partitions %s.", partitions.ensure(connection, now=now))
+            return 0
+        self._hand_over(claimed.ready)
+        for timer in self._claim_timers:
+            timer.run(connection, now)
+        return 0 if claimed.is_full else TICK_SECONDS
+
+    def _release(self, connection: psycopg.Connection, now: datetime) -> None:
+        self._hand_over(sweep.release(connection, now=now, low=claims.recent(now)))
+
+    def _renew_beat_lease(self, connection: psycopg.Connection, now: datetime) -> None:
+        asked_at = clock.monotonic()
+        self.epoch = leases.acquire(connection, BEAT_LEASE, holder=self.id, ttl=BEAT_LEASE_TTL, now=now)
+        self._lease_trusted_until = asked_at + BEAT_LEASE_TTL.total_seconds() * BEAT_LEASE_TRUST
+
+    def release_beat_lease(self, connection: psycopg.Connection) -> None:
+        """Let another node beat at once."""
+        self.epoch = None
+        leases.release(connection, BEAT_LEASE, holder=self.id)
+
+    # The publish loop
+
+    def _hand_over(self, ready: Sequence[Ready]) -> None:
+        if not ready:
+            return
+        try:
+            self._batches.put_nowait(ready)
+        except queue.Full:
+            logger.warning("%d executions wait for the sweep: publishing is behind.", len(ready))
+
+    def _publish(self, connection: psycopg.Connection) -> float:
+        try:
+            ready = self._batches.get(timeout=0.5)
+        except queue.Empty:
+            ready = []
+        if clock.monotonic() < self._broker_gate:
+            return 0
+        now = clock.read(connection)
+        try:
+            if ready:
+                dispatch.dispatch(connection, self._broker, ready, now=now)
+            for timer in self._broker_timers:
+                timer.run(connection, now)
+        except BrokerUnavailable as error:
+            logger.warning("The broker does not answer; executions stay QUEUED meanwhile: %s", error)
+            self._broker_gate = clock.monotonic() + 1
+        return 0
+
+    def _check_broker(self, connection: psycopg.Connection, _now: datetime) -> None:
+        if self._broker.has_lost_data():
+            logger.warning("The broker has lost its data: %d messages go again.", sweep.republish_all(connection))
+            self._broker.remember()
+
+    def _republish_stale(self, connection: psycopg.Connection, now: datetime) -> None:
+        for name, (count, oldest) in sweep.queued_depths(connection).items():
+            if oldest < now - sweep.REPUBLISH_FIRST and self._broker.depth(name) < count:
+                sweep.republish_stale(connection, name, now=now)
+
+    # The sweep loop
+
+    def _make_sweep_timers(self) -> list[Timer]:
+        return [
+            Timer(5, partial(nodes.heartbeat, node=self.id, role="scheduler")),
+            Timer(3600, self._make_partitions),
+            Timer(1, self._publish_unpublished),
+            Timer(1, self._lose),
+            Timer(1, self._count_ranges),
+            Timer(60, self._sweep_everywhere),
+            Timer(60, self._recount_open),
+        ]
+
+    def _sweep(self, connection: psycopg.Connection) -> float:
+        now = clock.read(connection)
+        for timer in self._sweep_timers:
+            timer.run(connection, now)
+        return 0.5
+
+    def _make_partitions(self, connection: psycopg.Connection, now: datetime) -> None:
+        for _ in range(50):
+            try:
+                partitions.ensure(connection, now=now)
+            except psycopg.errors.LockNotAvailable:
+                continue
+            return
+
+    def _publish_unpublished(self, connection: psycopg.Connection, now: datetime) -> None:
+        # With the broker away the rows would only go round in memory.
+        if self._batches.empty() and clock.monotonic() >= self._broker_gate:
+            self._hand_over(sweep.unpublished(connection, now=now, low=claims.recent(now)))
+
+    def _lose(self, connection: psycopg.Connection, now: datetime) -> None:
+        if self.sweep_loop.steady_seconds >= STEADY_BEFORE_LOSING_SECONDS:
+            sweep.lose(connection, now=now, low=claims.recent(now))
+
+    def _count_ranges(self, connection: psycopg.Connection, _now: datetime) -> None:
+        self._ranges.count(connection)
+
+    def _sweep_everywhere(self, connection: psycopg.Connection, now: datetime) -> None:
+        """Look in all partitions: a long outage, a retry by hand and a long hold keep an old slot's id."""
+        self._hand_over(sweep.release(connection, now=now, low=EVERYWHERE))
+        self._hand_over(sweep.unpublished(connection, now=now, low=EVERYWHERE))
+        sweep.cancel_deleted(connection, now=now)
+        if self.sweep_loop.steady_seconds >= STEADY_BEFORE_LOSING_SECONDS:
+            sweep.lose(connection, now=now, low=EVERYWHERE)
+
+    def _recount_open(self, connection: psycopg.Connection, _now: datetime) -> None:
+        self._recount_after = sweep.recount_open(connection, after=self._recount_after) or EVERYWHERE

@@ -1,0 +1,116 @@
+"""Partitions of history: made ahead by day, found by their bounds, never in the way of a claim."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+
+from scheduler.engine.identity import lower_bound
+
+PARTITIONED_TABLES = ("task_execution_history", "execution_log")
+DAYS_AHEAD = 14
+LOCK_TIMEOUT = "200ms"
+
+_ADVISORY_KEY = 0x5C4ED001
+_STORAGE = "fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02"
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A child table for ids from `lower` (None: no bound) up to, not including, `upper`."""
+
+    name: str
+    lower: UUID | None
+    upper: UUID
+
+
+def existing(connection: psycopg.Connection, table: str) -> list[Partition]:
+    """Return the attached partitions of `table`, oldest first."""
+    rows = connection.execute(
+        """
+        SELECT child.relname, pg_get_expr(child.relpartbound, child.oid)
+        FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid
+        WHERE inhparent = %s::regclass AND NOT inhdetachpending
+        """,
+        (table,),
+    ).fetchall()
+    return sorted((_parse(name, bounds) for name, bounds in rows), key=lambda partition: partition.upper)
+
+
+def ensure(connection: psycopg.Connection, *, now: datetime, lock_timeout: str = LOCK_TIMEOUT) -> list[str]:
+    """Make every partition missing up to 14 days after `now`; return the names made.
+
+    Idempotent, and safe on many nodes at once: one advisory lock, the bounds read again under it. Raises
+    psycopg.errors.LockNotAvailable where a claim holds `scheduler_tasks` longer than `lock_timeout`: call again.
+    """
+    made: list[str] = []
+    for table in PARTITIONED_TABLES:
+        if _complete(existing(connection, table), now):
+            continue
+        with connection.transaction():
+            connection.execute("SELECT set_config('lock_timeout', %s, true)", (lock_timeout,))
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_ADVISORY_KEY,))
+            for partition in missing(table, existing(connection, table), now=now):
+                _attach(connection, table, partition)
+                made.append(partition.name)
+    return made
+
+
+def missing(table: str, present: list[Partition], *, now: datetime) -> Iterator[Partition]:
+    """Yield the partitions that `table` lacks: one for all ids before today, one a day from there on.
+
+    Days during which no node made any become one partition, so that a year's silence does not make 365.
+    """
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    if not present:
+        yield Partition(f"{table}_first", None, lower_bound(today))
+        begin = today
+    else:
+        begin = _instant(present[-1].upper)
+        if begin < today:
+            yield _partition(table, begin, today)
+            begin = today
+    while begin < today + timedelta(days=DAYS_AHEAD + 1):
+        yield _partition(table, begin, begin + timedelta(days=1))
+        begin += timedelta(days=1)
+
+
+def _complete(present: list[Partition], now: datetime) -> bool:
+    return bool(present) and present[-1].upper >= lower_bound(now + timedelta(days=DAYS_AHEAD))
+
+
+def _partition(table: str, begin: datetime, end: datetime) -> Partition:
+    return Partition(f"{table}_p{begin:%Y%m%d}", lower_bound(begin), lower_bound(end))
+
+
+def _instant(bound: UUID) -> datetime:
+    return datetime.fromtimestamp((bound.int >> 80) / 1000, tz=UTC)
+
+
+def _parse(name: str, bounds: str) -> Partition:
+    lower, upper = (part.split("(", 1)[1].split(")", 1)[0].strip("'") for part in bounds.split(" TO "))
+    return Partition(name, None if lower == "MINVALUE" else UUID(lower), UUID(upper))
+
+
+def _attach(connection: psycopg.Connection, table: str, partition: Partition) -> None:
+    """Create aside and ATTACH: `PARTITION OF` would lock out every reader of the parent behind one open query."""
+    child = sql.Identifier(partition.name)
+    parent = sql.Identifier(table)
+    upper = sql.Literal(str(partition.upper))
+    lower: sql.Composable = sql.SQL("MINVALUE") if partition.lower is None else sql.Literal(str(partition.lower))
+    inside = sql.SQL("id < {}").format(upper)
+    if partition.lower is not None:
+        inside = sql.SQL("id >= {} AND {}").format(lower, inside)
+    connection.execute(
+        sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL, CONSTRAINT bounds CHECK ({})) WITH ({})").format(
+            child, parent, inside, sql.SQL(_STORAGE)
+        )
+    )
+    connection.execute(
+        sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(parent, child, lower, upper)
+    )
+    # ATTACH has taken the constraint for its proof; left in place it would be checked again on every insert.
+    connection.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT bounds").format(child))

@@ -1,0 +1,65 @@
+"""Counts the slots of range rows after the claim, which never counts: a month of missed seconds is 2.6 million."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+from uuid import UUID
+
+import psycopg
+
+from scheduler.engine.schedules import Schedule
+from scheduler.schedules import build
+
+ROWS_PER_PASS = 100
+SLOTS_PER_PASS = 100_000
+
+_MICROSECOND = timedelta(microseconds=1)
+
+_SCHEDULE_COLUMNS = ("cron_expression", "time_zone", "interval_seconds", "anchor_at", "run_at")
+
+_UNCOUNTED = f"""
+SELECT h.id, h.scheduled_for, h.scheduled_until, t.{", t.".join(_SCHEDULE_COLUMNS)}
+FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+WHERE h.scheduled_until IS NOT NULL AND h.slot_count IS NULL
+ORDER BY h.id LIMIT %s
+"""  # noqa: S608 - the columns stand above
+
+_COUNTED = """
+UPDATE task_execution_history h SET slot_count = %(count)s WHERE h.id = %(id)s AND h.slot_count IS NULL
+"""
+
+
+@dataclass(slots=True)
+class RangeCounter:
+    """Counts in passes of bounded work; what one pass has not finished the next goes on with."""
+
+    _begun: dict[UUID, tuple[datetime, int]] = field(default_factory=dict)
+
+    def count(self, connection: psycopg.Connection) -> int:
+        """Fill in `slotCount` of some range rows; return how many were finished."""
+        finished = 0
+        budget = SLOTS_PER_PASS
+        for execution, first, last, *columns in connection.execute(_UNCOUNTED, (ROWS_PER_PASS,)).fetchall():
+            position, counted = self._begun.pop(execution, (first, 0))
+            schedule = build(**dict(zip(_SCHEDULE_COLUMNS, columns, strict=True)))
+            seen, position = _walk(schedule, position, last, budget)
+            counted, budget = counted + seen, budget - seen
+            if budget <= 0:
+                self._begun[execution] = (position, counted)
+                break
+            connection.execute(_COUNTED, {"id": execution, "count": counted})
+            finished += 1
+        return finished
+
+
+def count_now(schedule: Schedule, first: datetime, last: datetime) -> int:
+    """Count the slots from `first` to `last`, both included, however many they are."""
+    return sum(1 for _ in schedule.between(first, last + _MICROSECOND))
+
+
+def _walk(schedule: Schedule, first: datetime, last: datetime, budget: int) -> tuple[int, datetime]:
+    """Count at most `budget` slots from `first` to `last`; return the count and where the next pass begins."""
+    seen, position = 0, first
+    for slot in islice(schedule.between(first, last + _MICROSECOND), budget):
+        seen, position = seen + 1, slot + _MICROSECOND
+    return seen, position

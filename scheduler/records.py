@@ -1,0 +1,136 @@
+"""What passes between the rooms that write history: plain values, no behaviour."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from scheduler.engine.states import Reason, Status, Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class NewExecution:
+    """A row to be born; `not_before` and `reason` explain SCHEDULED and SKIPPED."""
+
+    id: UUID
+    task_id: UUID
+    cause: str
+    attempt: int
+    trigger: Trigger
+    status: Status
+    scheduled_for: datetime
+    due_at: datetime
+    namespace: str
+    queue: str
+    priority: int
+    timeout_seconds: int
+    revision: int
+    reason: Reason | str | None = None
+    scheduled_until: datetime | None = None
+    slot_count: int | None = None
+    not_before: datetime | None = None
+    task_data: str | None = None
+    run_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What a worker needs to run the execution that it has won."""
+
+    id: UUID
+    task_id: UUID
+    task_name: str
+    namespace: str
+    task_class: str
+    task_data: str | None
+    fence: int
+    attempt: int
+    trigger: Trigger
+    scheduled_for: datetime
+    run_id: UUID | None
+    timeout_seconds: int
+    handed_back_count: int
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a running execution ended; `fence` proves that the writer still owns it."""
+
+    id: UUID
+    fence: int
+    status: Status
+    ended_at: datetime
+    result: str | None = None
+    error_message: str | None = None
+    reason: str | None = None
+    is_permanent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A row that has just become final, with what its follow-ups need."""
+
+    id: UUID
+    task_id: UUID
+    status: Status
+    attempt: int
+    cause: str
+    scheduled_for: datetime
+    due_at: datetime
+    namespace: str
+    queue: str
+    priority: int
+    task_data: str | None
+    run_id: UUID | None
+    started_at: datetime
+    ended_at: datetime
+    is_permanent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A QUEUED row on its way to the broker."""
+
+    id: UUID
+    queue: str
+    priority: int
+    timeout_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class DueTask:
+    """A locked task as the claim reads it."""
+
+    id: UUID
+    namespace: str
+    queue: str
+    priority: int
+    timeout_seconds: int
+    version: int
+    status: str
+    cron_expression: str | None
+    time_zone: str
+    interval_seconds: int | None
+    anchor_at: datetime | None
+    run_at: datetime | None
+    start_at: datetime | None
+    end_at: datetime | None
+    misfire_policy: str
+    misfire_grace_seconds: int
+    catch_up_limit: int
+    overlap_policy: str
+    open_count: int
+    next_slot_for: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class EndingTask:
+    """A locked task as the follow-ups of its executions read it."""
+
+    id: UUID
+    status: str
+    version: int
+    timeout_seconds: int
+    max_retry_count: int
+    retry_policy: str
+    retry_on: str

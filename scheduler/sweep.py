@@ -1,0 +1,150 @@
+"""The sweep: repairs what a dead process or a broker left behind. Every node runs it; each part is idempotent."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import psycopg
+
+from scheduler import claims, transitions
+from scheduler.engine.states import Reason, Status
+from scheduler.records import Outcome, Ready
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+UNPUBLISHED_AFTER = timedelta(seconds=5)
+REPUBLISH_FIRST = timedelta(minutes=5)
+REPUBLISH_MAX = timedelta(hours=1)
+
+
+def release(connection: psycopg.Connection, *, now: datetime, low: UUID) -> list[Ready]:
+    """Let SCHEDULED rows go whose `not_before` has come; return what to publish."""
+    with connection.transaction():
+        held = claims.held_executions(connection, now=now, low=low, limit=BATCH)
+        released = transitions.release(connection, held, now=now)
+    return _ready(connection, released)
+
+
+def lose(connection: psycopg.Connection, *, now: datetime, low: UUID) -> int:
+    """End as LOST what no worker has renewed in time; its retry follows the task's policy. Return how many."""
+    with connection.transaction():
+        expired = claims.expired_executions(connection, now=now, low=low, limit=BATCH)
+        lost = transitions.finish(
+            connection,
+            [
+                Outcome(
+                    execution,
+                    fence,
+                    Status.LOST,
+                    now,
+                    error_message=f"Node {node_id} last renewed its lease until {expires_at:%Y-%m-%dT%H:%M:%SZ}.",
+                )
+                for execution, fence, node_id, expires_at in expired
+            ],
+            now=now,
+        )
+    if lost:
+        logger.warning("%d executions are LOST: their workers no longer renew.", len(lost))
+    return len(lost)
+
+
+def unpublished(connection: psycopg.Connection, *, now: datetime, low: UUID) -> list[Ready]:
+    """Return QUEUED rows that no one has published for 5 s: their publisher died, or had no broker."""
+    with connection.transaction():
+        return claims.unpublished_executions(connection, before=now - UNPUBLISHED_AFTER, low=low, limit=BATCH)
+
+
+_FORGET_PUBLISHED = """
+UPDATE task_execution_history h SET published_at = NULL
+WHERE h.status = 'QUEUED' AND h.published_at IS NOT NULL AND h.id >= %s
+"""
+
+
+def republish_all(connection: psycopg.Connection) -> int:
+    """Make every QUEUED row unpublished again: the broker has lost its data. Return how many."""
+    return connection.execute(_FORGET_PUBLISHED, (UUID(int=0),)).rowcount
+
+
+_FORGET_STALE = """
+UPDATE task_execution_history h SET published_at = NULL
+WHERE h.status = 'QUEUED' AND h.queue = %(queue)s AND h.id >= %(low)s
+    AND h.published_at + least(%(first)s * power(2, least(h.publish_count - 1, 4)), %(max)s) < %(now)s
+"""
+
+
+def republish_stale(connection: psycopg.Connection, queue: str, *, now: datetime) -> int:
+    """Make QUEUED rows of `queue` unpublished whose message seems gone: after 5 min, doubling to 1 h.
+
+    Only called while the broker's queue is shorter than its QUEUED rows: a long queue is no loss.
+    """
+    return connection.execute(
+        _FORGET_STALE,
+        {"queue": queue, "low": UUID(int=0), "first": REPUBLISH_FIRST, "max": REPUBLISH_MAX, "now": now},
+    ).rowcount
+
+
+_QUEUED_DEPTHS = """
+SELECT h.queue, count(*), min(h.published_at) FROM task_execution_history h
+WHERE h.status = 'QUEUED' AND h.published_at IS NOT NULL GROUP BY h.queue
+"""
+
+
+def queued_depths(connection: psycopg.Connection) -> dict[str, tuple[int, datetime]]:
+    """Return, for each queue, how many rows are QUEUED and published, and when the oldest was."""
+    return {queue: (count, oldest) for queue, count, oldest in connection.execute(_QUEUED_DEPTHS)}
+
+
+_ORPHANS = """
+SELECT DISTINCT h.task_id FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+WHERE h.status IN ('QUEUED', 'SCHEDULED') AND t.status = 'DELETED' LIMIT %s
+"""
+
+
+def cancel_deleted(connection: psycopg.Connection, *, now: datetime) -> int:
+    """Cancel what waits for a deleted task: its deletion skipped rows that were on the move. Return how many."""
+    orphans = [row[0] for row in connection.execute(_ORPHANS, (BATCH,))]
+    if not orphans:
+        return 0
+    with connection.transaction():
+        waiting = claims.waiting_executions(connection, orphans)
+        return len(transitions.cancel_waiting(connection, waiting, reason=Reason.DELETED, now=now))
+
+
+_RECOUNT = """
+UPDATE scheduler_tasks t SET open_count = c.open_count
+FROM (
+    SELECT t.id, (
+        SELECT count(*) FROM task_execution_history h
+        WHERE h.task_id = t.id AND h.status IN ('QUEUED', 'RUNNING', 'SCHEDULED')
+    ) AS open_count
+    FROM scheduler_tasks t WHERE t.id = ANY(%s)
+) c
+WHERE t.id = c.id AND t.open_count <> c.open_count
+"""
+
+
+def recount_open(connection: psycopg.Connection, *, after: UUID) -> UUID | None:
+    """Set `open_count` right on the next tasks by id that claim to be busy; return where to go on, None at the end.
+
+    The tasks are locked first, so that no claim or finish counts meanwhile.
+    """
+    with connection.transaction():
+        busy = claims.busy_tasks(connection, after=after, limit=BATCH)
+        if busy:
+            connection.execute(_RECOUNT, (busy,))
+    return busy[-1] if len(busy) == BATCH else None
+
+
+_READY = """
+SELECT h.id, h.queue, h.priority, h.timeout_seconds FROM task_execution_history h
+WHERE h.id = ANY(%(ids)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s ORDER BY h.id
+"""
+
+
+def _ready(connection: psycopg.Connection, executions: Sequence[UUID] | set[UUID]) -> list[Ready]:
+    if not executions:
+        return []
+    parameters = {"ids": list(executions), "low": min(executions), "high": max(executions)}
+    return [Ready(*row) for row in connection.execute(_READY, parameters)]

@@ -1,0 +1,186 @@
+"""Every write of an execution's status, conditional on what the writer believes; zero rows means "I lost it"."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from scheduler import followups
+from scheduler.engine.states import Reason, Status, Trigger
+from scheduler.records import Ended, NewExecution, Outcome, Started
+
+_NEW_COLUMNS = [column.name for column in fields(NewExecution)]
+_OUTCOME_COLUMNS = [column.name for column in fields(Outcome)]
+
+
+_RECORD = """
+INSERT INTO task_execution_history (
+    id, task_id, cause, attempt, trigger, status, scheduled_for, due_at, namespace, queue, priority, timeout_seconds,
+    revision, reason, scheduled_until, slot_count, not_before, task_data, run_id, queued_at, end_time
+)
+SELECT u.*,
+    CASE WHEN u.status = 'QUEUED' THEN %(now)s END,
+    CASE WHEN u.status = 'SKIPPED' THEN %(now)s END
+FROM unnest(
+    %(id)s::uuid[], %(task_id)s::uuid[], %(cause)s::text[], %(attempt)s::int[], %(trigger)s::text[],
+    %(status)s::text[], %(scheduled_for)s::timestamptz[], %(due_at)s::timestamptz[], %(namespace)s::text[],
+    %(queue)s::text[], %(priority)s::int[], %(timeout_seconds)s::int[], %(revision)s::int[], %(reason)s::text[],
+    %(scheduled_until)s::timestamptz[], %(slot_count)s::int[], %(not_before)s::timestamptz[], %(task_data)s::text[],
+    %(run_id)s::uuid[]
+) AS u (id, task_id, cause, attempt, trigger, status, scheduled_for, due_at, namespace, queue, priority,
+    timeout_seconds, revision, reason, scheduled_until, slot_count, not_before, task_data, run_id)
+ON CONFLICT (id) DO NOTHING
+RETURNING id
+"""
+
+
+def record(connection: psycopg.Connection, rows: Sequence[NewExecution], *, now: datetime) -> set[UUID]:
+    """Insert the rows; return the ids that were new: an id that stands already is another copy's, and is left alone."""
+    if not rows:
+        return set()
+    columns = {name: [getattr(row, name) for row in rows] for name in _NEW_COLUMNS}
+    return {row[0] for row in connection.execute(_RECORD, {**columns, "now": now})}
+
+
+_START = """
+UPDATE task_execution_history h
+SET status = 'RUNNING', start_time = %(now)s, node_id = %(node_id)s, lease_expires_at = %(lease_expires_at)s,
+    fence = nextval('execution_fence'), revision = t.version, reason = NULL
+FROM scheduler_tasks t
+WHERE h.id = %(id)s AND h.status = 'QUEUED' AND t.id = h.task_id AND t.status <> 'DELETED'
+RETURNING h.id, h.task_id, t.name, h.namespace, t.task_class, coalesce(h.task_data, t.task_data), h.fence, h.attempt,
+    h.trigger, h.scheduled_for, h.run_id, t.timeout_seconds, h.handed_back_count, h.start_time
+"""
+
+
+def start(
+    connection: psycopg.Connection,
+    execution: UUID,
+    *,
+    node_id: str,
+    lease_expires_at: datetime,
+    now: datetime,
+) -> Started | None:
+    """Win the execution for `node_id`, or return None: it was started, cancelled or deleted meanwhile."""
+    row = connection.execute(
+        _START, {"id": execution, "node_id": node_id, "lease_expires_at": lease_expires_at, "now": now}
+    ).fetchone()
+    return Started(*row[:8], Trigger(row[8]), *row[9:]) if row else None
+
+
+_HAND_BACK = """
+UPDATE task_execution_history h
+SET status = 'QUEUED', start_time = NULL, node_id = NULL, lease_expires_at = NULL, published_at = NULL,
+    handed_back_count = h.handed_back_count + 1, reason = %(reason)s, queued_at = %(now)s
+WHERE h.id = %(id)s AND h.fence = %(fence)s AND h.status = 'RUNNING'
+RETURNING h.id
+"""
+
+
+def hand_back(connection: psycopg.Connection, execution: UUID, *, fence: int, reason: str, now: datetime) -> bool:
+    """Return what was won and not begun to the queue: same attempt, another fence at its next start."""
+    row = connection.execute(_HAND_BACK, {"id": execution, "fence": fence, "reason": reason, "now": now}).fetchone()
+    return row is not None
+
+
+_RENEW = """
+UPDATE task_execution_history h SET lease_expires_at = %(lease_expires_at)s
+FROM unnest(%(id)s::uuid[], %(fence)s::bigint[]) AS u (id, fence)
+WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.fence = u.fence AND h.status = 'RUNNING'
+RETURNING h.id, h.cancel_requested_at
+"""
+
+
+def renew(
+    connection: psycopg.Connection, held: Sequence[tuple[UUID, int]], *, lease_expires_at: datetime
+) -> dict[UUID, datetime | None]:
+    """Renew the leases of `held` (id, fence); return those still owned, with the instant a cancel was asked."""
+    if not held:
+        return {}
+    ids = [execution for execution, _ in held]
+    parameters = {"id": ids, "fence": [fence for _, fence in held], "lease_expires_at": lease_expires_at}
+    return dict(connection.execute(_RENEW, parameters | _bounds(ids)).fetchall())
+
+
+_FINISH = """
+UPDATE task_execution_history h
+SET status = u.status, end_time = greatest(u.end_time, h.start_time), result = u.result,
+    error_message = u.error_message, reason = u.reason, lease_expires_at = NULL,
+    execution_time_ms = round(extract(epoch FROM greatest(u.end_time, h.start_time) - h.start_time) * 1000)
+FROM unnest(
+    %(id)s::uuid[], %(fence)s::bigint[], %(status)s::text[], %(ended_at)s::timestamptz[], %(result)s::text[],
+    %(error_message)s::text[], %(reason)s::text[], %(is_permanent)s::bool[]
+) AS u (id, fence, status, end_time, result, error_message, reason, is_permanent)
+WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.fence = u.fence AND h.status = 'RUNNING'
+RETURNING h.id, h.task_id, h.status, h.attempt, h.cause, h.scheduled_for, h.due_at, h.namespace, h.queue, h.priority,
+    h.task_data, h.run_id, h.start_time, h.end_time, u.is_permanent
+"""
+
+
+def finish(connection: psycopg.Connection, outcomes: Sequence[Outcome], *, now: datetime) -> set[UUID]:
+    """End the executions and start what follows (retries, the task's counters), in one transaction.
+
+    Returns the ids that were ended; for the others the writer had lost the row (another fence, or ended already).
+    """
+    if not outcomes:
+        return set()
+    columns = {name: [getattr(outcome, name) for outcome in outcomes] for name in _OUTCOME_COLUMNS}
+    with connection.transaction():
+        rows = connection.execute(_FINISH, columns | _bounds(columns["id"])).fetchall()
+        ended = [Ended(row[0], row[1], Status(row[2]), *row[3:]) for row in rows]
+        record(connection, followups.apply(connection, ended), now=now)
+    return {execution.id for execution in ended}
+
+
+_RELEASE = """
+UPDATE task_execution_history h
+SET status = 'QUEUED', queued_at = %(now)s, not_before = NULL, reason = NULL
+WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'SCHEDULED'
+RETURNING h.id
+"""
+
+
+def release(connection: psycopg.Connection, executions: Sequence[UUID], *, now: datetime) -> set[UUID]:
+    """Let held rows go; the caller has locked them (`scheduler.claims.release`)."""
+    if not executions:
+        return set()
+    parameters: dict[str, Any] = {"id": list(executions), "now": now}
+    return {row[0] for row in connection.execute(_RELEASE, parameters | _bounds(executions))}
+
+
+_CANCEL = """
+UPDATE task_execution_history h SET status = 'CANCELLED', end_time = %(now)s, reason = %(reason)s, not_before = NULL
+WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status IN ('QUEUED', 'SCHEDULED')
+RETURNING h.id
+"""
+
+
+def cancel_waiting(
+    connection: psycopg.Connection, executions: Sequence[UUID], *, reason: Reason | str, now: datetime
+) -> set[UUID]:
+    """Cancel rows that have not started; the caller has locked them (`scheduler.claims.lock_waiting`)."""
+    if not executions:
+        return set()
+    parameters: dict[str, Any] = {"id": list(executions), "reason": reason, "now": now}
+    return {row[0] for row in connection.execute(_CANCEL, parameters | _bounds(executions))}
+
+
+_PUBLISHED = """
+UPDATE task_execution_history h SET published_at = %(now)s, publish_count = h.publish_count + 1
+WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'QUEUED'
+"""
+
+
+def mark_published(connection: psycopg.Connection, executions: Sequence[UUID], *, now: datetime) -> None:
+    """Note that the broker took the messages; what a worker has started meanwhile needs no note."""
+    if executions:
+        parameters: dict[str, Any] = {"id": list(executions), "now": now}
+        connection.execute(_PUBLISHED, parameters | _bounds(executions))
+
+
+def _bounds(executions: Sequence[UUID]) -> dict[str, UUID]:
+    """Return the id range of a batch: without it an UPDATE joined on ids visits every partition."""
+    return {"low": min(executions), "high": max(executions)}
