@@ -1,7 +1,14 @@
 """The Celery application that schedulers publish with and workers consume with."""
 
+from typing import Any
+
 from celery import Celery
+from celery.signals import setup_logging
 
 app = Celery("platform_scheduler")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def leave_logging_to_django(**_: Any) -> None:
+    """Keep Celery from setting up logging: with a receiver on this signal it leaves LOGGING as it stands."""

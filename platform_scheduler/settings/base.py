@@ -68,9 +68,9 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / ".cache" / "static"
-# The embedded default serves what the packages carry; a deployment collects once and caches for ever.
-WHITENOISE_USE_FINDERS = True
+# The embedded default serves what the packages carry; an image collects them once into STATIC_ROOT.
+STATIC_ROOT: str | None = env.str("STATIC_ROOT", None)
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
@@ -92,8 +92,8 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["platform_scheduler.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["platform_scheduler.authentication.HasRole"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_PARSER_CLASSES": ["platform_scheduler.parsing.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "platform_scheduler.openapi.DocumentedView",
     "EXCEPTION_HANDLER": "platform_scheduler.problems.answer",
     "UNAUTHENTICATED_USER": None,
     "DATETIME_FORMAT": None,
@@ -106,6 +106,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "TaskStatus": "scheduler.answers.TASK_STATUSES",
+        "ExecutionStatus": "scheduler.answers.EXECUTION_STATUSES",
+    },
 }
 
 CELERY_BROKER_URL = broker_url("REDIS_URL")
@@ -158,4 +162,6 @@ LOGGING: dict[str, Any] = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", "INFO")},
+    # Two lines a message, on the hot path, that say nothing of which execution it was.
+    "loggers": {name: {"level": "WARNING"} for name in ("celery.worker.strategy", "celery.app.trace")},
 }
