@@ -1,5 +1,8 @@
 """The family of errors that callers may meet; platform_scheduler.problems maps each to its HTTP answer, once."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 
 class SchedulerError(Exception):
     """The scheduler refused."""
@@ -9,9 +12,34 @@ class TaskNotFound(SchedulerError):
     """No such task, or not one that this token may see."""
 
 
+class ExecutionNotFound(SchedulerError):
+    """No such execution, or not one that this token may see."""
+
+
 class TaskDeleted(SchedulerError):
     """The task is deleted; its history stays readable, but it cannot run or change."""
 
 
 class BrokerUnavailable(SchedulerError):
     """The broker did not take the messages; the rows stay QUEUED and the sweep publishes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with one field of what somebody sent; `field` is its name in the API, dotted where nested.
+
+    `is_impossible` tells what can be read and still cannot be (HTTP 422) from what is malformed (400).
+    """
+
+    field: str
+    code: str
+    message: str
+    is_impossible: bool = False
+
+
+class InvalidInput(SchedulerError):
+    """What was sent has faults; all of them are told at once."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(f"{fault.field}: {fault.message}" for fault in faults))
+        self.faults = tuple(faults)

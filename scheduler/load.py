@@ -14,6 +14,14 @@ class Sample(TypedDict):
     processMemoryBytes: int
 
 
+def process_lives(pid: int) -> bool:
+    """Tell whether the process runs; one that is dead and not yet reaped does not."""
+    try:
+        return psutil.Process(pid).status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
+        return False
+
+
 _process = psutil.Process()
 
 

@@ -1,9 +1,11 @@
-"""A loop: a thread with a database connection of its own whose body says when to call it again."""
+"""Loops: threads with a database connection of their own whose body says when to call it again."""
 
 import logging
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
 
 import psycopg
 
@@ -15,6 +17,20 @@ logger = logging.getLogger(__name__)
 RECONNECT_SECONDS = 0.2
 
 Body = Callable[[psycopg.Connection], float]
+
+
+@dataclass(slots=True)
+class Timer:
+    """A part of a loop that is due every `period` seconds."""
+
+    period: float
+    action: Callable[..., None]
+    due_at: float = field(default_factory=clock.monotonic)
+
+    def run(self, *arguments: Any) -> None:
+        if clock.monotonic() >= self.due_at:
+            self.action(*arguments)
+            self.due_at = clock.monotonic() + self.period
 
 
 class Loop(threading.Thread):

@@ -2,8 +2,7 @@
 
 import logging
 import queue
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -14,7 +13,7 @@ import psycopg
 from scheduler import claims, clock, dispatch, firing, leases, nodes, partitions, sweep
 from scheduler.broker import Broker
 from scheduler.errors import BrokerUnavailable
-from scheduler.loops import Loop
+from scheduler.loops import Loop, Timer
 from scheduler.ranges import RangeCounter
 from scheduler.records import Ready
 
@@ -30,20 +29,6 @@ STEADY_BEFORE_LOSING_SECONDS = 10
 STALE_SECONDS = 5
 WAITING_BATCHES = 200
 EVERYWHERE = UUID(int=0)
-
-
-@dataclass(slots=True)
-class Timer:
-    """A part of a loop that is due every `period` seconds."""
-
-    period: float
-    action: Callable[..., None]
-    due_at: float = field(default_factory=clock.monotonic)
-
-    def run(self, *arguments: Any) -> None:
-        if clock.monotonic() >= self.due_at:
-            self.action(*arguments)
-            self.due_at = clock.monotonic() + self.period
 
 
 class SchedulerNode:

@@ -54,12 +54,12 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a running execution ended; `fence` proves that the writer still owns it."""
+    """How a running execution ended; `fence` proves that the writer still owns it; `ended_at` None: when written."""
 
     id: UUID
     fence: int
     status: Status
-    ended_at: datetime
+    ended_at: datetime | None = None
     result: str | None = None
     error_message: str | None = None
     reason: str | None = None

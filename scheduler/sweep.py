@@ -38,7 +38,6 @@ def lose(connection: psycopg.Connection, *, now: datetime, low: UUID) -> int:
                     execution,
                     fence,
                     Status.LOST,
-                    now,
                     error_message=f"Node {node_id} last renewed its lease until {expires_at:%Y-%m-%dT%H:%M:%SZ}.",
                 )
                 for execution, fence, node_id, expires_at in expired

@@ -107,9 +107,11 @@ def renew(
 
 _FINISH = """
 UPDATE task_execution_history h
-SET status = u.status, end_time = greatest(u.end_time, h.start_time), result = u.result,
+SET status = u.status, end_time = greatest(coalesce(u.end_time, %(now)s), h.start_time), result = u.result,
     error_message = u.error_message, reason = u.reason, lease_expires_at = NULL,
-    execution_time_ms = round(extract(epoch FROM greatest(u.end_time, h.start_time) - h.start_time) * 1000)
+    execution_time_ms = round(
+        extract(epoch FROM greatest(coalesce(u.end_time, %(now)s), h.start_time) - h.start_time) * 1000
+    )
 FROM unnest(
     %(id)s::uuid[], %(fence)s::bigint[], %(status)s::text[], %(ended_at)s::timestamptz[], %(result)s::text[],
     %(error_message)s::text[], %(reason)s::text[], %(is_permanent)s::bool[]
@@ -129,7 +131,7 @@ def finish(connection: psycopg.Connection, outcomes: Sequence[Outcome], *, now: 
         return set()
     columns = {name: [getattr(outcome, name) for outcome in outcomes] for name in _OUTCOME_COLUMNS}
     with connection.transaction():
-        rows = connection.execute(_FINISH, columns | _bounds(columns["id"])).fetchall()
+        rows = connection.execute(_FINISH, columns | _bounds(columns["id"]) | {"now": now}).fetchall()
         ended = [Ended(row[0], row[1], Status(row[2]), *row[3:]) for row in rows]
         record(connection, followups.apply(connection, ended), now=now)
     return {execution.id for execution in ended}

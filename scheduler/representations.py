@@ -1,0 +1,141 @@
+"""How tasks and executions are shown: plain functions that cost no query, shared by register and query."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from scheduler.engine.retry import RetryPolicy
+from scheduler.models import Execution, Handler, Node, Task
+
+Json = dict[str, Any]
+
+
+def instant(value: datetime | None) -> str | None:
+    """Return an instant in ISO 8601, UTC, with Z; fractions of a second only where there are some."""
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z" if value is not None else None
+
+
+def etag(task: Task) -> str:
+    """Return the entity tag of a task's definition, for If-Match."""
+    return f'"{task.version}"'
+
+
+def task_as_json(task: Task) -> Json:
+    """Return a task as the contract's §4 has it."""
+    return {
+        "id": str(task.id),
+        "name": task.name,
+        "namespace": task.namespace,
+        "description": task.description,
+        "taskClass": task.task_class,
+        "taskData": task.task_data,
+        "cronExpression": task.cron_expression,
+        "timeZone": task.time_zone,
+        "intervalSeconds": task.interval_seconds,
+        "runAt": instant(task.run_at),
+        "startAt": instant(task.start_at),
+        "endAt": instant(task.end_at),
+        "misfirePolicy": task.misfire_policy,
+        "misfireGraceSeconds": task.misfire_grace_seconds,
+        "catchUpLimit": task.catch_up_limit,
+        "overlapPolicy": task.overlap_policy,
+        "priority": task.priority,
+        "queue": task.queue,
+        "timeoutSeconds": task.timeout_seconds,
+        "maxRetryCount": task.max_retry_count,
+        "retryPolicy": RetryPolicy.from_json(task.retry_policy).as_json(),
+        "retryOn": task.retry_on,
+        "labels": task.labels,
+        "owner": task.owner,
+        "status": task.status,
+        "version": task.version,
+        "retryCount": task.retry_count,
+        "createdAt": instant(task.created_at),
+        "createdBy": task.created_by,
+        "updatedAt": instant(task.updated_at),
+        "lastExecutedAt": instant(task.last_executed_at),
+        "nextExecutionTime": instant(task.next_execution_time),
+        "pauseReason": task.pause_reason,
+        "pausedUntil": instant(task.paused_until),
+    }
+
+
+def execution_as_json(execution: Execution, *, task_name: str) -> Json:
+    """Return an execution as the contract's §5 has it."""
+    return {
+        "id": str(execution.id),
+        "taskId": str(execution.task_id),
+        "taskName": task_name,
+        "namespace": execution.namespace,
+        "queue": execution.queue,
+        "priority": execution.priority,
+        "scheduledFor": instant(execution.scheduled_for),
+        "scheduledUntil": instant(execution.scheduled_until),
+        "slotCount": execution.slot_count,
+        "status": execution.status,
+        "reason": execution.reason,
+        "attempt": execution.attempt,
+        "trigger": execution.trigger,
+        "queuedAt": instant(execution.queued_at),
+        "notBefore": instant(execution.not_before),
+        "startTime": instant(execution.start_time),
+        "endTime": instant(execution.end_time),
+        "executionTimeMs": execution.execution_time_ms,
+        "latenessMs": _lateness_ms(execution),
+        "result": execution.result,
+        "errorMessage": execution.error_message,
+        "nodeId": execution.node_id,
+        "fence": execution.fence,
+        "revision": execution.revision,
+        "runId": str(execution.run_id) if execution.run_id else None,
+        "cancelRequestedAt": instant(execution.cancel_requested_at),
+    }
+
+
+def handler_as_json(handler: Handler) -> Json:
+    """Return a handler of the catalogue."""
+    return {
+        "taskClass": handler.task_class,
+        "description": handler.description,
+        "schema": handler.schema,
+        "defaults": handler.defaults,
+        "schedules": handler.schedules,
+        "version": handler.version,
+        "queues": handler.queues,
+        "nodeId": handler.node_id,
+        "seenAt": instant(handler.seen_at),
+    }
+
+
+def node_as_json(node: Node) -> Json:
+    """Return a node."""
+    return {
+        "id": str(node.id),
+        "role": node.role,
+        "hostname": node.hostname,
+        "pid": node.pid,
+        "version": node.version,
+        "startedAt": instant(node.started_at),
+        "heartbeatAt": instant(node.heartbeat_at),
+        "load": node.load,
+    }
+
+
+def page_as_json(content: Sequence[Json], *, page: int, size: int, total: int) -> Json:
+    """Return one page of a list; the total is exact."""
+    return {
+        "content": list(content),
+        "page": page,
+        "size": size,
+        "totalElements": total,
+        "totalPages": -(-total // size) if size else 0,
+        "isTotalEstimated": False,
+        "nextCursor": None,
+    }
+
+
+def _lateness_ms(execution: Execution) -> int | None:
+    """Return how long after slot and jitter the slot began; only its first attempt can tell."""
+    if execution.start_time is None or execution.attempt != 1:
+        return None
+    return round((execution.start_time - execution.due_at).total_seconds() * 1000)

@@ -1,0 +1,1 @@
+"""Runs the user's code: handler registry, built-in handlers, run, reporter."""

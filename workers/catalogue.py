@@ -1,0 +1,42 @@
+"""The catalogue: what this worker announces that it can run, for register and the admin to validate against."""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import psycopg
+
+from workers.registry import Handler
+
+_ANNOUNCE = """
+INSERT INTO scheduler_handlers (task_class, description, schema, defaults, schedules, version, queues, node_id, seen_at)
+SELECT u.task_class, u.description, u.schema::jsonb, u.defaults::jsonb, '[]', u.version, %(queues)s::jsonb,
+    %(node_id)s, %(now)s
+FROM unnest(%(task_class)s::text[], %(description)s::text[], %(schema)s::text[], %(defaults)s::text[],
+    %(version)s::text[]) AS u (task_class, description, schema, defaults, version)
+ORDER BY u.task_class
+ON CONFLICT (task_class) DO UPDATE
+SET description = excluded.description, schema = excluded.schema, defaults = excluded.defaults,
+    version = excluded.version, queues = excluded.queues, node_id = excluded.node_id, seen_at = excluded.seen_at
+"""
+
+
+def announce(
+    connection: psycopg.Connection, handlers: Iterable[Handler], *, node: UUID, queues: Sequence[str], now: datetime
+) -> None:
+    """Write the handlers; the last worker that announced a class is the one whose schema counts."""
+    known = list(handlers)
+    connection.execute(
+        _ANNOUNCE,
+        {
+            "task_class": [handler.task_class for handler in known],
+            "description": [handler.description for handler in known],
+            "schema": [json.dumps(handler.schema) for handler in known],
+            "defaults": [json.dumps(handler.defaults) for handler in known],
+            "version": [handler.version for handler in known],
+            "queues": json.dumps(list(queues)),
+            "node_id": str(node),
+            "now": now,
+        },
+    )

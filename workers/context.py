@@ -1,0 +1,38 @@
+"""What a handler is told of the execution that it runs."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from uuid import UUID
+
+from scheduler.engine.states import Trigger
+
+
+@dataclass(frozen=True)
+class Context:
+    """One attempt at one slot. Instants are UTC; `fence` grows over all slots and attempts of a task."""
+
+    execution_id: UUID
+    task_id: UUID
+    task_name: str
+    namespace: str
+    scheduled_for: datetime
+    started_at: datetime
+    attempt: int
+    fence: int
+    trigger: Trigger
+    run_id: UUID | None
+    timeout_seconds: int
+    find_previous_success: Callable[[], datetime | None] = field(repr=False, compare=False)
+
+    @property
+    def log(self) -> logging.Logger:
+        """Where lines for this execution's log go; what other loggers and prints say during the run goes there too."""
+        return logging.getLogger("workers.execution")
+
+    @cached_property
+    def previous_success_for(self) -> datetime | None:
+        """The slot of the task's latest earlier SUCCESS, asked from the database when it is first read."""
+        return self.find_previous_success()

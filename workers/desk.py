@@ -1,0 +1,76 @@
+"""A worker's desk: what parent, children and reporter share, and the reporter's life."""
+
+import logging
+import os
+import signal
+from collections.abc import Sequence
+from uuid import UUID, uuid4
+
+from scheduler import clock
+from workers.board import Board
+from workers.pipe import Pipe
+from workers.reporter import Reporter, Worker
+
+logger = logging.getLogger(__name__)
+
+REPORTER_STALE_SECONDS = 30
+FIRST_CLOSED_DESCRIPTOR = 3
+
+
+class Desk:
+    """Opened in the parent before any fork. The parent keeps both ends of the pipe for the next reporter."""
+
+    node_id: UUID
+    board: Board
+    pipe: Pipe
+
+    def __init__(self) -> None:
+        self._worker: Worker | None = None
+        self._reporter_pid: int | None = None
+
+    def open(self, *, queues: Sequence[str], concurrency: int) -> None:
+        """Lay out board and pipe, take an identity, fork the reporter."""
+        self.node_id = uuid4()
+        self.board = Board()
+        self.pipe = Pipe()
+        self._worker = Worker(self.node_id, os.getpid(), queues, concurrency)
+        self.board.reporter_seen_at = clock.monotonic()
+        self._reporter_pid = self._fork(self._worker)
+
+    def keep_reporter(self) -> None:
+        """Fork another reporter where the last one has died; called by the parent every second."""
+        if self._worker is None or self._reporter_pid is None:
+            return
+        if os.waitpid(self._reporter_pid, os.WNOHANG) != (0, 0):
+            logger.error("The reporter has died; another one takes over.")
+            self._reporter_pid = self._fork(self._worker)
+
+    def has_reporter(self) -> bool:
+        """Tell whether the reporter has turned lately: without one nothing may begin."""
+        return clock.monotonic() - self.board.reporter_seen_at < REPORTER_STALE_SECONDS
+
+    def stop_worker(self, why: str) -> None:
+        """Ask the worker to end, for whoever supervises it to start another; called by a child."""
+        logger.critical("The worker stops: %s.", why)
+        os.kill(os.getppid(), signal.SIGTERM)
+
+    def _fork(self, worker: Worker) -> int:
+        pid = os.fork()
+        if pid:
+            return pid
+        status = 1
+        try:
+            self._become_reporter(worker)
+            status = 0
+        except BaseException:  # nothing may return into the parent's code from here
+            logger.exception("The reporter failed.")
+        finally:
+            os._exit(status)
+
+    def _become_reporter(self, worker: Worker) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+            signal.signal(number, signal.SIG_IGN)
+        signal.set_wakeup_fd(-1)
+        os.closerange(FIRST_CLOSED_DESCRIPTOR, self.pipe.reading)
+        os.closerange(self.pipe.reading + 1, os.sysconf("SC_OPEN_MAX"))
+        Reporter(worker, board=self.board, pipe=self.pipe).run()

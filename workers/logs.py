@@ -1,0 +1,70 @@
+"""An execution's log: the first and the last 64 KiB of what was logged while it ran."""
+
+import logging
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import psycopg
+
+HEAD_BYTES = TAIL_BYTES = 64 * 1024
+
+_SAVE = """
+INSERT INTO execution_log (id, head, tail, dropped_bytes) VALUES (%s, %s, %s, %s)
+ON CONFLICT (id) DO UPDATE SET head = excluded.head, tail = excluded.tail, dropped_bytes = excluded.dropped_bytes
+"""
+
+
+@dataclass
+class Capture:
+    """Keeps whole lines: the head until it is full, then the newest ones."""
+
+    head: list[str] = field(default_factory=list)
+    tail: deque[str] = field(default_factory=deque)
+    dropped_bytes: int = 0
+    _head_size: int = 0
+    _tail_size: int = 0
+
+    def add(self, line: str) -> None:
+        """Keep a line; one that is longer than the whole log is cut."""
+        line = line.replace("\x00", "\N{REPLACEMENT CHARACTER}")[:HEAD_BYTES]
+        size = len(line) + 1
+        if not self.tail and self._head_size + size <= HEAD_BYTES:
+            self.head.append(line)
+            self._head_size += size
+            return
+        self.tail.append(line)
+        self._tail_size += size
+        while self._tail_size > TAIL_BYTES:
+            gone = len(self.tail.popleft()) + 1
+            self._tail_size -= gone
+            self.dropped_bytes += gone
+
+    def save(self, connection: psycopg.Connection, execution: UUID) -> None:
+        """Write the log, where there is one."""
+        if self.head:
+            connection.execute(_SAVE, (execution, "\n".join(self.head), "\n".join(self.tail), self.dropped_bytes))
+
+
+class _CaptureHandler(logging.Handler):
+    def __init__(self, capture: Capture) -> None:
+        super().__init__(logging.INFO)
+        self._capture = capture
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._capture.add(self.format(record))
+
+
+@contextmanager
+def captured() -> Iterator[Capture]:
+    """Capture what any logger says at INFO and above while the block runs."""
+    capture = Capture()
+    handler = _CaptureHandler(capture)
+    logging.getLogger().addHandler(handler)
+    try:
+        yield capture
+    finally:
+        logging.getLogger().removeHandler(handler)

@@ -1,0 +1,85 @@
+"""The handlers of this worker, by public name. Tasks name a handler, never an import path."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from workers.context import Context
+from workers.errors import DuplicateHandler, UnknownHandler
+
+Data = dict[str, Any]
+Function = Callable[[Data, Context], Any]
+
+ANYTHING: dict[str, Any] = {"type": "object"}
+
+
+@dataclass(frozen=True)
+class Handler:
+    """A registered function: `function(data, context)` returns something JSON can hold, or None."""
+
+    task_class: str
+    function: Function
+    description: str = ""
+    schema: dict[str, Any] = field(default_factory=lambda: ANYTHING)
+    defaults: dict[str, Any] = field(default_factory=dict)
+    version: str = ""
+
+    def faults(self, data: Data) -> list[str]:
+        """Return what the handler's JSON schema says against `data`, a sentence each."""
+        errors = Draft202012Validator(self.schema).iter_errors(data)
+        return [f"taskData{error.json_path.removeprefix('$')}: {error.message}" for error in errors]
+
+
+_handlers: dict[str, Handler] = {}
+
+
+def handler(
+    task_class: str,
+    *,
+    description: str = "",
+    schema: dict[str, Any] | None = None,
+    defaults: dict[str, Any] | None = None,
+    version: str = "",
+) -> Callable[[Function], Function]:
+    """Register the decorated function under a public name.
+
+    `schema` is a JSON schema (2020-12) of the task data, `defaults` are task fields used where a registration leaves
+    them out. Raises DuplicateHandler, and jsonschema.SchemaError for a schema that is none.
+    """
+
+    def register(function: Function) -> Function:
+        if task_class in _handlers and _handlers[task_class].function is not function:
+            raise DuplicateHandler(f"{task_class} is registered twice.")
+        Draft202012Validator.check_schema(schema or ANYTHING)
+        _handlers[task_class] = Handler(
+            task_class, function, description or (function.__doc__ or "").strip(), schema or ANYTHING, defaults or {},
+            version,
+        )  # fmt: skip
+        return function
+
+    return register
+
+
+def load(modules: list[str]) -> None:
+    """Import the modules that register handlers; done once, when the worker starts, never by request."""
+    for module in modules:
+        import_module(module)
+
+
+def find(task_class: str) -> Handler:
+    """Return the handler; raise UnknownHandler, which names the closest ones."""
+    try:
+        return _handlers[task_class]
+    except KeyError:
+        close = get_close_matches(task_class, _handlers, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise UnknownHandler(f"This worker has no handler {task_class}.{hint}") from None
+
+
+def all_handlers() -> Iterator[Handler]:
+    """Yield every registered handler, by name."""
+    return iter(sorted(_handlers.values(), key=lambda known: known.task_class))

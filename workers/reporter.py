@@ -1,0 +1,219 @@
+"""The reporter: one process a worker that renews leases, writes outcomes, kills at hard limits and says who is there.
+
+None of this may live in a thread of a child: a handler that holds the interpreter starves it. The children write
+what they run on the board and how it ended into the pipe; the reporter turns both into a few statements.
+"""
+
+import logging
+import os
+import signal
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from django.conf import settings
+
+from scheduler import clock, health, load, nodes, transitions
+from scheduler.connections import connect
+from scheduler.engine.states import Status
+from scheduler.loops import Timer
+from scheduler.records import Outcome
+from workers import catalogue, registry
+from workers.board import Board, Note
+from workers.outcomes import cut
+from workers.pipe import Pipe
+from workers.run import LEASE
+
+logger = logging.getLogger(__name__)
+
+TURN_SECONDS = 0.25
+GATHER_SECONDS = 0.015
+REMEMBERED = 10_000
+MAX_BATCH = 1_000
+STALE_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What the reporter says of the worker that it belongs to."""
+
+    node_id: UUID
+    pid: int
+    queues: Sequence[str]
+    concurrency: int
+
+
+class Reporter:
+    """Turns until its worker is gone; a database that is away delays it and loses nothing."""
+
+    def __init__(self, worker: Worker, *, board: Board, pipe: Pipe) -> None:
+        self._worker = worker
+        self._board = board
+        self._pipe = pipe
+        self._connection: psycopg.Connection | None = None
+        self._unwritten: list[Outcome] = []
+        self._ended: deque[UUID] = deque(maxlen=REMEMBERED)
+        self._written_at = 0.0
+        self._timers = [
+            Timer(LEASE.total_seconds() / 4, self._renew),
+            Timer(5, self._beat),
+            Timer(60, self._announce),
+        ]
+
+    def run(self) -> None:
+        """Report until the worker's parent process has died, then end what its children left."""
+        if settings.HEALTH_PORT is not None:
+            health.serve(settings.HEALTH_HOST, settings.HEALTH_PORT, live=self._live, ready=self._ready)
+        while self._parent_lives():
+            self._turn()
+        self._take_leave()
+
+    def _turn(self) -> None:
+        self._board.reporter_seen_at = clock.monotonic()
+        self._gather(TURN_SECONDS)
+        self._kill_overdue()
+        self._bury_dead()
+        try:
+            connection = self._open()
+            self._write(connection)
+            for timer in self._timers:
+                timer.run(connection)
+        except psycopg.Error as error:
+            logger.warning("The reporter has lost the database, %d outcomes wait: %s", len(self._unwritten), error)
+            self._close()
+
+    def _gather(self, timeout: float) -> None:
+        """Take lines from the pipe: the first wakes us, those of the next milliseconds travel with it."""
+        if len(self._unwritten) >= MAX_BATCH:
+            return
+        received = list(self._pipe.receive(timeout=timeout))
+        deadline = clock.monotonic() + GATHER_SECONDS
+        while received and (left := deadline - clock.monotonic()) > 0 and len(received) < MAX_BATCH:
+            received += self._pipe.receive(timeout=left)
+        self._unwritten += received
+
+    def _write(self, connection: psycopg.Connection) -> None:
+        if self._unwritten:
+            try:
+                written = transitions.finish(connection, self._unwritten, now=clock.read(connection))
+            except psycopg.DataError:
+                logger.exception("A batch of %d outcomes was refused; they go one by one.", len(self._unwritten))
+                written = self._write_singly(connection)
+            for outcome in self._unwritten:
+                self._ended.append(outcome.id)
+                if outcome.id not in written:
+                    logger.warning("Execution %s was no longer ours: its end was not written.", outcome.id)
+            self._unwritten = []
+        self._written_at = clock.monotonic()
+
+    def _write_singly(self, connection: psycopg.Connection) -> set[UUID]:
+        """Write outcome by outcome, so that one that PostgreSQL refuses costs its texts and nothing else."""
+        written: set[UUID] = set()
+        now = clock.read(connection)
+        for outcome in self._unwritten:
+            try:
+                written |= transitions.finish(connection, [outcome], now=now)
+            except psycopg.DataError as error:
+                bare = replace(outcome, result=None, error_message=str(error))
+                written |= transitions.finish(connection, [cut(bare)], now=now)
+        return written
+
+    def _renew(self, connection: psycopg.Connection) -> None:
+        running = [note for note in self._board.running() if note.execution not in self._ended]
+        now = clock.read(connection)
+        held = [(note.execution, note.fence) for note in running]
+        owned = transitions.renew(connection, held, lease_expires_at=now + LEASE)
+        for note in running:
+            if note.execution not in owned:
+                logger.error(
+                    "Execution %s was lost to another node; its process %d is killed.", note.execution, note.pid
+                )
+                self._kill(note)
+
+    def _kill_overdue(self) -> None:
+        now = clock.monotonic()
+        for note in self._board.running():
+            if note.deadline < now:
+                self._end_by_force(note, Status.TIMED_OUT, "It did not end within ten seconds of its timeoutSeconds.")
+
+    def _bury_dead(self) -> None:
+        for note in self._board.running():
+            if not load.process_lives(note.pid):
+                self._end_by_force(note, Status.LOST, f"The process that ran it, {note.pid}, died.")
+
+    def _end_by_force(self, note: Note, status: Status, message: str) -> None:
+        """Kill the child, then write the outcome, unless the child had sent its own: no retry may meet it alive."""
+        self._kill(note)
+        self._gather(0)
+        self._board.clear(note.slot)
+        sent = {outcome.id for outcome in self._unwritten}
+        if note.execution in sent or note.execution in self._ended:
+            return
+        logger.warning("Execution %s is %s: %s", note.execution, status, message)
+        self._unwritten.append(Outcome(note.execution, note.fence, status, error_message=message))
+
+    def _kill(self, note: Note) -> None:
+        """Kill the child while it still runs what `note` says; between the check and the kill it may have moved on."""
+        if note in set(self._board.running()):
+            with suppress(ProcessLookupError):
+                os.kill(note.pid, signal.SIGKILL)
+
+    def _beat(self, connection: psycopg.Connection) -> None:
+        carries: dict[str, Any] = {
+            "queues": list(self._worker.queues),
+            "concurrency": self._worker.concurrency,
+            "running": [str(note.execution) for note in self._board.running()],
+        }
+        node, pid = self._worker.node_id, self._worker.pid
+        nodes.heartbeat(connection, clock.read(connection), node=node, role="worker", carries=carries, pid=pid)
+
+    def _announce(self, connection: psycopg.Connection) -> None:
+        catalogue.announce(
+            connection,
+            registry.all_handlers(),
+            node=self._worker.node_id,
+            queues=self._worker.queues,
+            now=clock.read(connection),
+        )
+
+    def _take_leave(self) -> None:
+        """Write what is left once the parent is gone: its children die with it, what they ran is LOST at once."""
+        for note in self._board.running():
+            self._kill(note)
+        self._gather(0)
+        self._bury_dead()
+        try:
+            self._write(self._open())
+        except psycopg.Error as error:
+            logger.warning("%d outcomes were not written; their leases run out: %s", len(self._unwritten), error)
+
+    def _parent_lives(self) -> bool:
+        return os.getppid() == self._worker.pid
+
+    def _live(self) -> tuple[bool, dict[str, Any]]:
+        return clock.monotonic() - self._board.reporter_seen_at < STALE_SECONDS, self._facts()
+
+    def _ready(self) -> tuple[bool, dict[str, Any]]:
+        return clock.monotonic() - self._written_at < STALE_SECONDS, self._facts()
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "node": self._worker.node_id,
+            "running": len(list(self._board.running())),
+            "concurrency": self._worker.concurrency,
+            "unwrittenOutcomes": len(self._unwritten),
+        }
+
+    def _open(self) -> psycopg.Connection:
+        if self._connection is None:
+            self._connection = connect(application_name="platform-scheduler reporter")
+        return self._connection
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()

@@ -1,0 +1,88 @@
+"""The Celery tasks by which executions reach a worker, and the step that gives each worker its reporter."""
+
+import logging
+import time
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from billiard import current_process
+from celery import Task, bootsteps, current_app, shared_task
+from celery.exceptions import Reject
+from django.conf import settings
+
+from scheduler import clock
+from scheduler.connections import connect
+from workers import registry
+from workers.desk import Desk
+from workers.run import Runner
+
+logger = logging.getLogger(__name__)
+
+# How long a message waits here for a database that is away, before it goes back to the broker.
+DATABASE_PATIENCE_SECONDS = 20
+DATABASE_RETRY_SECONDS = 0.5
+
+desk = Desk()
+
+
+@shared_task(name=settings.EXECUTE_TASK_NAME, bind=True, acks_late=True, reject_on_worker_lost=True, ignore_result=True)
+def execute(self: Task, execution: str) -> None:
+    """Run one execution; the message is acknowledged when it has ended."""
+    _execute(UUID(execution))
+
+
+@shared_task(name=settings.EXECUTE_LONG_TASK_NAME, bind=True, acks_late=False, ignore_result=True)
+def execute_long(self: Task, execution: str) -> None:
+    """Run one execution that may outlast the broker's patience; the message is acknowledged before it begins."""
+    _execute(UUID(execution))
+
+
+def _execute(execution: UUID) -> None:
+    deadline = clock.monotonic() + DATABASE_PATIENCE_SECONDS
+    while True:
+        if not desk.has_reporter():
+            desk.stop_worker("its reporter is gone")
+            raise Reject("the worker has no reporter", requeue=True)
+        try:
+            connection = _connection()
+            _runner().run(connection, execution, now=clock.read(connection))
+            return
+        except psycopg.Error as error:
+            _connection.cache_clear()
+            if clock.monotonic() >= deadline:
+                raise Reject(str(error), requeue=True) from error
+            logger.warning("Execution %s waits for the database: %s", execution, error)
+            time.sleep(DATABASE_RETRY_SECONDS)
+
+
+@lru_cache(maxsize=1)
+def _connection() -> psycopg.Connection:
+    """Return this child's connection, opened in the child: one from before the fork would be shared."""
+    return connect(application_name="platform-scheduler worker")
+
+
+@lru_cache(maxsize=1)
+def _runner() -> Runner:
+    slot: int = getattr(current_process(), "index", 0)
+    return Runner(node_id=desk.node_id, slot=slot, board=desk.board, pipe=desk.pipe)
+
+
+class ReporterStep(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Forks the reporter before the pool's children exist, and another whenever one has died."""
+
+    requires = {"celery.worker.components:Timer"}
+
+    def __init__(self, worker: Any, **kwargs: Any) -> None:
+        super().__init__(worker, **kwargs)
+        registry.load(settings.HANDLER_MODULES)
+
+    def create(self, worker: Any) -> None:
+        desk.open(queues=sorted(queue for queue in worker.app.amqp.queues.consume_from), concurrency=worker.concurrency)
+
+    def start(self, worker: Any) -> None:
+        worker.timer.call_repeatedly(1.0, desk.keep_reporter)
+
+
+current_app.steps["worker"].add(ReporterStep)
