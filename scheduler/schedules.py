@@ -1,7 +1,9 @@
 """From a task's stored columns to its Schedule: the one place where claim, API and admin build it."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from scheduler.engine.schedules import (
     IntervalSchedule,
@@ -11,8 +13,10 @@ from scheduler.engine.schedules import (
     bounded,
     parse_cron,
 )
+from scheduler.records import DueTask
 
 CACHED_SCHEDULES = 20_000
+CACHED_SLOTS = 65_536
 
 
 @lru_cache(maxsize=CACHED_SCHEDULES)
@@ -28,15 +32,53 @@ def build(
 ) -> Schedule:
     """Return the schedule of a task with these columns, none of which may contradict another.
 
-    An interval counts from `anchor_at`. Raises InvalidSchedule, which names the field and the remedy.
+    An interval counts from `anchor_at`: a start is its first slot, a creation is not. Raises InvalidSchedule, which
+    names the field and the remedy.
     """
     schedule: Schedule
     if cron_expression is not None:
         schedule = parse_cron(cron_expression, time_zone)
     elif interval_seconds is not None and anchor_at is not None:
-        schedule = IntervalSchedule(anchor=anchor_at, seconds=interval_seconds)
+        schedule = IntervalSchedule(anchor_at, interval_seconds, includes_anchor=start_at is not None)
     elif run_at is not None:
         return OneTimeSchedule(run_at)
     else:
         return NeverSchedule()
     return bounded(schedule, start_at=start_at, end_at=end_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A schedule whose next slots are remembered: thousands of tasks share an expression, a zone and a slot."""
+
+    schedule: Schedule
+
+    def next_after(self, instant: datetime) -> datetime | None:
+        """Return the least slot strictly after an instant, or None."""
+        key: Any = self.schedule  # every schedule is hashable; its protocol does not say so
+        return _next_after(key, instant)
+
+    def latest_at(self, instant: datetime) -> datetime | None:
+        """Return the greatest slot that is not after an instant, or None."""
+        return self.schedule.latest_at(instant)
+
+
+def remembered(task: DueTask) -> Remembered:
+    """Return the schedule of a locked task. Raises InvalidSchedule."""
+    return Remembered(
+        build(
+            cron_expression=task.cron_expression,
+            time_zone=task.time_zone,
+            interval_seconds=task.interval_seconds,
+            anchor_at=task.anchor_at,
+            run_at=task.run_at,
+            start_at=task.start_at,
+            end_at=task.end_at,
+        )
+    )
+
+
+@lru_cache(maxsize=CACHED_SLOTS)
+def _next_after(schedule: Any, instant: datetime) -> datetime | None:
+    found: datetime | None = schedule.next_after(instant)
+    return found

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Protocol
 
 from scheduler.engine.states import Reason, Trigger
@@ -68,7 +69,8 @@ def plan(schedule: Slots, *, due: datetime, now: datetime, misfire: Misfire) -> 
     if due < cutoff:
         first_kept = _first_kept(schedule, due=due, cutoff=cutoff, misfire=misfire)
         if first_kept != due:
-            until = schedule.latest_at((first_kept or cutoff) - _MICROSECOND) or due
+            # `due` itself need not be a slot any more: a new release of the zone data moves slots.
+            until = max(schedule.latest_at((first_kept or cutoff) - _MICROSECOND) or due, due)
             records.append(Pass(due, until, Reason.MISFIRE))
             slot = first_kept or schedule.next_after(until)
     while slot is not None and slot <= now and len(records) < SLOTS_PER_CLAIM:
@@ -79,15 +81,11 @@ def plan(schedule: Slots, *, due: datetime, now: datetime, misfire: Misfire) -> 
 
 def _first_kept(schedule: Slots, *, due: datetime, cutoff: datetime, misfire: Misfire) -> datetime | None:
     """Return the oldest missed slot that still runs, or None where none does."""
-    if misfire.policy == "SKIP":
+    limit = {"SKIP": 0, "FIRE_ONCE": 1}.get(misfire.policy, misfire.limit)
+    if limit < 1:
         return None
-    limit = misfire.limit if misfire.policy == "FIRE_ALL" else 1
-    kept = None
-    for slot in _backwards(schedule, before=cutoff, limit=limit):
-        if slot < due:
-            break
-        kept = slot
-    return kept or due
+    newest = list(takewhile(lambda slot: slot > due, _backwards(schedule, before=cutoff, limit=limit)))
+    return newest[-1] if len(newest) == limit else due
 
 
 def _backwards(schedule: Slots, *, before: datetime, limit: int) -> Iterator[datetime]:

@@ -36,6 +36,15 @@ class RetryPolicy:
             jitter=value.get("jitter", True),
         )
 
+    def as_json(self) -> dict[str, Any]:
+        """Return the policy as it is stored and shown, with nothing left out."""
+        return {
+            "backoff": self.backoff,
+            "delaySeconds": self.delay_seconds,
+            "maxDelaySeconds": self.max_delay_seconds,
+            "jitter": self.jitter,
+        }
+
     def delay(self, *, attempt: int, execution: UUID) -> timedelta:
         """Return the wait after failed attempt `attempt` (from 1).
 

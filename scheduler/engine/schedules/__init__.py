@@ -1,0 +1,28 @@
+"""Schedules: rules that yield slots, free of database, clock and network (contract §7)."""
+
+from scheduler.engine.schedules.cron import MAX_LENGTH, CronSchedule, parse_cron
+from scheduler.engine.schedules.errors import InvalidSchedule
+from scheduler.engine.schedules.protocol import Schedule, require_slot_after
+from scheduler.engine.schedules.simple import (
+    MAX_INTERVAL_SECONDS,
+    IntervalSchedule,
+    NeverSchedule,
+    OneTimeSchedule,
+)
+from scheduler.engine.schedules.wallclock import require_zone
+from scheduler.engine.schedules.window import bounded
+
+__all__ = [
+    "MAX_INTERVAL_SECONDS",
+    "MAX_LENGTH",
+    "CronSchedule",
+    "IntervalSchedule",
+    "InvalidSchedule",
+    "NeverSchedule",
+    "OneTimeSchedule",
+    "Schedule",
+    "bounded",
+    "parse_cron",
+    "require_slot_after",
+    "require_zone",
+]
