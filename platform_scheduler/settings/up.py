@@ -2,3 +2,5 @@
 
 INSTALLED_APPS = ["platform_scheduler"]
 USE_TZ = True
+# Django puts it into the environment, where supervisord reads it.
+TIME_ZONE = "UTC"

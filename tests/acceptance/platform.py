@@ -1,0 +1,144 @@
+"""A whole platform of real processes: `manage.py up` in an empty data directory, and an HTTP client for it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from platform_scheduler.embedded.ports import free_port
+from platform_scheduler.embedded.waiting import wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+T = TypeVar("T")
+
+
+class Answer(dict[str, Any]):
+    """A JSON answer with its status and headers."""
+
+    status: int
+    headers: Mapping[str, str]
+
+
+class Platform:
+    """One `up`, by its data directory and port."""
+
+    def __init__(self, data_dir: Path, *, options: tuple[str, ...] = (), environment: Mapping[str, str] = {}) -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.log = data_dir.parent / f"{data_dir.name}.log"
+        self._options = options
+        self._environment = environment
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Run `up` and wait until it says that it is."""
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": os.environ.get("HOME", "/"),
+            "PORT": str(self.port),
+            "DATA_DIR": str(self.data_dir),
+            "EXAMPLES": "0",
+            **self._environment,
+        }
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "up", *self._options],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.wait_for(self.is_ready, seconds=90)
+
+    def stop(self) -> int:
+        """Stop it as Ctrl-C does; return its exit status."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        return self.process.wait(60)
+
+    def is_ready(self) -> bool:
+        """Tell whether web answers and some worker has announced its handlers."""
+        assert self.process is not None
+        assert self.process.poll() is None, f"up has ended:\n{self.log.read_text()[-4000:]}"
+        try:
+            return self.get("/health/ready").status == 200 and bool(self.get("/api/v1/handlers").get("content"))
+        except (OSError, ValueError):
+            return False
+
+    def get(self, path: str) -> Answer:
+        return self.call("GET", path)
+
+    def call(self, method: str, path: str, body: str | dict[str, Any] | None = None) -> Answer:
+        """Send a request with the admin's token; errors of HTTP are answers too."""
+        text = json.dumps(body) if isinstance(body, dict) else body
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}",
+            method=method,
+            data=None if text is None else text.encode(),
+            headers={"Content-Type": "application/json", "Authorization": f"Bearer {self._token()}"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - our own address
+                return _answer(response.status, response.headers, response.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return _answer(error.code, error.headers, error.read())
+
+    def wait_for(self, condition: Callable[[], T], *, seconds: float) -> T:
+        """Wait until `condition()` is true; return what it returned, or fail with the log."""
+        seen: list[T] = []
+
+        def is_met() -> bool:
+            seen[:] = [condition()]
+            return bool(seen[0])
+
+        assert wait_until(is_met, seconds=seconds, every=0.1), (
+            f"It did not come to pass within {seconds} s:\n{self.log.read_text()[-4000:]}"
+        )
+        return seen[0]
+
+    def history(self, task_id: str) -> list[dict[str, Any]]:
+        """Return the whole history of a task, oldest slot first."""
+        rows: list[dict[str, Any]] = []
+        page = 0
+        while chunk := self.get(f"/api/v1/tasks/{task_id}/history?page={page}&size=200")["content"]:
+            rows += chunk
+            page += 1
+        return sorted(rows, key=lambda row: (row["scheduledFor"], row["attempt"]))
+
+    def pids(self, role: str) -> list[int]:
+        """Return the process ids of the nodes of a role that live, oldest first."""
+        nodes = [node for node in self.get("/api/v1/nodes")["content"] if node["role"] == role]
+        return [node["pid"] for node in sorted(nodes, key=lambda node: node["startedAt"])]
+
+    def _token(self) -> str:
+        return (self.data_dir / "admin-token").read_text().strip()
+
+
+@contextmanager
+def running(data_dir: Path, **arguments: Any) -> Iterator[Platform]:
+    """A platform that is up, and is stopped at the end whatever happened."""
+    platform = Platform(data_dir, **arguments)
+    try:
+        platform.start()
+        yield platform
+    finally:
+        if platform.process is not None:
+            platform.stop()
+
+
+def _answer(status: int, headers: Any, body: bytes) -> Answer:
+    answer = Answer(json.loads(body) if body and "json" in headers.get("Content-Type", "") else {})
+    answer.status = status
+    answer.headers = dict(headers)
+    return answer

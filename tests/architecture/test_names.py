@@ -1,0 +1,52 @@
+"""Up-calls go by name; every name must lead somewhere."""
+
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from docs import generate
+from scheduler import housekeeping
+from scheduler.engine.states import ARROWS, FINAL, OPEN, Status
+
+TASKS: tuple[Any, ...] = housekeeping.TASKS
+REST: Any = settings.REST_FRAMEWORK
+DOTTED: list[str] = [
+    *REST["DEFAULT_AUTHENTICATION_CLASSES"],
+    *REST["DEFAULT_PERMISSION_CLASSES"],
+    *REST["DEFAULT_PARSER_CLASSES"],
+    REST["EXCEPTION_HANDLER"],
+    settings.WSGI_APPLICATION,
+]
+
+
+def _celery_tasks() -> set[Any]:
+    from workers import tasks
+
+    return {tasks.execute.name, tasks.execute_long.name, *(task.name for task in TASKS)}
+
+
+@pytest.mark.parametrize("name", [settings.EXECUTE_TASK_NAME, settings.EXECUTE_LONG_TASK_NAME])
+def test_it_publishes_to_tasks_that_workers_have(name):
+    assert name in _celery_tasks()
+
+
+@pytest.mark.parametrize("chore", housekeeping.CHORES, ids=lambda chore: chore.name)
+def test_it_registers_chores_that_workers_have(chore):
+    assert chore.task in _celery_tasks()
+
+
+@pytest.mark.parametrize("path", DOTTED)
+def test_it_resolves_dotted_settings(path):
+    assert import_string(path)
+
+
+def test_it_documents_the_state_machine_as_it_is():
+    assert generate.STATE_MACHINE.read_text() == generate.state_machine()
+
+
+def test_it_reaches_every_state_and_leaves_no_final_one():
+    assert {arrow.target for arrow in ARROWS} == set(Status)
+    assert {arrow.source for arrow in ARROWS} & FINAL == set()
+    assert {arrow.source for arrow in ARROWS} - {None} == OPEN
