@@ -24,6 +24,10 @@ class BrokerUnavailable(SchedulerError):
     """The broker did not take the messages; the rows stay QUEUED and the sweep publishes them."""
 
 
+class PartitionMissing(SchedulerError):
+    """No partition of history holds the row; the statement is repeated once there is one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing wrong with one field of what somebody sent; `field` is its name in the API, dotted where nested.

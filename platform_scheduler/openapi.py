@@ -1,0 +1,41 @@
+"""What all operations have in common in the OpenAPI document: refusals, roles, tokens."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+
+from platform_scheduler.authentication import TokenAuthentication, required_role
+from platform_scheduler.problems import CONTENT_TYPE
+from scheduler.answers import ProblemAnswer
+
+
+class DocumentedView(AutoSchema):
+    """Adds to each operation what all have in common: its refusals, and the role that it needs."""
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the operation with its two families of refusals."""
+        operation: Any = super().get_operation(*args, **kwargs)
+        if operation:
+            problem = self.resolve_serializer(ProblemAnswer, "response").ref
+            for family in ("4XX", "5XX"):
+                operation["responses"][family] = {
+                    "description": "Refused." if family == "4XX" else "A dependency is down, or a fault of ours.",
+                    "content": {CONTENT_TYPE: {"schema": problem}},
+                }
+        return operation
+
+    def get_description(self) -> str:  # type: ignore[override]  # drf-spectacular's own has no arguments
+        """Return the description with the role."""
+        return f"{super().get_description()}\n\nRole: {required_role(self.view, self.method)}."
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the document describes tokens; it registers itself."""
+
+    target_class = TokenAuthentication
+    name = "token"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        """Return the security scheme."""
+        return {"type": "http", "scheme": "bearer", "description": "An API token."}

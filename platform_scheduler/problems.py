@@ -1,0 +1,187 @@
+"""The one place where a refusal becomes an HTTP answer: application/problem+json (RFC 9457), contract §3."""
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+import psycopg
+from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import DataError, InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from rest_framework.exceptions import APIException, NotFound, ValidationError
+
+from register.api.faults import faults_of
+from register.errors import NamespaceForbidden, NameTaken, VersionStale
+from scheduler.errors import (
+    BrokerUnavailable,
+    ExecutionNotFound,
+    Fault,
+    InvalidInput,
+    PartitionMissing,
+    TaskDeleted,
+    TaskNotFound,
+)
+
+logger = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 5
+_TYPE = "urn:platform-scheduler:problem:"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One refusal: `kind` ends the type URI, `faults` become errors[]."""
+
+    status: int
+    kind: str
+    detail: str
+    faults: tuple[Fault, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def body(self) -> dict[str, Any]:
+        """Return the members of the JSON object."""
+        body: dict[str, Any] = {
+            "type": _TYPE + self.kind,
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+        }
+        if self.faults:
+            body["errors"] = [
+                {"field": fault.field, "code": fault.code, "message": fault.message} for fault in self.faults
+            ]
+        return body
+
+
+def answer(exception: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
+    """Return the answer to what a view raised; None leaves what nobody foresaw to Django, which logs it.
+
+    A plain answer, not one of the framework's: those go through the view's renderer, which may be HTML or YAML.
+    """
+    problem = problem_of(exception)
+    return plain_answer(problem) if problem else None
+
+
+def plain_answer(problem: Problem) -> HttpResponse:
+    """Return the answer to send."""
+    return HttpResponse(
+        json.dumps(problem.body()), status=problem.status, headers=dict(problem.headers), content_type=CONTENT_TYPE
+    )
+
+
+def problem_of(exception: Exception) -> Problem | None:
+    """Return what is to be answered to `exception`, None where it is a fault of ours."""
+    if isinstance(exception, InvalidInput):
+        return invalid_input(exception.faults)
+    if isinstance(exception, ValidationError):
+        return invalid_input(list(faults_of(exception.detail)))
+    if isinstance(exception, APIException):
+        return _of_framework(exception)
+    for family, problem in _KNOWN:
+        if isinstance(exception, family):
+            return problem
+    if isinstance(exception, DataError | psycopg.DataError):
+        # Every field has its bounds, so this is a gap in them; the caller's value is refused all the same.
+        logger.error("The database refused a value that validation let pass.", exc_info=exception)
+        return Problem(400, "invalid-input", "A value cannot be stored.")
+    return None
+
+
+def invalid_input(faults: Iterable[Fault]) -> Problem:
+    """Return 422 where all that was sent is well-formed, else 400; with every fault."""
+    faults = tuple(faults)
+    count = "One field is" if len(faults) == 1 else f"{len(faults)} faults are"
+    if all(fault.is_impossible for fault in faults):
+        return Problem(422, "impossible", f"{count} well-formed and still cannot be; see errors.", faults)
+    return Problem(400, "invalid-input", f"{count} not as the API has it; see errors.", faults)
+
+
+def not_found(request: HttpRequest) -> Problem:
+    """Return the problem of a path that leads nowhere."""
+    if request.path.startswith("/api/v1/") and request.path.endswith("/"):
+        return Problem(404, "not-found", "There is nothing here: paths of the API end without a slash.")
+    return Problem(404, "not-found", "There is nothing here.")
+
+
+_UNAVAILABLE = Problem(
+    503,
+    "unavailable",
+    "The database does not answer in time. Nothing was changed; try again.",
+    headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+)
+
+_KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem], ...] = (
+    (TaskNotFound, Problem(404, "not-found", "There is no such task.")),
+    (ExecutionNotFound, Problem(404, "not-found", "There is no such execution.")),
+    (Http404, Problem(404, "not-found", "There is nothing here.")),
+    (TaskDeleted, Problem(409, "task-deleted", "The task is deleted: it can be read, but neither run nor changed.")),
+    (
+        NameTaken,
+        Problem(
+            409,
+            "name-taken",
+            "Another task of this namespace has this name.",
+            (Fault("name", "taken", "Another task of this namespace has this name."),),
+        ),
+    ),
+    (
+        VersionStale,
+        Problem(412, "version-stale", "The task has changed since: read it again, then send its ETag as If-Match."),
+    ),
+    (
+        NamespaceForbidden,
+        Problem(
+            403,
+            "forbidden",
+            "This token is bound to another namespace.",
+            (Fault("namespace", "forbidden", "This token is bound to another namespace."),),
+        ),
+    ),
+    (PermissionDenied, Problem(403, "forbidden", "This is not allowed.")),
+    (RequestDataTooBig, Problem(413, "too-large", "The request's body is too large.")),
+    (
+        (UnreadablePostError, BadRequest, SuspiciousOperation),
+        Problem(400, "malformed", "The request cannot be read."),
+    ),
+    (
+        BrokerUnavailable,
+        Problem(503, "unavailable", "The broker does not answer.", headers={"Retry-After": str(RETRY_AFTER_SECONDS)}),
+    ),
+    (
+        PartitionMissing,
+        Problem(
+            503,
+            "unavailable",
+            "History has no place for this yet; the scheduler makes it. Nothing was changed; try again.",
+            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        ),
+    ),
+    ((OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError), _UNAVAILABLE),
+)
+
+_KINDS = {
+    400: "malformed",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    406: "not-acceptable",
+    413: "too-large",
+    415: "unsupported-media-type",
+    429: "too-many-requests",
+}
+
+
+def _of_framework(exception: APIException) -> Problem:
+    headers: dict[str, str] = {}
+    if challenge := getattr(exception, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if wait := getattr(exception, "wait", None):
+        headers["Retry-After"] = str(int(wait))
+    detail = "There is nothing here." if type(exception) is NotFound else str(exception.detail)
+    kind = _KINDS.get(exception.status_code, "refused")
+    return Problem(exception.status_code, kind, detail, headers=headers)

@@ -1,0 +1,1 @@
+"""One module a profile: which part of the house answers over HTTP."""

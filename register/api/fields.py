@@ -1,0 +1,239 @@
+"""Fields that take exactly the JSON type they name; the framework's own would turn 5 into "5" and "5" into 5."""
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
+
+from register.names import is_key
+from scheduler.engine import strict_json
+from scheduler.engine.schedules import InvalidSchedule, parse_cron, require_zone
+from scheduler.engine.suggestions import did_you_mean
+
+TASK_DATA_MAX_BYTES = 64 * 1024
+LABELS_MAX_COUNT = 64
+LABEL_KEY_MAX_LENGTH = 63
+LABEL_VALUE_MAX_LENGTH = 255
+
+# Letters of every script are welcome in names; what moves the cursor or ends the line is not.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Python's own reader lets more through: weeks, a NUL at the end.
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{5,8}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:?[0-9]{2})?")
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+class Text(serializers.CharField):
+    """A JSON text."""
+
+    default_error_messages = {"invalid": "This must be a text."}
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class Line(Text):
+    """A text of one line."""
+
+    default_error_messages = {"control_characters": "This may not hold line breaks or other control characters."}
+
+    def to_internal_value(self, data: Any) -> str:
+        line = super().to_internal_value(data)
+        if _CONTROL.search(line):
+            self.fail("control_characters")
+        return line
+
+
+class Key(Line):
+    """A name that is part of addresses and queue names, hence of plain characters."""
+
+    default_error_messages = {
+        "characters": "Use letters A to Z, digits, dots, hyphens and underscores, and begin with a letter or digit.",
+        "reserved": "{input!r} is kept for the platform's own work.",
+    }
+
+    def __init__(self, *, reserved: frozenset[str] = frozenset(), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.reserved = reserved
+
+    def to_internal_value(self, data: Any) -> str:
+        key = super().to_internal_value(data)
+        if not is_key(key):
+            self.fail("characters")
+        if key in self.reserved:
+            self.fail("reserved", input=key)
+        return key
+
+
+class Whole(serializers.IntegerField):
+    """A JSON number without a fraction."""
+
+    default_error_messages = {"invalid": "This must be a whole number."}
+
+    def to_internal_value(self, data: Any) -> int:
+        if not isinstance(data, int) or isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
+class Number(serializers.FloatField):
+    """A JSON number."""
+
+    default_error_messages = {"invalid": "This must be a number."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, int | float) or isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
+class Flag(serializers.BooleanField):
+    """true or false."""
+
+    default_error_messages = {"invalid": "This must be true or false."}
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
+class Word(serializers.ChoiceField):
+    """One of a few words; `unavailable` are those of the contract that this version has not built yet."""
+
+    default_error_messages = {
+        "invalid": "This must be a text.",
+        "invalid_choice": "There is no {input!r} here; use one of {choices}.{suggestion}",
+        "unavailable": "{input!r} is not available in this version; use one of {choices}.",
+    }
+
+    def __init__(self, choices: Any, *, unavailable: frozenset[str] = frozenset(), **kwargs: Any) -> None:
+        super().__init__([choice for choice in choices if choice not in unavailable], **kwargs)
+        self.unavailable = unavailable
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        if data in self.choices:
+            return str(data)
+        known = ", ".join(self.choices)
+        if data in self.unavailable:
+            self.fail("unavailable", input=data, choices=known)
+        self.fail("invalid_choice", input=data[:50], choices=known, suggestion=did_you_mean(data, self.choices))
+
+
+class Instant(serializers.DateTimeField):
+    """An instant with its offset from UTC; one without would be a guess."""
+
+    default_error_messages = {
+        "invalid": "This must be an instant in ISO 8601, such as 2030-01-31T06:00:00Z.",
+        "naive": "Say which zone this is in: end it with Z for UTC, or with an offset such as +02:00.",
+        "range": "This must lie between 1970 and 2199.",
+    }
+
+    def to_internal_value(self, value: Any) -> datetime:
+        if not isinstance(value, str) or not _INSTANT.fullmatch(value):
+            self.fail("invalid")
+        try:
+            instant = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail("invalid")
+        if instant.tzinfo is None:
+            self.fail("naive")
+        if not _EARLIEST <= instant < _LATEST:
+            self.fail("range")
+        return instant.astimezone(UTC)
+
+
+class CronText(Line):
+    """A cron expression that can be read; whether it fires is asked once the task's window is known."""
+
+    def to_internal_value(self, data: Any) -> str:
+        expression = super().to_internal_value(data)
+        return _accepted(expression, lambda: parse_cron(expression, "UTC"))
+
+
+class Zone(Line):
+    """A name of the IANA time zone database."""
+
+    def to_internal_value(self, data: Any) -> str:
+        name = super().to_internal_value(data)
+        return _accepted(name, lambda: require_zone(name))
+
+
+@extend_schema_field({"oneOf": [{"type": "object"}, {"type": "string", "contentMediaType": "application/json"}]})
+class TaskData(serializers.Field[str, Any, str, Any]):
+    """A JSON object, as such or as text; kept as text, the caller's own where it came as text."""
+
+    default_error_messages = {
+        "invalid": "This must be a JSON object, or the text of one.",
+        "json": "This text is not JSON: {reason}",
+        "max_bytes": "This may have {limit} bytes; it has {size}.",
+        "null_characters": "This may not hold the character NUL.",
+    }
+
+    def to_internal_value(self, data: Any) -> str:
+        text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
+        size = len(text.encode())
+        if size > TASK_DATA_MAX_BYTES:
+            self.fail("max_bytes", limit=f"{TASK_DATA_MAX_BYTES:,}", size=f"{size:,}")
+        try:
+            value = strict_json.loads(text)
+        except strict_json.InvalidJson as error:
+            self.fail("json", reason=error)
+        if not isinstance(value, dict):
+            self.fail("invalid")
+        # Handlers pass their data on to databases and programs that end a text at NUL.
+        if "\\u0000" in text and strict_json.holds(value, "\x00"):
+            self.fail("null_characters")
+        return text
+
+    def to_representation(self, value: Any) -> str:
+        return str(value)
+
+
+@extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
+class Labels(serializers.Field[dict[str, str], Any, dict[str, str], Any]):
+    """Free key-values, all texts."""
+
+    default_error_messages = {
+        "invalid": "This must be an object whose values are texts.",
+        "max_count": "There may be {limit} labels.",
+        "key": "A label's key has 1 to {limit} characters, none of them a control character or a colon.",
+        "value": "This must be a text of at most {limit} characters, none of them a control character.",
+    }
+
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        if not isinstance(data, dict):
+            self.fail("invalid")
+        if len(data) > LABELS_MAX_COUNT:
+            self.fail("max_count", limit=LABELS_MAX_COUNT)
+        refused: dict[str, list[Any]] = {}
+        for key, value in data.items():
+            if not 0 < len(key.strip()) <= LABEL_KEY_MAX_LENGTH or _CONTROL.search(key) or ":" in key:
+                refused[key[:LABEL_KEY_MAX_LENGTH]] = self._refusal("key", LABEL_KEY_MAX_LENGTH)
+            elif not isinstance(value, str) or len(value) > LABEL_VALUE_MAX_LENGTH or _CONTROL.search(value):
+                refused[key] = self._refusal("value", LABEL_VALUE_MAX_LENGTH)
+        if refused:
+            raise ValidationError(refused)
+        return dict(data)
+
+    def to_representation(self, value: Any) -> dict[str, str]:
+        return dict(value)
+
+    def _refusal(self, code: str, limit: int) -> list[Any]:
+        return [ErrorDetail(self.error_messages[code].format(limit=limit), code=code)]
+
+
+def _accepted(text: str, check: Any) -> str:
+    try:
+        check()
+    except InvalidSchedule as refusal:
+        raise ValidationError(str(refusal), code=refusal.code) from None
+    return text

@@ -1,0 +1,37 @@
+"""Handlers and nodes over HTTP; the gateway sends every path that is not query's here."""
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from register import inventory
+from register.api.views import caller_of
+from scheduler.answers import HandlerPage, NodePage
+from scheduler.representations import Json, handler_as_json, node_as_json, page_as_json
+
+
+class HandlersView(APIView):
+    """The catalogue of handlers."""
+
+    @extend_schema(
+        operation_id="listHandlers", summary="List the catalogue of handlers", tags=["platform"],
+        responses={200: HandlerPage},
+    )  # fmt: skip
+    def get(self, request: Request) -> Response:
+        """List what workers have announced: the task classes that tasks may name."""
+        return _whole([handler_as_json(handler) for handler in inventory.handlers()])
+
+
+class NodesView(APIView):
+    """The running processes."""
+
+    @extend_schema(operation_id="listNodes", summary="List the nodes", tags=["platform"], responses={200: NodePage})
+    def get(self, request: Request) -> Response:
+        """List the nodes that have been heard of within a day, the latest heartbeat first."""
+        return _whole([node_as_json(node) for node in inventory.nodes(now=caller_of(request).now)])
+
+
+def _whole(content: list[Json]) -> Response:
+    """Answer a list that is always short as one page."""
+    return Response(page_as_json(content, page=0, size=max(len(content), 1), total=len(content)))

@@ -1,0 +1,29 @@
+"""If-Match: which versions of a task the caller is ready to change (RFC 9110 §13.1.1)."""
+
+import re
+
+from rest_framework.exceptions import ParseError
+from rest_framework.request import Request
+
+_TAG = re.compile(r'(?P<weak>W/)?"(?P<opaque>[\x21\x23-\x7e\x80-\xff]*)"')
+LONGEST_VERSION = 9
+
+
+def accepted_versions(request: Request) -> frozenset[int] | None:
+    """Return the versions that If-Match names; None where it is missing or `*`, and any will do.
+
+    A tag of ours is a version in quotes. Others are well-formed and match nothing, as do weak ones: If-Match
+    compares strongly. Raises ParseError where the header is no list of tags.
+    """
+    header = request.headers.get("If-Match", "").strip()
+    if header in {"", "*"}:
+        return None
+    versions: set[int] = set()
+    for part in header.split(","):
+        tag = _TAG.fullmatch(part.strip())
+        if tag is None:
+            raise ParseError('If-Match takes entity tags in double quotes, such as "3", or *.')
+        opaque = tag["opaque"]
+        if not tag["weak"] and opaque.isascii() and opaque.isdigit() and len(opaque) <= LONGEST_VERSION:
+            versions.add(int(opaque))
+    return frozenset(versions)

@@ -1,0 +1,44 @@
+"""Reads the bodies of the write API, and records of files, into what the services take."""
+
+from dataclasses import replace
+from typing import Any
+
+from register.api.serializers import TaskInput, TriggerInput
+from register.catalogue import find_handler
+from register.given import Given
+
+# What a handler may preset for its tasks; when and where a task runs is its owner's to say.
+PRESETTABLE = frozenset(
+    "timeoutSeconds maxRetryCount retryPolicy retryOn misfirePolicy misfireGraceSeconds catchUpLimit overlapPolicy "
+    "priority queue".split()
+)
+
+
+def read_new_task(data: Any) -> Given:
+    """Return a new task; what it leaves out and its handler presets is taken from there."""
+    return _read_task(TaskInput(), _with_presets(data))
+
+
+def read_changes(data: Any) -> Given:
+    """Return the fields to change; the others keep what they have."""
+    return _read_task(TaskInput(partial=True), data)
+
+
+def read_trigger(data: Any) -> Given:
+    """Return what a request to run a task now brings along."""
+    return TriggerInput(partial=True).read(data)
+
+
+def _read_task(body: TaskInput, data: Any) -> Given:
+    given = body.read(data)
+    allows_unknown = bool(given.values.pop("allow_unknown_task_class", False))
+    return replace(given, allow_unknown_task_class=allows_unknown)
+
+
+def _with_presets(data: Any) -> Any:
+    task_class = data.get("taskClass") if isinstance(data, dict) else None
+    if not isinstance(task_class, str) or "\0" in task_class:
+        return data
+    handler = find_handler(task_class.strip())
+    presets = handler.defaults if handler else {}
+    return {name: value for name, value in presets.items() if name in PRESETTABLE} | data

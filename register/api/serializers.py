@@ -1,0 +1,166 @@
+"""The request bodies of the write API: which fields there are, of which type and within which bounds."""
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.fields import SkipField
+
+from register.api.faults import faults_of
+from register.api.fields import (
+    CronText,
+    Flag,
+    Instant,
+    Key,
+    Labels,
+    Line,
+    Number,
+    TaskData,
+    Text,
+    Whole,
+    Word,
+    Zone,
+)
+from register.given import Given
+from register.names import KEY_MAX_LENGTH
+from scheduler.engine.retry import (
+    BACKOFFS,
+    DEFAULT_DELAY_SECONDS,
+    DEFAULT_MAX_DELAY_SECONDS,
+    RETRYABLE,
+    RetryPolicy,
+)
+from scheduler.engine.schedules import MAX_LENGTH
+from scheduler.engine.suggestions import did_you_mean
+from scheduler.errors import Fault
+from scheduler.models.choices import MisfirePolicy, OverlapPolicy
+
+DAY_SECONDS = 86_400
+LONGEST_SECONDS = 8 * DAY_SECONDS
+LONGEST_INTERVAL_SECONDS = 3_660 * DAY_SECONDS
+LONGEST_GRACE_SECONDS = 366 * DAY_SECONDS
+MOST_RETRIES = 1_000
+MOST_CAUGHT_UP = 1_000
+
+# Housekeeping travels in it, ahead of everything: users' tasks there would hold it up.
+RESERVED_QUEUES = frozenset({"platform"})
+
+READ_ONLY = frozenset(
+    "id status version retryCount createdAt createdBy updatedAt lastExecutedAt nextExecutionTime pauseReason "
+    "pausedUntil template".split()
+)
+# Of the contract, and refused until something honours them: an accepted field that does nothing would be a lie.
+NOT_YET = frozenset(
+    "intervalMode jitterSeconds flexSeconds calendar calendarPolicy maxConcurrency autoPauseAfterFailures "
+    "dependencies dependencyMode listensTo sla uses circuitPolicy notifyOn idempotencyKey".split()
+)
+
+
+class Strict(serializers.Serializer[Any]):
+    """A body whose every name is known; all faults are told at once, beside what could be read."""
+
+    default_error_messages = {"invalid": "This must be a JSON object."}
+
+    def read(self, data: Any) -> Given:
+        """Return what could be read of `data` and all that is wrong with it."""
+        if not isinstance(data, dict):
+            return Given({}, (Fault("", "invalid", str(self.error_messages["invalid"])),))
+        values: dict[str, Any] = {}
+        faults = [self._unknown(name) for name in data if name not in self.fields]
+        faulty: set[str] = set()
+        for name, field in self.fields.items():
+            column = str(field.source)
+            try:
+                values[column] = field.run_validation(data.get(name, serializers.empty))
+            except SkipField:
+                continue
+            except ValidationError as refusal:
+                faults += faults_of(refusal.detail, path=name)
+                faulty.add(column)
+        return Given(values, tuple(faults), frozenset(faulty))
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Return the values of a body inside another one. Raises ValidationError with all faults, by field."""
+        given = self.read(data)
+        if not given.faults:
+            return given.values
+        detail: dict[str, list[ErrorDetail]] = {}
+        for fault in given.faults:
+            detail.setdefault(fault.field, []).append(ErrorDetail(fault.message, code=fault.code))
+        raise ValidationError(detail if "" not in detail else detail[""])
+
+    def _unknown(self, name: str) -> Fault:
+        shown = name[:100]
+        if name in READ_ONLY:
+            return Fault(shown, "read_only", "This is the platform's to say: leave it out.")
+        if name in NOT_YET:
+            return Fault(shown, "unavailable", "This field is not available in this version.")
+        return Fault(shown, "unknown", f"There is no such field.{did_you_mean(name, self.fields)}")
+
+
+class RetryPolicyInput(Strict):
+    """How long to wait before a failed attempt is tried again; given as a whole, what it leaves out is the default."""
+
+    backoff = Word(BACKOFFS, default="EXPONENTIAL")
+    delaySeconds = Number(min_value=0, max_value=LONGEST_SECONDS, default=DEFAULT_DELAY_SECONDS)
+    maxDelaySeconds = Number(min_value=0, max_value=LONGEST_SECONDS, default=DEFAULT_MAX_DELAY_SECONDS)
+    jitter = Flag(default=True)
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        return RetryPolicy.from_json(super().to_internal_value(data)).as_json()
+
+
+class Outcomes(serializers.ListField):
+    """Outcomes that are tried again; naming one twice says no more than naming it once."""
+
+    child = Word(sorted(RETRYABLE))
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        return list(dict.fromkeys(super().to_internal_value(data)))
+
+
+class TaskInput(Strict):
+    """A task's definition; each field's `source` is its column."""
+
+    name = Line(max_length=255)
+    namespace = Key(max_length=KEY_MAX_LENGTH, required=False)
+    description = Text(max_length=10_000, allow_null=True, allow_blank=True, trim_whitespace=False, required=False)
+    taskClass = Line(max_length=255, source="task_class")
+    allowUnknownTaskClass = Flag(source="allow_unknown_task_class", required=False)
+    taskData = TaskData(source="task_data", allow_null=True, required=False)
+
+    cronExpression = CronText(source="cron_expression", max_length=MAX_LENGTH, allow_null=True, required=False)
+    timeZone = Zone(source="time_zone", max_length=64, required=False)
+    intervalSeconds = Whole(
+        source="interval_seconds", min_value=1, max_value=LONGEST_INTERVAL_SECONDS, allow_null=True, required=False
+    )
+    runAt = Instant(source="run_at", allow_null=True, required=False)
+    startAt = Instant(source="start_at", allow_null=True, required=False)
+    endAt = Instant(source="end_at", allow_null=True, required=False)
+
+    misfirePolicy = Word(MisfirePolicy.values, source="misfire_policy", required=False)
+    misfireGraceSeconds = Whole(
+        source="misfire_grace_seconds", min_value=0, max_value=LONGEST_GRACE_SECONDS, required=False
+    )
+    catchUpLimit = Whole(source="catch_up_limit", min_value=1, max_value=MOST_CAUGHT_UP, required=False)
+    overlapPolicy = Word(
+        OverlapPolicy.values,
+        source="overlap_policy",
+        unavailable=frozenset({OverlapPolicy.QUEUE, OverlapPolicy.CANCEL_RUNNING}),
+        required=False,
+    )
+    priority = Whole(min_value=1, max_value=10, required=False)
+    queue = Key(max_length=KEY_MAX_LENGTH, reserved=RESERVED_QUEUES, required=False)
+
+    timeoutSeconds = Whole(source="timeout_seconds", min_value=1, max_value=LONGEST_SECONDS, required=False)
+    maxRetryCount = Whole(source="max_retry_count", min_value=0, max_value=MOST_RETRIES, required=False)
+    retryPolicy = RetryPolicyInput(source="retry_policy", required=False)
+    retryOn = Outcomes(source="retry_on", required=False)
+    labels: Any = Labels(required=False)
+    owner = Line(max_length=255, allow_null=True, required=False)
+
+
+class TriggerInput(Strict):
+    """A run by hand; `taskData` stands for the task's own in this one execution."""
+
+    taskData = TaskData(source="task_data", allow_null=True, required=False)

@@ -1,0 +1,83 @@
+"""What workers have announced: the handlers that tasks may name, and the schemas that task data has to meet."""
+
+import json
+import logging
+from functools import lru_cache
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError, ValidationError
+from jsonschema.protocols import Validator
+from jsonschema.validators import validator_for
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+
+from scheduler.engine.suggestions import did_you_mean
+from scheduler.errors import Fault
+from scheduler.models import Handler
+
+logger = logging.getLogger(__name__)
+
+FAULTS_SHOWN = 20
+MESSAGE_LENGTH = 300
+
+
+def find_handler(task_class: str) -> Handler | None:
+    """Return the handler of this public name, if some worker has announced it."""
+    return Handler.objects.filter(task_class=task_class).first()
+
+
+def unknown_task_class(task_class: str) -> Fault:
+    """Return the refusal of a name that no worker has announced."""
+    known = Handler.objects.order_by("task_class").values_list("task_class", flat=True)
+    return Fault(
+        "taskClass",
+        "unknown_task_class",
+        f"No worker has announced {task_class[:100]!r}.{did_you_mean(task_class, known)} "
+        "To register ahead of a deployment set allowUnknownTaskClass.",
+        is_impossible=True,
+    )
+
+
+def task_data_faults(handler: Handler, task_data: str | None) -> list[Fault]:
+    """Return where the task data does not meet the handler's schema; a task without data has an empty object."""
+    validator = _validator(json.dumps(handler.schema))
+    if validator is None:
+        # The worker's fault, not the caller's.
+        logger.error("The schema of %s is no JSON schema; its task data goes unchecked.", handler)
+        return []
+    try:
+        errors = sorted(
+            validator.iter_errors(json.loads(task_data or "{}")), key=lambda error: list(map(str, error.path))
+        )
+    except Unresolvable:
+        logger.exception("The schema of %s refers to what it does not hold; its task data goes unchecked.", handler)
+        return []
+    return [
+        Fault(_path(error.absolute_path), "schema", error.message[:MESSAGE_LENGTH], is_impossible=True)
+        for error in errors[:FAULTS_SHOWN]
+    ]
+
+
+def _place(error: ValidationError) -> list[str]:
+    return [str(part) for part in error.absolute_path]
+
+
+@lru_cache(maxsize=1024)
+def _validator(schema_text: str) -> Validator | None:
+    """Return what checks by this schema, None where it is broken; to check a schema costs more than all else here."""
+    schema: dict[str, Any] = json.loads(schema_text)
+    kind = validator_for(schema, default=Draft202012Validator)
+    try:
+        kind.check_schema(schema)
+    except SchemaError:
+        return None
+    # An empty registry: a schema that names another by its address must not make this process fetch it.
+    return kind(schema, registry=Registry())
+
+
+def _path(parts: Any) -> str:
+    path = "taskData"
+    for part in parts:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return path

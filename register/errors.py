@@ -1,0 +1,15 @@
+"""What registration refuses beyond faults of single fields; part of the family in scheduler.errors."""
+
+from scheduler.errors import SchedulerError
+
+
+class NameTaken(SchedulerError):
+    """Another task of this namespace has this name already."""
+
+
+class VersionStale(SchedulerError):
+    """The task has changed since: its version is not the one that If-Match names."""
+
+
+class NamespaceForbidden(SchedulerError):
+    """This token is bound to another namespace."""

@@ -1,0 +1,110 @@
+"""What must hold between the fields of a definition; what one field must be by itself stands with the field."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from register import timing
+from scheduler.engine.retry import RetryPolicy
+from scheduler.engine.schedules import InvalidSchedule
+from scheduler.errors import Fault
+from scheduler.models import Task
+
+# Open executions are looked for in the ids of the last 8 days; a slot's last attempt must end within them (design §4).
+LONGEST_SLOT = timedelta(days=8)
+
+
+def broken(task: Task, *, changed: frozenset[str], faulty: frozenset[str], now: datetime) -> list[Fault]:
+    """Return the faults of the rules that read a changed column; those that read a faulty one are left out.
+
+    `task` carries the definition as it would be. What was accepted once is not held against a change elsewhere.
+    """
+    faults: list[Fault] = []
+    for columns, rule in _RULES:
+        if columns & changed and not columns & faulty:
+            faults += rule(task)
+    contradicts_itself = any(fault.field in _SCHEDULE_FIELDS for fault in faults)
+    if timing.SCHEDULE_COLUMNS & changed and not timing.SCHEDULE_COLUMNS & faulty and not contradicts_itself:
+        faults += _never_fires(task, changed=changed, now=now)
+    return faults
+
+
+_SCHEDULE_FIELDS = frozenset({*timing.KINDS.values(), "startAt", "endAt"})
+
+
+def _one_schedule(task: Task) -> Iterable[Fault]:
+    given = [name for column, name in timing.KINDS.items() if getattr(task, column) is not None]
+    if len(given) > 1:
+        for name in given:
+            yield _impossible(name, f"A task has one schedule at most: choose one of {', '.join(given)}.")
+
+
+def _window(task: Task) -> Iterable[Fault]:
+    if task.start_at and task.end_at and task.start_at >= task.end_at:
+        yield _impossible("endAt", "This must be later than startAt.")
+
+
+def _run_at_in_window(task: Task) -> Iterable[Fault]:
+    if task.run_at is None:
+        return
+    if task.start_at and task.run_at < task.start_at:
+        yield _impossible("runAt", "This is before startAt.")
+    if task.end_at and task.run_at >= task.end_at:
+        yield _impossible("runAt", "This is not before endAt.")
+
+
+def _delays(task: Task) -> Iterable[Fault]:
+    policy = RetryPolicy.from_json(task.retry_policy)
+    if policy.delay_seconds > policy.max_delay_seconds:
+        yield _impossible("retryPolicy.delaySeconds", "This is more than maxDelaySeconds.")
+
+
+def _attempts_end_in_time(task: Task) -> Iterable[Fault]:
+    policy = replace(RetryPolicy.from_json(task.retry_policy), jitter=False)
+    longest = timedelta(seconds=task.timeout_seconds)
+    for attempt in range(1, task.max_retry_count + 1):
+        longest += policy.delay(attempt=attempt, execution=UUID(int=0)) + timedelta(seconds=task.timeout_seconds)
+    if longest > LONGEST_SLOT:
+        yield _impossible(
+            "maxRetryCount",
+            f"All attempts of one slot must end within 8 days; with timeoutSeconds and the delays of retryPolicy "
+            f"these could take {longest}. Lower one of the three.",
+        )
+
+
+_Rule = Callable[[Task], Iterable[Fault]]
+
+_RULES: tuple[tuple[frozenset[str], _Rule], ...] = (
+    (frozenset(timing.KINDS), _one_schedule),
+    (frozenset({"start_at", "end_at"}), _window),
+    (frozenset({"run_at", "start_at", "end_at"}), _run_at_in_window),
+    (frozenset({"retry_policy"}), _delays),
+    (frozenset({"retry_policy", "max_retry_count", "timeout_seconds"}), _attempts_end_in_time),
+)
+
+
+def _never_fires(task: Task, *, changed: frozenset[str], now: datetime) -> Iterable[Fault]:
+    """Refuse a schedule without a slot to come, except where nothing but its end was moved: that ends the task."""
+    kind = next((name for column, name in timing.KINDS.items() if getattr(task, column) is not None), None)
+    if kind is None:
+        return
+    try:
+        slot = timing.first_slot_of(task, now=now)
+    except InvalidSchedule as refusal:
+        yield Fault(refusal.field, refusal.code, str(refusal), is_impossible=refusal.code == "impossible")
+        return
+    if slot is None and changed & timing.SCHEDULE_COLUMNS != {"end_at"}:
+        yield _impossible(kind, _no_slot(task, kind, now))
+
+
+def _no_slot(task: Task, kind: str, now: datetime) -> str:
+    if kind != "runAt":
+        return "This never fires: no slot is left between startAt, or now, and endAt."
+    if task.last_slot_for is not None and task.run_at is not None and task.run_at <= task.last_slot_for:
+        return "This is not after the last slot of this task that was recorded."
+    return f"This has passed, by more than the {task.misfire_grace_seconds} s of misfireGraceSeconds."
+
+
+def _impossible(field: str, message: str) -> Fault:
+    return Fault(field, "impossible", message, is_impossible=True)

@@ -1,0 +1,217 @@
+"""The verbs of registration: create, change, delete, trigger. Each is one transaction and never sees a request.
+
+`namespace` is the one that the caller is bound to, None for a caller of every namespace; what lies in another one
+is not found. `now` is read once, at the caller's edge.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.db import IntegrityError, transaction
+
+from register import catalogue, rules, timing
+from register.errors import NamespaceForbidden, NameTaken, VersionStale
+from register.given import Given
+from scheduler import claims, connections, dispatch, firing, transitions
+from scheduler.engine.retry import RetryPolicy
+from scheduler.engine.states import OPEN, Reason, TaskStatus
+from scheduler.errors import Fault, InvalidInput, SchedulerError, TaskDeleted, TaskNotFound
+from scheduler.models import Execution, Task
+from scheduler.models.choices import OverlapPolicy
+from scheduler.records import Ready
+
+DEFAULT_NAMESPACE = "default"
+CREATED_BY_LENGTH = 100
+
+_NAME_ONCE = "scheduler_tasks_name_once"
+
+
+def create_task(given: Given, *, actor: str, namespace: str | None, now: datetime) -> Task:
+    """Store a new task and return it. Raises InvalidInput, NameTaken, NamespaceForbidden."""
+    # Stored in full: what a policy leaves out must not change under a task when a default does.
+    presets = {"namespace": namespace or DEFAULT_NAMESPACE, "retry_policy": RetryPolicy().as_json()}
+    values = presets | given.values
+    if namespace not in (None, values["namespace"]):
+        raise NamespaceForbidden
+    task = Task(**values, created_at=now, updated_at=now, created_by=actor[:CREATED_BY_LENGTH])
+    task.status = TaskStatus.ACTIVE
+    timing.anchor(task)
+    with transaction.atomic():
+        _refuse_faults(task, given, changed=frozenset(values), now=now)
+        timing.set_first_slot(task, now=now)
+        with _one_name():
+            task.save(force_insert=True)
+    return task
+
+
+def change_task(
+    task_id: UUID,
+    given: Given,
+    *,
+    namespace: str | None,
+    now: datetime,
+    versions: frozenset[int] | None = None,
+) -> Task:
+    """Change the fields given and return the task; its version grows where that changes the definition.
+
+    The old definition answers for its own slots up to `now` first. `versions` are those that If-Match accepts, None
+    accepts any. Raises TaskNotFound, TaskDeleted, VersionStale, InvalidInput, NameTaken.
+    """
+    with transaction.atomic():
+        task, ready = _lock(task_id, namespace=namespace, versions=versions, if_deleted=TaskDeleted, now=now)
+        before = {column: getattr(task, column) for column in _definition_columns()}
+        for column, value in _resolved(given.values).items():
+            setattr(task, column, value)
+        timing.anchor(task)
+        changed = frozenset(column for column, value in before.items() if getattr(task, column) != value)
+        _refuse_faults(task, given, changed=changed, now=now, old_namespace=before["namespace"])
+        if changed:
+            _store_change(task, changed, now=now)
+        _publish_after_commit(ready, now=now)
+    return task
+
+
+def delete_task(task_id: UUID, *, namespace: str | None, now: datetime, versions: frozenset[int] | None = None) -> None:
+    """Mark the task DELETED and cancel what waits; what runs ends. Raises TaskNotFound, VersionStale."""
+    with transaction.atomic():
+        # Slots up to now belong to the history even so: they are recorded, then cancelled with all that waits.
+        _lock(task_id, namespace=namespace, versions=versions, if_deleted=TaskNotFound, now=now)
+        Task.objects.filter(id=task_id).update(
+            status=TaskStatus.DELETED, claim_at=None, next_slot_for=None, next_execution_time=None
+        )
+        connection = connections.current()
+        waiting = claims.waiting_executions(connection, [task_id])
+        transitions.cancel_waiting(connection, waiting, reason=Reason.DELETED, now=now)
+
+
+def trigger_task(task_id: UUID, given: Given, *, namespace: str | None, now: datetime) -> Execution:
+    """Run the task now, whatever its schedule says, and return the execution, QUEUED or SKIPPED.
+
+    Raises TaskNotFound, TaskDeleted, InvalidInput.
+    """
+    with transaction.atomic():
+        task = _visible(task_id, namespace=namespace)
+        task_data: str | None = given.values.get("task_data")
+        faults = list(given.faults)
+        if task_data is not None and (handler := catalogue.find_handler(task.task_class)):
+            faults += catalogue.task_data_faults(handler, task_data)
+        if faults:
+            raise InvalidInput(faults)
+        execution, ready = firing.trigger(connections.current(), task_id, request=uuid4(), task_data=task_data, now=now)
+        _publish_after_commit(ready, now=now)
+        return Execution.objects.select_related("task").get(id=execution)
+
+
+def _visible(task_id: UUID, *, namespace: str | None) -> Task:
+    tasks = Task.objects.filter(id=task_id)
+    if namespace is not None:
+        tasks = tasks.filter(namespace=namespace)
+    task = tasks.first()
+    if task is None:
+        raise TaskNotFound
+    return task
+
+
+def _lock(
+    task_id: UUID,
+    *,
+    namespace: str | None,
+    versions: frozenset[int] | None,
+    if_deleted: type[SchedulerError],
+    now: datetime,
+) -> tuple[Task, list[Ready]]:
+    """Record the task's slots up to `now`, which locks it, and return it as it then is with what to publish."""
+    _visible(task_id, namespace=namespace)
+    ready = firing.record_due(connections.current(), task_id, now=now)
+    task = _visible(task_id, namespace=namespace)
+    if task.status == TaskStatus.DELETED:
+        raise if_deleted
+    if versions is not None and task.version not in versions:
+        raise VersionStale
+    return task, ready
+
+
+def _definition_columns() -> Sequence[str]:
+    return (
+        "name", "namespace", "description", "task_class", "task_data", "owner", "labels",
+        "cron_expression", "time_zone", "interval_seconds", "run_at", "start_at", "end_at", "anchor_at",
+        "misfire_policy", "misfire_grace_seconds", "catch_up_limit", "overlap_policy", "priority", "queue",
+        "timeout_seconds", "max_retry_count", "retry_policy", "retry_on",
+    )  # fmt: skip
+
+
+def _resolved(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values with what they imply: one kind of schedule that is given takes the place of another."""
+    kinds = [column for column in timing.KINDS if values.get(column) is not None]
+    return dict.fromkeys(timing.KINDS) | values if len(kinds) == 1 else values
+
+
+def _refuse_faults(
+    task: Task, given: Given, *, changed: frozenset[str], now: datetime, old_namespace: str | None = None
+) -> None:
+    faults = [*given.faults, *rules.broken(task, changed=changed, faulty=given.faulty, now=now)]
+    if old_namespace is not None and task.namespace != old_namespace:
+        faults.append(_stays(old_namespace))
+    if not {"task_class", "task_data"} & given.faulty and {"task_class", "task_data"} & changed:
+        faults += _handler_faults(task, given, changed)
+    if faults:
+        raise InvalidInput(faults)
+
+
+def _stays(namespace: str) -> Fault:
+    # Its history carries the namespace in every row, and tokens see by it.
+    message = f"A task stays in its namespace ({namespace}); register it anew in the other one."
+    return Fault("namespace", "impossible", message, is_impossible=True)
+
+
+def _handler_faults(task: Task, given: Given, changed: frozenset[str]) -> list[Fault]:
+    handler = catalogue.find_handler(task.task_class)
+    if handler is not None:
+        return catalogue.task_data_faults(handler, task.task_data)
+    if "task_class" in changed and not given.allow_unknown_task_class:
+        return [catalogue.unknown_task_class(task.task_class)]
+    return []
+
+
+def _store_change(task: Task, changed: frozenset[str], *, now: datetime) -> None:
+    """Write the changed columns; the row is locked, so nobody else's value is overwritten."""
+    columns = {*changed, "version", "updated_at"}
+    task.version += 1
+    task.updated_at = now
+    if changed & timing.SCHEDULE_COLUMNS:
+        timing.set_first_slot(task, now=now)
+        columns.update(timing.TIMING_COLUMNS)
+    if "overlap_policy" in changed:
+        task.open_count = _open_count(task)
+        columns.add("open_count")
+    with _one_name():
+        task.save(update_fields=sorted(columns))
+
+
+def _open_count(task: Task) -> int:
+    """Count afresh, under the task's lock: the counter is not kept while everything may overlap.
+
+    A finish that has not committed yet counts as open here, and takes itself off once it gets the lock.
+    """
+    if task.overlap_policy == OverlapPolicy.ALLOW:
+        return 0
+    return Execution.objects.filter(task_id=task.id, status__in=sorted(OPEN)).count()
+
+
+@contextmanager
+def _one_name() -> Iterator[None]:
+    """Turn the refusal of the unique index into NameTaken: only the index can tell which of two was first."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        if _NAME_ONCE in str(error):
+            raise NameTaken from error
+        raise
+
+
+def _publish_after_commit(ready: Sequence[Ready], *, now: datetime) -> None:
+    transaction.on_commit(lambda: dispatch.publish_after_commit(ready, now=now))

@@ -1,0 +1,69 @@
+"""/api/schema/ and /api/docs/."""
+
+import base64
+import re
+
+import pytest
+from django.test import Client
+from drf_spectacular.drainage import GENERATOR_STATS
+from drf_spectacular.validation import validate_schema
+
+from platform_scheduler.documents import document
+from register.api.serializers import TaskInput
+from tests.integration.conftest import Caller
+
+
+def test_the_document_is_valid() -> None:
+    document.cache_clear()
+
+    validate_schema(document())
+
+    assert not GENERATOR_STATS, "drf-spectacular warns"
+
+
+def test_the_document_is_openapi_31() -> None:
+    assert document()["openapi"].startswith("3.1")
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("tasks", {"get", "post"}),
+        ("tasks/{task_id}", {"get", "put", "patch", "delete"}),
+        ("tasks/{task_id}/history", {"get"}),
+        ("tasks/{task_id}/trigger", {"post"}),
+        ("executions/{execution_id}", {"get"}),
+        ("handlers", {"get"}),
+        ("nodes", {"get"}),
+    ],
+)
+def test_it_names_every_operation(path: str, methods: set[str]) -> None:
+    assert set(document()["paths"][f"/api/v1/{path}"]) == methods
+
+
+def test_it_names_every_field_that_can_be_sent() -> None:
+    assert set(document()["components"]["schemas"]["TaskInputRequest"]["properties"]) == set(TaskInput().fields)
+
+
+def test_it_tells_that_refusals_are_problems() -> None:
+    answers = document()["paths"]["/api/v1/tasks"]["post"]["responses"]
+
+    assert list(answers["4XX"]["content"]) == ["application/problem+json"]
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/vnd.oai.openapi", "*/*"])
+def test_every_token_may_read_it(viewer: Caller, kind: str) -> None:
+    assert viewer.get("/api/schema/", headers={"Accept": kind}).status_code == 200
+
+
+def test_a_browser_reads_it_with_the_token_as_password(viewer: Caller) -> None:
+    credentials = base64.b64encode(f"me:{viewer.secret}".encode()).decode()
+
+    assert Client().get("/api/docs/", headers={"Authorization": f"Basic {credentials}"}).status_code == 200
+
+
+def test_the_page_loads_nothing_from_elsewhere(viewer: Caller) -> None:
+    page = viewer.get("/api/docs/").content.decode()
+
+    assert "swagger-ui" in page
+    assert not re.search(r"(src|href)=[\"'](https?:)?//", page)

@@ -1,0 +1,201 @@
+"""GET /api/v1/tasks and /api/v1/tasks/{id}."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from scheduler.models import Task
+from tests.integration.conftest import Caller
+
+
+def _names(answer: Any) -> list[str]:
+    assert answer.status_code == 200, answer.content
+    return [task["name"] for task in answer.json()["content"]]
+
+
+@pytest.fixture
+def tasks(new_task: Callable[..., Task]) -> list[Task]:
+    """One of each priority band, by name, in order of creation."""
+    return [
+        new_task("a low", priority=1, queue="slow"),
+        new_task("b normal", priority=5, taskClass="platform.sleep", intervalSeconds=3600),
+        new_task("c high", priority=7, namespace="payments", intervalSeconds=60),
+        new_task("d critical", priority=10, intervalSeconds=600),
+    ]
+
+
+def test_it_answers_the_seeds_request(viewer: Caller, tasks: list[Task]) -> None:
+    answer = viewer.get("/api/v1/tasks?status=ACTIVE&priority=HIGH&page=0&size=20")
+
+    assert _names(answer) == ["c high"]
+
+
+def test_it_answers_a_page(viewer: Caller, tasks: list[Task]) -> None:
+    answer = viewer.get("/api/v1/tasks?page=1&size=3&sort=name").json()
+
+    assert [task["name"] for task in answer.pop("content")] == ["d critical"]
+    assert answer == {
+        "page": 1, "size": 3, "totalElements": 4, "totalPages": 2, "isTotalEstimated": False, "nextCursor": None
+    }  # fmt: skip
+
+
+def test_it_shows_a_task_as_its_own_page_does(viewer: Caller, cleanup: Task) -> None:
+    listed = viewer.get("/api/v1/tasks").json()["content"][0]
+
+    assert listed == viewer.get(f"/api/v1/tasks/{cleanup.id}").json()
+
+
+def test_a_page_beyond_the_last_is_empty(viewer: Caller, tasks: list[Task]) -> None:
+    assert _names(viewer.get("/api/v1/tasks?page=1000000&size=200")) == []
+
+
+def test_the_newest_comes_first(viewer: Caller, tasks: list[Task]) -> None:
+    Task.objects.filter(name="b normal").update(created_at="2031-01-01T00:00:00Z")
+
+    assert _names(viewer.get("/api/v1/tasks?size=1")) == ["b normal"]
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("priority=LOW", "a"),
+        ("priority=NORMAL", "b"),
+        ("priority=CRITICAL", "d"),
+        ("priority=7", "c"),
+        ("priority=2", ""),
+        ("priority=LOW,HIGH", "ac"),
+        ("priority=1,CRITICAL", "ad"),
+        ("namespace=payments", "c"),
+        ("namespace=nowhere", ""),
+        ("taskClass=platform.sleep", "b"),
+        ("queue=slow", "a"),
+        ("search=HIGH", "c"),
+        ("search=%25", ""),
+        ("search=", "abcd"),
+        ("status=ACTIVE", "abcd"),
+        ("status=PAUSED", ""),
+        ("status=PAUSED,ACTIVE", "abcd"),
+        ("queue=slow&priority=HIGH", ""),
+        ("format=json", "abcd"),
+    ],
+)
+def test_it_filters(viewer: Caller, tasks: list[Task], query: str, names: str) -> None:
+    found = _names(viewer.get(f"/api/v1/tasks?sort=name&{query}"))
+
+    assert "".join(name[0] for name in found) == names
+
+
+@pytest.mark.parametrize(
+    ("sort", "names"),
+    [
+        ("name", "abcd"),
+        ("-name", "dcba"),
+        ("name,asc", "abcd"),
+        ("name,desc", "dcba"),
+        ("-priority", "dcba"),
+        ("nextExecutionTime", "cdba"),
+        ("-nextExecutionTime", "bdca"),
+    ],
+)
+def test_it_sorts(viewer: Caller, tasks: list[Task], sort: str, names: str) -> None:
+    found = _names(viewer.get(f"/api/v1/tasks?sort={sort}"))
+
+    assert "".join(name[0] for name in found) == names
+
+
+def test_it_leaves_deleted_tasks_out(viewer: Caller, tasks: list[Task]) -> None:
+    Task.objects.filter(name="a low").update(status="DELETED", claim_at=None)
+
+    assert len(_names(viewer.get("/api/v1/tasks"))) == 3
+
+
+def test_it_lists_deleted_tasks_when_asked(viewer: Caller, tasks: list[Task]) -> None:
+    Task.objects.filter(name="a low").update(status="DELETED", claim_at=None)
+
+    assert _names(viewer.get("/api/v1/tasks?status=DELETED")) == ["a low"]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("stauts=ACTIVE", "stauts"),
+        ("status=RUNNING", "status"),
+        ("status=active", "status"),
+        ("status=ACTIVE,", "status"),
+        ("status=ACTIVE&status=PAUSED", "status"),
+        ("priority=0", "priority"),
+        ("priority=11", "priority"),
+        ("priority=high", "priority"),
+        ("page=-1", "page"),
+        ("page=x", "page"),
+        ("page=1.5", "page"),
+        ("page=99999999999999999999", "page"),
+        ("page=%D9%A1", "page"),
+        ("size=0", "size"),
+        ("size=201", "size"),
+        ("sort=password", "sort"),
+        ("sort=name,sideways", "sort"),
+        ("sort=--name", "sort"),
+        ("search=" + "x" * 256, "search"),
+        ("search=%00", "search"),
+        ("namespace=%00", "namespace"),
+        ("late=true", "late"),
+        ("cursor=x", "cursor"),
+        ("%00=x", "\x00"),
+    ],
+)
+def test_it_refuses(viewer: Caller, db: None, query: str, field: str) -> None:
+    answer = viewer.get(f"/api/v1/tasks?{query}")
+
+    assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
+    assert [fault["field"] for fault in answer.json()["errors"]] == [field]
+
+
+def test_it_tells_all_faults_at_once(viewer: Caller) -> None:
+    answer = viewer.get("/api/v1/tasks?prioritty=1&size=0&status=x&sort=y")
+
+    assert {fault["field"] for fault in answer.json()["errors"]} == {"prioritty", "size", "status", "sort"}
+    assert "Did you mean 'priority'?" in answer.json()["errors"][0]["message"]
+
+
+def test_a_bound_token_lists_its_namespace(payments_editor: Caller, tasks: list[Task]) -> None:
+    answer = payments_editor.get("/api/v1/tasks")
+
+    assert _names(answer) == ["c high"]
+    assert answer.json()["totalElements"] == 1
+
+
+def test_a_bound_token_finds_nothing_in_another_namespace(payments_editor: Caller, tasks: list[Task]) -> None:
+    assert _names(payments_editor.get("/api/v1/tasks?namespace=default")) == []
+
+
+def test_it_needs_no_query_for_each_task(viewer: Caller, tasks: list[Task], django_assert_max_num_queries: Any) -> None:
+    with django_assert_max_num_queries(4):
+        viewer.get("/api/v1/tasks")
+
+
+def test_it_asks_for_a_token(nobody: Client) -> None:
+    assert nobody.get("/api/v1/tasks").status_code == 401
+
+
+def test_it_shows_one_task_with_its_version(viewer: Caller, cleanup: Task) -> None:
+    answer = viewer.get(f"/api/v1/tasks/{cleanup.id}")
+
+    assert (answer.json()["name"], answer["ETag"]) == ("Daily Data Cleanup", '"1"')
+
+
+def test_a_head_has_no_body(viewer: Caller, cleanup: Task) -> None:
+    answer = viewer.head(f"/api/v1/tasks/{cleanup.id}")
+
+    assert (answer.status_code, answer.content, answer["ETag"]) == (200, b"", '"1"')
+
+
+def test_an_unknown_task_is_not_found(viewer: Caller) -> None:
+    assert viewer.get(f"/api/v1/tasks/{uuid4()}").status_code == 404
+
+
+def test_a_bound_token_finds_no_task_of_another_namespace(payments_editor: Caller, cleanup: Task) -> None:
+    assert payments_editor.get(f"/api/v1/tasks/{cleanup.id}").status_code == 404

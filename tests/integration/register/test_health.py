@@ -1,0 +1,55 @@
+"""/health/live and /health/ready."""
+
+from unittest.mock import Mock
+
+import pytest
+from django.db import OperationalError, connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.test import Client
+
+from platform_scheduler import health
+
+
+@pytest.fixture(autouse=True)
+def _forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health._Migrated, "known", False)
+
+
+def test_it_lives_without_a_database(client: Client) -> None:
+    assert client.get("/health/live").json() == {"status": "up"}
+
+
+def test_it_is_ready_when_all_is_there(db: None, client: Client) -> None:
+    answer = client.get("/health/ready")
+
+    assert (answer.status_code, answer.json()["checks"]) == (200, {"database": "up", "migrations": "applied"})
+
+
+def test_it_is_not_ready_before_the_migrations(db: None, client: Client) -> None:
+    MigrationRecorder(connection).record_unapplied("scheduler", "0002_partitions")
+
+    answer = client.get("/health/ready")
+
+    assert (answer.status_code, answer.json()["checks"]["migrations"]) == (503, "missing")
+    assert int(answer["Retry-After"]) > 0
+
+
+def test_it_is_not_ready_without_a_database(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "cursor", Mock(side_effect=OperationalError("down")))
+
+    answer = client.get("/health/ready")
+
+    assert (answer.status_code, answer.json()["checks"]["database"]) == (503, "down")
+
+
+def test_it_looks_for_migrations_until_it_has_seen_them(
+    db: None, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.get("/health/ready")
+    monkeypatch.setattr(health, "MigrationExecutor", Mock(side_effect=AssertionError))
+
+    assert client.get("/health/ready").status_code == 200
+
+
+def test_nobody_writes_to_it(client: Client) -> None:
+    assert client.post("/health/live").status_code == 405

@@ -1,0 +1,37 @@
+"""GET /api/v1/handlers and /api/v1/nodes."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from scheduler.models import Handler, Node
+from tests.integration.conftest import Caller
+
+
+def test_it_lists_the_catalogue(viewer: Caller, handlers: dict[str, Handler]) -> None:
+    answer = viewer.send("get", "handlers").json()
+
+    assert [handler["taskClass"] for handler in answer["content"]] == sorted(handlers)
+    assert answer["totalElements"] == 4
+
+
+def test_an_empty_catalogue_is_an_empty_page(viewer: Caller) -> None:
+    assert viewer.send("get", "handlers").json() == {
+        "content": [], "page": 0, "size": 1, "totalElements": 0, "totalPages": 0, "isTotalEstimated": False,
+        "nextCursor": None,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def nodes(now: datetime) -> list[Node]:
+    """One that beats, and one of the day before yesterday."""
+    beats = (now, now - timedelta(days=2))
+    return Node.objects.bulk_create(
+        Node(id=UUID(int=number), role="worker", hostname="host", pid=number, started_at=beat, heartbeat_at=beat)
+        for number, beat in enumerate(beats, 1)
+    )
+
+
+def test_it_lists_the_nodes_that_beat(viewer: Caller, nodes: list[Node]) -> None:
+    assert [node["pid"] for node in viewer.send("get", "nodes").json()["content"]] == [1]

@@ -1,0 +1,122 @@
+"""Two requests at once, on two connections."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from threading import Barrier
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from register import services
+from register.api.reading import read_changes, read_new_task
+from register.errors import NameTaken, VersionStale
+from scheduler import clock, connections, firing
+from scheduler.errors import TaskNotFound
+from scheduler.models import Execution, Handler, Task
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Verb = Callable[[], Any]
+
+
+@pytest.fixture
+def at_once() -> Iterator[Callable[..., list[Any]]]:
+    """Runs the verbs at the same time, each on a connection of its own; returns what they return or raise."""
+    with ThreadPoolExecutor(max_workers=4) as threads:
+
+        def run(*verbs: Verb) -> list[Any]:
+            barrier = Barrier(len(verbs))
+            return list(threads.map(lambda verb: _run(verb, barrier), verbs))
+
+        yield run
+
+
+def _run(verb: Verb, barrier: Barrier) -> Any:
+    try:
+        connection.ensure_connection()
+        barrier.wait(timeout=10)
+        return verb()
+    except Exception as error:  # noqa: BLE001 - what was raised is what the test looks at
+        return type(error)
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def noop() -> None:
+    """The catalogue of these tests."""
+    Handler.objects.create(task_class="platform.noop", node_id="worker-1", seen_at=clock.now())
+
+
+@pytest.fixture
+def task(noop: None) -> Task:
+    """Registered 90 s ago with an interval of 60 s: one slot is due."""
+    return _create("Racy", at=clock.now() - timedelta(seconds=90), intervalSeconds=60)
+
+
+def _create(name: str, *, at: datetime | None = None, **fields: Any) -> Task:
+    given = read_new_task({"name": name, "taskClass": "platform.noop"} | fields)
+    return services.create_task(given, actor="edda", namespace=None, now=at or clock.now())
+
+
+def _change(task: Task, *, versions: frozenset[int] | None = None, **fields: Any) -> Task:
+    return services.change_task(task.id, read_changes(fields), namespace=None, versions=versions, now=clock.now())
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_two_creations_of_one_name_leave_one(noop: None, at_once: Callable[..., list[Any]], attempt: int) -> None:
+    outcomes = at_once(*[lambda: _create("Twin")] * 4)
+
+    assert outcomes.count(NameTaken) == 3
+    assert Task.objects.count() == 1
+
+
+def test_two_changes_of_one_version_leave_one(task: Task, at_once: Callable[..., list[Any]]) -> None:
+    one = frozenset({1})
+
+    outcomes = at_once(lambda: _change(task, versions=one, priority=1), lambda: _change(task, versions=one, priority=2))
+
+    assert outcomes.count(VersionStale) == 1
+    assert Task.objects.get().version == 2
+
+
+def test_two_changes_of_different_fields_both_last(task: Task, at_once: Callable[..., list[Any]]) -> None:
+    at_once(lambda: _change(task, priority=1), lambda: _change(task, description="new"))
+
+    task.refresh_from_db()
+    assert (task.priority, task.description, task.version) == (1, "new", 3)
+
+
+def test_two_deletions_leave_one_that_found_it(task: Task, at_once: Callable[..., list[Any]]) -> None:
+    delete = lambda: services.delete_task(task.id, namespace=None, now=clock.now())  # noqa: E731
+
+    assert at_once(delete, delete).count(TaskNotFound) == 1
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_a_change_and_a_claim_record_a_due_slot_once(
+    task: Task, at_once: Callable[..., list[Any]], attempt: int
+) -> None:
+    at_once(
+        lambda: _change(task, intervalSeconds=3600),
+        lambda: firing.claim(connections.current(), now=clock.now()),
+    )
+
+    assert Execution.objects.count() == 1
+    task.refresh_from_db()
+    assert task.next_slot_for == task.created_at + timedelta(hours=1)
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_a_deletion_and_a_claim_leave_nothing_waiting(
+    task: Task, at_once: Callable[..., list[Any]], attempt: int
+) -> None:
+    at_once(
+        lambda: services.delete_task(task.id, namespace=None, now=clock.now()),
+        lambda: firing.claim(connections.current(), now=clock.now()),
+    )
+
+    assert set(Execution.objects.values_list("status", flat=True)) == {"CANCELLED"}
+    assert Task.objects.get().claim_at is None
