@@ -1,0 +1,79 @@
+"""What `up` is asked for, on its command line or in the environment."""
+
+import argparse
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import CannotStart
+from .services import PROJECT
+
+ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 -- what the user may say
+LAST_PORT = 65_535
+MOST_PROCESSES = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The values of one `up`."""
+
+    host: str
+    port: int
+    data_dir: Path
+    database_url: str | None
+    redis_url: str | None
+    workers: int
+    schedulers: int
+    worker_processes: int
+    examples: bool
+
+    @property
+    def reachable_host(self) -> str:
+        """Give an address by which this machine reaches its own web server."""
+        return ANY_ADDRESS.get(self.host, self.host)
+
+    @property
+    def url(self) -> str:
+        host = self.reachable_host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @classmethod
+    def of(cls, values: Mapping[str, object]) -> "Options":
+        """Check what the parser found; raise CannotStart with the name to correct."""
+        text = {name: "" if value is None else str(value) for name, value in values.items()}
+        return cls(
+            host=text["host"],
+            port=_number(text, "port", most=LAST_PORT),
+            data_dir=Path(text["data_dir"]).expanduser().resolve(),
+            database_url=text["database_url"] or None,
+            redis_url=text["redis_url"] or None,
+            workers=_number(text, "workers", most=MOST_PROCESSES),
+            schedulers=_number(text, "schedulers", most=MOST_PROCESSES),
+            worker_processes=_number(text, "worker_processes", most=MOST_PROCESSES),
+            examples=text["examples"] not in ("0", "false", "no"),
+        )
+
+
+def add_arguments(parser: argparse.ArgumentParser, *, env: Mapping[str, str] = os.environ) -> None:
+    """Declare the options; each but the last two is also an environment variable of the same name."""
+    add = parser.add_argument
+    add("--host", default=env.get("HOST") or "127.0.0.1", help="address of the web server (HOST)")
+    add("--port", default=env.get("PORT") or "8000", help="its port (PORT)")
+    add(
+        "--data-dir", default=env.get("DATA_DIR") or str(PROJECT / ".local"), help="where everything is kept (DATA_DIR)"
+    )
+    add("--database-url", default=env.get("DATABASE_URL"), help="your own PostgreSQL (DATABASE_URL)")
+    add("--redis-url", default=env.get("REDIS_URL"), help="your own Redis (REDIS_URL)")
+    add("--workers", default=env.get("WORKERS") or "4", help="tasks a worker runs at once (WORKERS)")
+    add("--examples", default=env.get("EXAMPLES") or "1", help="0 leaves out the example tasks (EXAMPLES)")
+    add("--schedulers", default="1", help="number of scheduler processes")
+    add("--worker-processes", default="1", help="number of workers, each with that many children")
+
+
+def _number(text: Mapping[str, str], name: str, *, most: int) -> int:
+    given = text[name]
+    if not given.isdecimal() or not 1 <= int(given) <= most:
+        shown = name.replace("_", "-") if name in ("schedulers", "worker_processes") else name.upper()
+        raise CannotStart(f"{shown}={given} will not do: give a number between 1 and {most}.")
+    return int(given)

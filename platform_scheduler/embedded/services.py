@@ -1,0 +1,80 @@
+"""The platform's own programs as data: web, schedulers, workers, and the commands that prepare them."""
+
+import sys
+from pathlib import Path
+
+from .programs import Program
+
+PROJECT = Path(__file__).resolve().parents[2]
+MANAGE = str(PROJECT / "manage.py")
+EXAMPLES_FILE = PROJECT / "examples" / "tasks.yaml"
+
+WEB_WORKERS = 2
+WEB_THREADS = 64
+# A worker waits for the tasks that it runs; those that take longer are found by their lease and run again.
+WORKER_STOP_SECONDS = 20
+
+
+def names(kind: str, count: int) -> list[str]:
+    """Name the programs of a kind: `worker`, or `worker-1`, `worker-2` … where there are several."""
+    return [kind] if count == 1 else [f"{kind}-{number}" for number in range(1, count + 1)]
+
+
+def web(*, host: str, port: int) -> Program:
+    """Describe the web server, with all of register, query and console."""
+    command = (
+        f"granian --interface wsgi --host {host} --port {port} --workers {WEB_WORKERS}"
+        f" --blocking-threads {WEB_THREADS} --workers-kill-timeout 5 platform_scheduler.wsgi:application"
+    )
+    return _service("web", command, profile="all")
+
+
+def scheduler(name: str, *, health_port: int) -> Program:
+    """Describe one scheduler: celery beat with our class."""
+    command = "celery -A platform_scheduler beat -S scheduler.beat:BeatScheduler"
+    return _service(name, command, profile="scheduler", health_port=health_port)
+
+
+def worker(name: str, *, health_port: int, children: int) -> Program:
+    """Describe one worker with so many children, each running one task at a time."""
+    command = (
+        f"celery -A platform_scheduler worker -n {name}@%h -Q platform,default --concurrency {children}"
+        " --prefetch-multiplier 1 -O fair --without-gossip --without-mingle --without-heartbeat"
+    )
+    return _service(name, command, profile="worker", health_port=health_port, stop_seconds=WORKER_STOP_SECONDS)
+
+
+def bootstrap() -> Program:
+    """Describe the command that brings the database up to date and makes the first login and token."""
+    return _manage("bootstrap", "bootstrap")
+
+
+def register_examples() -> Program:
+    """Describe the command that registers the example tasks."""
+    arguments = ("register_tasks", str(EXAMPLES_FILE), "--mode", "upsert", "--owner", "examples")
+    return _manage("examples", *arguments)
+
+
+def _manage(name: str, *arguments: str) -> Program:
+    return Program(
+        name=name,
+        argv=(sys.executable, MANAGE, *arguments),
+        env={"DJANGO_SETTINGS_MODULE": "platform_scheduler.settings.all"},
+        cwd=PROJECT,
+    )
+
+
+def _service(
+    name: str, command: str, *, profile: str, health_port: int | None = None, stop_seconds: int = 10
+) -> Program:
+    env = {"DJANGO_SETTINGS_MODULE": f"platform_scheduler.settings.{profile}", "PYTHONUNBUFFERED": "1"}
+    if health_port is not None:
+        env["HEALTH_PORT"] = str(health_port)
+    return Program(
+        name=name,
+        argv=(sys.executable, "-m", *command.split()),
+        env=env,
+        cwd=PROJECT,
+        stop_seconds=stop_seconds,
+        health_port=health_port,
+    )

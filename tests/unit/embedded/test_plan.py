@@ -1,0 +1,92 @@
+"""What is decided before anything starts."""
+
+import os
+
+import pytest
+
+from platform_scheduler.embedded import plan as module
+from platform_scheduler.embedded.errors import CannotStart
+from platform_scheduler.embedded.layout import LONGEST_SOCKET_PATH, Layout
+from platform_scheduler.embedded.options import Options
+from platform_scheduler.embedded.plan import Plan
+
+
+def options(data_dir, **changed) -> Options:
+    values = {
+        "host": "127.0.0.1",
+        "port": 8000,
+        "data_dir": data_dir,
+        "database_url": "postgresql://u@h/d",
+        "redis_url": "redis://h/0",
+        "workers": 4,
+        "schedulers": 1,
+        "worker_processes": 1,
+        "examples": False,
+    }
+    return Options(**(values | changed))
+
+
+@pytest.fixture
+def planned(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "require_postgres", lambda url: "16")
+    monkeypatch.setattr(module, "require_redis", lambda url: "7.2.4")
+
+    def make(**changed) -> Plan:
+        plan = Plan(options(tmp_path, **changed))
+        plan.prepare()
+        return plan
+
+    return make
+
+
+def test_it_starts_no_server_where_both_are_given(planned):
+    assert [program.name for program in planned().programs] == ["web", "scheduler", "worker"]
+
+
+def test_it_starts_as_many_schedulers_and_workers_as_wanted(planned):
+    names = [program.name for program in planned(schedulers=2, worker_processes=2).programs]
+    assert names == ["web", "scheduler-1", "scheduler-2", "worker-1", "worker-2"]
+
+
+def test_it_gives_each_its_own_health_port(planned):
+    ports = [program.health_port for program in planned(schedulers=2, worker_processes=2).services[1:]]
+    assert len(set(ports)) == 4
+
+
+def test_it_remembers_its_ports(planned):
+    assert planned().state.ports == planned().state.ports
+
+
+def test_it_hands_the_urls_to_every_program(planned):
+    env = planned().environment()
+    assert (env["DATABASE_URL"], env["REDIS_URL"]) == ("postgresql://u@h/d", "redis://h/0")
+
+
+def test_it_keeps_the_secret_key(planned):
+    assert planned().environment()["SECRET_KEY"] == planned().environment()["SECRET_KEY"]
+
+
+def test_it_leaves_the_variables_of_an_outside_postgresql_alone(planned, monkeypatch):
+    monkeypatch.setenv("PGSSLMODE", "require")
+    assert planned().environment()["PGSSLMODE"] == "require"
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed"), [("10.1.2.3", "10.1.2.3"), ("fd00::1", "[fd00::1]"), ("127.0.0.1", "localhost")]
+)
+def test_it_lets_the_web_server_be_called_by_its_address(planned, host, allowed):
+    assert allowed in planned(host=host).environment()["ALLOWED_HOSTS"].split(",")
+
+
+def test_it_refuses_the_data_dir_of_another_user(tmp_path, monkeypatch):
+    (tmp_path / "state.json").touch()
+    monkeypatch.setattr(os, "geteuid", lambda: 12_345)
+    with pytest.raises(CannotStart, match=r"belongs to .*: start as that user"):
+        Plan(options(tmp_path))
+
+
+def test_it_finds_a_short_place_for_the_socket_of_a_long_path(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    deep = tmp_path / ("x" * 100)
+    assert not Layout(deep).socket_path().is_relative_to(deep)
+    assert len(str(Layout(tmp_path.parents[-2] / "d").socket_path())) <= LONGEST_SOCKET_PATH
