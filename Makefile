@@ -90,8 +90,9 @@ clean: ## remove the environment and every cache; the data of `make up` stay
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/.uv:
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check uv || echo "uv cannot be had; pip goes on alone"
+	@echo "Building $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv 2>/dev/null || echo "uv cannot be had; pip goes on alone."
 	@touch $@
 
 # uv installs in two seconds what takes pip a minute; both check the hashes.
