@@ -61,12 +61,11 @@ CHECK_ENV = SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_
 	DATABASE_URL=postgresql://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0 \
 	PYTHONWARNINGS=ignore::RuntimeWarning
 
-check: $(VENV)/.dev ## format, lint, types, layers, migrations, deployment checks, security
+check: $(VENV)/.dev ## format, lint (with bandit's rules), types, layers, migrations, deployment checks
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/bandit -q -c pyproject.toml -r platform_scheduler register query scheduler workers
 	$(CHECK_ENV) $(MANAGE) makemigrations --check --dry-run
 	for profile in all register query console scheduler worker; do \
 		$(CHECK_ENV) DJANGO_SETTINGS_MODULE=platform_scheduler.settings.$$profile \
@@ -96,7 +95,7 @@ $(VENV)/.uv:
 	@touch $@
 
 # uv installs in two seconds what takes pip a minute; both check the hashes.
-INSTALL = if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1); \
+INSTALL = if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r $(1); \
 	else $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $(1); fi
 
 $(VENV)/.run: requirements.lock | $(VENV)/.uv

@@ -69,7 +69,7 @@ class ThrowAwayServers:
             password=secrets.token_hex(16),
             account=account,
         )
-        ensure_cluster(cluster)
+        ensure_cluster(cluster, throw_away=True)
         self._launch(cluster.program(throw_away=True))
         return cluster
 

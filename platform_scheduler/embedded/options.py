@@ -9,7 +9,8 @@ from pathlib import Path
 from .errors import CannotStart
 from .services import PROJECT
 
-ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 -- what the user may say
+# What a person may say for "every address", and where this machine then reaches itself.
+ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 # nosec B104
 LAST_PORT = 65_535
 MOST_PROCESSES = 64
 

@@ -5,7 +5,7 @@ import os
 import socket
 import subprocess
 import sys
-import xmlrpc.client
+import xmlrpc.client  # nosec B411
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,6 +192,7 @@ class Supervisor:
             transport.close()
 
 
+# What xmlrpc parses comes from our own supervisor, over a socket that only its owner can open.
 class _UnixTransport(xmlrpc.client.Transport):
     def __init__(self, path: Path) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """`up` with real engines and real signals: started, stopped, killed, started again.
 
 The engines are real; web, scheduler and worker are stand-ins that only answer for their health, so that a
-failure here is one of the embedded default. The last tests start the real ones.
+failure here is one of the embedded default. The last tests are about the real ones.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ import psutil
 import psycopg
 import pytest
 import redis
+from django.contrib.auth.models import User
 
 from platform_scheduler.embedded import orphans
 from platform_scheduler.embedded.orphans import Sought
@@ -27,6 +28,10 @@ from platform_scheduler.embedded.placement import left_behind
 from platform_scheduler.embedded.ports import free_port, is_free
 from platform_scheduler.embedded.postgres import DATABASE, USER
 from platform_scheduler.embedded.waiting import wait_until
+from platform_scheduler.management.commands.bootstrap import ensure_login, ensure_token
+from scheduler.clock import now
+from scheduler.models.access import ApiToken
+from scheduler.tokens import authenticate
 
 pytestmark = pytest.mark.acceptance
 
@@ -394,3 +399,47 @@ def test_it_starts_the_whole_platform(real):
     ]
     assert real.end() == 0
     assert real.running() == []
+
+
+@pytest.mark.django_db
+def test_it_makes_a_login_that_works(tmp_path):
+    ensure_login(tmp_path / "admin-login")
+    user, password = (tmp_path / "admin-login").read_text().split()
+    admin = User.objects.get(username=user)
+    assert admin.check_password(password)
+    assert (admin.is_staff, admin.is_superuser) == (True, True)
+
+
+@pytest.mark.django_db
+def test_it_keeps_a_login_that_it_has_made(tmp_path):
+    ensure_login(tmp_path / "admin-login")
+    before = (tmp_path / "admin-login").read_text()
+    ensure_login(tmp_path / "admin-login")
+    assert (tmp_path / "admin-login").read_text() == before
+
+
+@pytest.mark.django_db
+def test_it_makes_another_login_for_another_database(tmp_path):
+    (tmp_path / "admin-login").write_text("admin of-an-older-database\n")
+    ensure_login(tmp_path / "admin-login")
+    _, password = (tmp_path / "admin-login").read_text().split()
+    assert User.objects.get(username="admin").check_password(password)
+
+
+@pytest.mark.django_db
+def test_it_makes_a_token_that_works_and_keeps_it(tmp_path):
+    ensure_token(tmp_path / "admin-token", now=now())
+    secret = (tmp_path / "admin-token").read_text().strip()
+    token = authenticate(secret, now())
+    assert token
+    assert (token.role, token.namespace) == ("admin", None)
+    ensure_token(tmp_path / "admin-token", now=now())
+    assert (tmp_path / "admin-token").read_text().strip() == secret
+
+
+@pytest.mark.django_db
+def test_it_replaces_a_token_that_no_longer_works(tmp_path):
+    ensure_token(tmp_path / "admin-token", now=now())
+    ApiToken.objects.update(revoked_at=now())
+    ensure_token(tmp_path / "admin-token", now=now())
+    assert authenticate((tmp_path / "admin-token").read_text().strip(), now())

@@ -1,7 +1,9 @@
 """The whole path with real processes: an empty directory, two schedulers, two workers, kill -9 in between."""
 
 import os
+import shutil
 import signal
+import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -35,12 +37,13 @@ EVERY = timedelta(seconds=2)
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("platform")
-    # As root PostgreSQL runs as another user, who must be able to pass through.
-    folder.chmod(0o755)
+def platform():
+    # Not pytest's own: as root PostgreSQL runs as another user, who must be able to pass through.
+    folder = Path(tempfile.mkdtemp(prefix="platform-scheduler-whole-path-"))
+    folder.chmod(0o711)
     with running(folder / "data", options=("--schedulers", "2", "--worker-processes", "2")) as platform:
         yield platform
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,9 @@ from scheduler.tokens import authenticate
 
 LOCK = 0x626F6F74  # any number that no other advisory lock of the project has
 ADMIN = "admin"
-PASSWORD_BYTES = 15
-TOKEN_NAME = "admin-token of `up`"  # noqa: S105 -- what the dashboard shows of it
+PASSWORD_BYTES = 12
+# What the list of tokens shows of it.
+TOKEN_NAME = "admin-token of `up`"  # noqa: S105 # nosec B105
 
 
 class Command(BaseCommand):
@@ -53,7 +54,7 @@ def ensure_login(file: Path) -> None:
     """Have an `admin` whose password is in the file; one that was changed in the dashboard stays as it is."""
     if file.exists() and User.objects.filter(username=ADMIN).exists():
         return
-    password = secrets.token_urlsafe(PASSWORD_BYTES)
+    password = secrets.token_hex(PASSWORD_BYTES)
     admin, _ = User.objects.get_or_create(username=ADMIN, defaults={"is_staff": True, "is_superuser": True})
     admin.set_password(password)
     admin.save(update_fields=["password"])

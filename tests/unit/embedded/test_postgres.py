@@ -85,7 +85,7 @@ def test_it_removes_what_an_initdb_that_was_killed_has_left(complete):
     assert not partial.exists()
 
 
-@pytest.mark.parametrize("pid", [NOT_A_PROCESS, os.getpid()])
+@pytest.mark.parametrize("pid", [NOT_A_PROCESS, os.getpid()], ids=["no process", "not a server"])
 def test_it_removes_the_lock_of_a_server_that_is_gone(complete, pid):
     lock = complete.data / "postmaster.pid"
     lock.write_text(f"{pid}\n{complete.data}\n")
