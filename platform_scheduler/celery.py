@@ -7,6 +7,9 @@ from celery.signals import setup_logging
 
 app = Celery("platform_scheduler")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+# For every thread, not only the one that imports this: elsewhere Celery would answer with an app of its own, and its
+# default broker.
+app.set_default()
 
 
 @setup_logging.connect

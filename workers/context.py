@@ -8,11 +8,16 @@ from functools import cached_property
 from uuid import UUID
 
 from scheduler.engine.states import Trigger
+from workers.masking import Mask
 
 
 @dataclass(frozen=True)
 class Context:
-    """One attempt at one slot. Instants are UTC; `fence` grows over all slots and attempts of a task."""
+    """One attempt at one slot. Instants are UTC; `fence` grows over all slots and attempts of a task.
+
+    `time_zone` is the task's. `mask` hides the secrets of the task data in a text: results, errors and logs are masked
+    anyway; `mask.cut` is for a text that the handler cuts itself, where half a secret may be left at the end.
+    """
 
     execution_id: UUID
     task_id: UUID
@@ -26,10 +31,12 @@ class Context:
     run_id: UUID | None
     timeout_seconds: int
     find_previous_success: Callable[[], datetime | None] = field(repr=False, compare=False)
+    time_zone: str = "UTC"
+    mask: Mask = field(default_factory=Mask, repr=False, compare=False)
 
     @property
     def log(self) -> logging.Logger:
-        """Where lines for this execution's log go; what other loggers and prints say during the run goes there too."""
+        """Where lines for this execution's log go; what other loggers say during the run goes there too."""
         return logging.getLogger("workers.execution")
 
     @cached_property

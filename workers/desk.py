@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 from scheduler import clock
-from workers.board import Board
+from workers.board import SLOTS, Board
 from workers.pipe import Pipe
 from workers.reporter import Reporter, Worker
 
@@ -29,7 +29,9 @@ class Desk:
         self._reporter_pid: int | None = None
 
     def open(self, *, queues: Sequence[str], concurrency: int) -> None:
-        """Lay out board and pipe, take an identity, fork the reporter."""
+        """Lay out board and pipe, take an identity, fork the reporter. Raises ValueError above 256 children."""
+        if concurrency > SLOTS:
+            raise ValueError(f"A worker has at most {SLOTS} children; start more workers.")
         self.node_id = uuid4()
         self.board = Board()
         self.pipe = Pipe()
@@ -41,7 +43,7 @@ class Desk:
         """Fork another reporter where the last one has died; called by the parent every second."""
         if self._worker is None or self._reporter_pid is None:
             return
-        if os.waitpid(self._reporter_pid, os.WNOHANG) != (0, 0):
+        if self._reporter_has_ended(self._reporter_pid):
             logger.error("The reporter has died; another one takes over.")
             self._reporter_pid = self._fork(self._worker)
 
@@ -53,6 +55,13 @@ class Desk:
         """Ask the worker to end, for whoever supervises it to start another; called by a child."""
         logger.critical("The worker stops: %s.", why)
         os.kill(os.getppid(), signal.SIGTERM)
+
+    @staticmethod
+    def _reporter_has_ended(pid: int) -> bool:
+        try:
+            return os.waitpid(pid, os.WNOHANG) != (0, 0)
+        except ChildProcessError:  # somebody else in this process has waited for it
+            return True
 
     def _fork(self, worker: Worker) -> int:
         pid = os.fork()

@@ -1,16 +1,17 @@
-"""The soft limit: an alarm that raises SoftTimeout inside the handler, and only there."""
+"""What ends a handler before its time: signals that raise SoftTimeout or Cancelled inside it, and only there."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from workers.errors import SoftTimeout
+from workers.errors import Cancelled, SoftTimeout
 
 # Between the soft limit and the kill: time for a handler to clean up.
 HARD_LIMIT_GRACE_SECONDS = 10
 
 _is_armed = False
+_is_cancel_asked: Callable[[], bool] | None = None
 
 
 @contextmanager
@@ -30,3 +31,27 @@ def soft_limit(seconds: float) -> Iterator[None]:
 def _raise(_number: int, _frame: Any) -> None:
     if _is_armed:
         raise SoftTimeout
+
+
+def hear_cancels() -> None:
+    """Set the signal up that a cancel comes by; unheard it would end the process."""
+    signal.signal(signal.SIGUSR2, _cancel)
+
+
+@contextmanager
+def cancellable(is_asked: Callable[[], bool]) -> Iterator[None]:
+    """Raise Cancelled in the block once `is_asked` and the signal comes; never after the block has ended."""
+    global _is_cancel_asked
+    hear_cancels()
+    _is_cancel_asked = is_asked
+    try:
+        if is_asked():  # the signal came before the block
+            raise Cancelled
+        yield
+    finally:
+        _is_cancel_asked = None
+
+
+def _cancel(_number: int, _frame: Any) -> None:
+    if _is_cancel_asked is not None and _is_cancel_asked():
+        raise Cancelled

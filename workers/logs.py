@@ -9,6 +9,8 @@ from uuid import UUID
 
 import psycopg
 
+from workers.texts import storable
+
 HEAD_BYTES = TAIL_BYTES = 64 * 1024
 
 _SAVE = """
@@ -29,8 +31,8 @@ class Capture:
 
     def add(self, line: str) -> None:
         """Keep a line; one that is longer than the whole log is cut."""
-        line = line.replace("\x00", "\N{REPLACEMENT CHARACTER}")[:HEAD_BYTES]
-        size = len(line) + 1
+        line = storable(line, HEAD_BYTES - 1)
+        size = len(line.encode()) + 1
         if not self.tail and self._head_size + size <= HEAD_BYTES:
             self.head.append(line)
             self._head_size += size
@@ -38,7 +40,7 @@ class Capture:
         self.tail.append(line)
         self._tail_size += size
         while self._tail_size > TAIL_BYTES:
-            gone = len(self.tail.popleft()) + 1
+            gone = len(self.tail.popleft().encode()) + 1
             self._tail_size -= gone
             self.dropped_bytes += gone
 
@@ -55,7 +57,10 @@ class _CaptureHandler(logging.Handler):
         self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._capture.add(self.format(record))
+        try:
+            self._capture.add(self.format(record))
+        except Exception:  # noqa: BLE001 - a line that cannot be formatted is no reason to fail the execution that logs it
+            self.handleError(record)
 
 
 @contextmanager

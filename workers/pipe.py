@@ -1,6 +1,7 @@
 """The pipe from the children to the reporter: one line a finished execution, written whole or not at all."""
 
 import json
+import logging
 import os
 import select
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from uuid import UUID
 
 from scheduler.engine.states import Status
 from scheduler.records import Outcome
+
+logger = logging.getLogger(__name__)
 
 # PIPE_BUF on Linux: a write of at most this many bytes is not mixed with another process's.
 LINE_MAX = 4096
@@ -39,7 +42,12 @@ class Pipe:
             return
         lines = (self._rest + os.read(self.reading, 1 << 20)).split(b"\n")
         self._rest = lines.pop()
-        yield from map(decode, lines)
+        for line in lines:
+            try:
+                yield decode(line)
+            except (AttributeError, TypeError, ValueError):
+                # A handler can write to any descriptor of its process; the leases tell what a lost line meant.
+                logger.exception("A line of the pipe cannot be read: %.200r", line)
 
 
 def encode(outcome: Outcome) -> bytes:

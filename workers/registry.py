@@ -27,6 +27,7 @@ class Handler:
     schema: dict[str, Any] = field(default_factory=lambda: ANYTHING)
     defaults: dict[str, Any] = field(default_factory=dict)
     version: str = ""
+    fills_templates: bool = False
 
     def faults(self, data: Data) -> list[str]:
         """Return what the handler's JSON schema says against `data`, a sentence each."""
@@ -44,11 +45,13 @@ def handler(
     schema: dict[str, Any] | None = None,
     defaults: dict[str, Any] | None = None,
     version: str = "",
+    fills_templates: bool = False,
 ) -> Callable[[Function], Function]:
     """Register the decorated function under a public name.
 
     `schema` is a JSON schema (2020-12) of the task data, `defaults` are task fields used where a registration leaves
-    them out. Raises DuplicateHandler, and jsonschema.SchemaError for a schema that is none.
+    them out; with `fills_templates` the texts of the task data may hold `{{scheduledFor}}` and its like, as in the
+    built-in handlers. Raises DuplicateHandler, and jsonschema.SchemaError for a schema that is none.
     """
 
     def register(function: Function) -> Function:
@@ -57,7 +60,7 @@ def handler(
         Draft202012Validator.check_schema(schema or ANYTHING)
         _handlers[task_class] = Handler(
             task_class, function, description or (function.__doc__ or "").strip(), schema or ANYTHING, defaults or {},
-            version,
+            version, fills_templates,
         )  # fmt: skip
         return function
 

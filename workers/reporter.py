@@ -7,10 +7,12 @@ what they run on the board and how it ended into the pipe; the reporter turns bo
 import logging
 import os
 import signal
+import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -22,8 +24,10 @@ from scheduler.connections import connect
 from scheduler.engine.states import Status
 from scheduler.loops import Timer
 from scheduler.records import Outcome
+from scheduler.requests import CANCEL_CHANNEL
 from workers import catalogue, registry
 from workers.board import Board, Note
+from workers.cancels import Cancels
 from workers.outcomes import cut
 from workers.pipe import Pipe
 from workers.run import LEASE
@@ -35,6 +39,7 @@ GATHER_SECONDS = 0.015
 REMEMBERED = 10_000
 MAX_BATCH = 1_000
 STALE_SECONDS = 10
+LAST_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,8 @@ class Reporter:
         self._connection: psycopg.Connection | None = None
         self._unwritten: list[Outcome] = []
         self._ended: deque[UUID] = deque(maxlen=REMEMBERED)
+        self._buried: set[Note] = set()
+        self._cancels = Cancels(board)
         self._written_at = 0.0
         self._timers = [
             Timer(LEASE.total_seconds() / 4, self._renew),
@@ -69,26 +76,40 @@ class Reporter:
         if settings.HEALTH_PORT is not None:
             health.serve(settings.HEALTH_HOST, settings.HEALTH_PORT, live=self._live, ready=self._ready)
         while self._parent_lives():
-            self._turn()
+            self.turn(TURN_SECONDS)
         self._take_leave()
 
-    def _turn(self) -> None:
+    def turn(self, timeout: float) -> None:
+        """Take what the children have sent within `timeout` seconds, write it down, and do what is due."""
         self._board.reporter_seen_at = clock.monotonic()
-        self._gather(TURN_SECONDS)
+        self._gather(timeout)
         self._kill_overdue()
         self._bury_dead()
         try:
             connection = self._open()
             self._write(connection)
+            self._hear_cancels(connection)
             for timer in self._timers:
                 timer.run(connection)
         except psycopg.Error as error:
             logger.warning("The reporter has lost the database, %d outcomes wait: %s", len(self._unwritten), error)
             self._close()
+        except Exception:  # the reporter outlives a bug in one of its parts: without it nothing may begin
+            logger.exception("A part of the reporter's turn has failed.")
+
+    def _running(self) -> list[Note]:
+        """Return what the children run, without those that are buried: their notes stay until a slot's next child."""
+        notes = list(self._board.running())
+        self._buried &= set(notes)
+        return [note for note in notes if note not in self._buried]
 
     def _gather(self, timeout: float) -> None:
-        """Take lines from the pipe: the first wakes us, those of the next milliseconds travel with it."""
+        """Take lines from the pipe: the first wakes us, those of the next milliseconds travel with it.
+
+        With a batch in hand that cannot be written the pipe fills up, and then the children wait.
+        """
         if len(self._unwritten) >= MAX_BATCH:
+            time.sleep(timeout)
             return
         received = list(self._pipe.receive(timeout=timeout))
         deadline = clock.monotonic() + GATHER_SECONDS
@@ -96,11 +117,18 @@ class Reporter:
             received += self._pipe.receive(timeout=left)
         self._unwritten += received
 
+    def _drain(self) -> None:
+        """Take all that is in the pipe now, however much is in hand: a child that has died may have sent its end."""
+        while received := list(self._pipe.receive(timeout=0)):
+            self._unwritten += received
+
     def _write(self, connection: psycopg.Connection) -> None:
         if self._unwritten:
             try:
                 written = transitions.finish(connection, self._unwritten, now=clock.read(connection))
-            except psycopg.DataError:
+            except psycopg.OperationalError:
+                raise
+            except Exception:
                 logger.exception("A batch of %d outcomes was refused; they go one by one.", len(self._unwritten))
                 written = self._write_singly(connection)
             for outcome in self._unwritten:
@@ -111,19 +139,29 @@ class Reporter:
         self._written_at = clock.monotonic()
 
     def _write_singly(self, connection: psycopg.Connection) -> set[UUID]:
-        """Write outcome by outcome, so that one that PostgreSQL refuses costs its texts and nothing else."""
+        """Write outcome by outcome, so that one that is refused costs its texts, at worst itself, and nothing else."""
         written: set[UUID] = set()
         now = clock.read(connection)
         for outcome in self._unwritten:
             try:
-                written |= transitions.finish(connection, [outcome], now=now)
-            except psycopg.DataError as error:
-                bare = replace(outcome, result=None, error_message=str(error))
-                written |= transitions.finish(connection, [cut(bare)], now=now)
+                written |= self._write_one(connection, outcome, now)
+            except psycopg.OperationalError:
+                raise
+            except Exception:
+                logger.exception("The end of execution %s cannot be written; its lease runs out.", outcome.id)
         return written
 
+    def _write_one(self, connection: psycopg.Connection, outcome: Outcome, now: datetime) -> set[UUID]:
+        try:
+            return transitions.finish(connection, [outcome], now=now)
+        except psycopg.OperationalError:
+            raise
+        except (psycopg.Error, UnicodeError) as error:
+            bare = replace(outcome, result=None, reason=None, error_message=str(error))
+            return transitions.finish(connection, [cut(bare)], now=now)
+
     def _renew(self, connection: psycopg.Connection) -> None:
-        running = [note for note in self._board.running() if note.execution not in self._ended]
+        running = [note for note in self._running() if note.execution not in self._ended]
         now = clock.read(connection)
         held = [(note.execution, note.fence) for note in running]
         owned = transitions.renew(connection, held, lease_expires_at=now + LEASE)
@@ -133,40 +171,63 @@ class Reporter:
                     "Execution %s was lost to another node; its process %d is killed.", note.execution, note.pid
                 )
                 self._kill(note)
+            elif owned[note.execution] is not None:
+                self._cancels.ask(note)
+
+    def _hear_cancels(self, connection: psycopg.Connection) -> None:
+        """Ask at once what somebody has cancelled since the last turn; what is missed here the renewal brings."""
+        heard = {notify.payload for notify in connection.notifies(timeout=0)}
+        for note in self._running() if heard else ():
+            if str(note.execution) in heard:
+                self._cancels.ask(note)
 
     def _kill_overdue(self) -> None:
         now = clock.monotonic()
-        for note in self._board.running():
+        for note in self._running():
             if note.deadline < now:
                 self._end_by_force(note, Status.TIMED_OUT, "It did not end within ten seconds of its timeoutSeconds.")
 
+        for note in self._cancels.press(self._running()):
+            self._end_by_force(note, Status.CANCELLED, "It did not end when it was asked to, and was killed.")
+
     def _bury_dead(self) -> None:
-        for note in self._board.running():
-            if not load.process_lives(note.pid):
+        for note in self._running():
+            if load.process_lives(note.pid):
+                continue
+            if note in self._cancels:
+                self._end_by_force(note, Status.CANCELLED, "It did not end when it was asked to, and was terminated.")
+            else:
                 self._end_by_force(note, Status.LOST, f"The process that ran it, {note.pid}, died.")
 
     def _end_by_force(self, note: Note, status: Status, message: str) -> None:
         """Kill the child, then write the outcome, unless the child had sent its own: no retry may meet it alive."""
-        self._kill(note)
-        self._gather(0)
-        self._board.clear(note.slot)
+        if not self._kill(note):
+            return
+        self._drain()
+        # Not cleared on the board: the next child in this slot may have written there already.
+        self._buried.add(note)
         sent = {outcome.id for outcome in self._unwritten}
         if note.execution in sent or note.execution in self._ended:
             return
         logger.warning("Execution %s is %s: %s", note.execution, status, message)
         self._unwritten.append(Outcome(note.execution, note.fence, status, error_message=message))
 
-    def _kill(self, note: Note) -> None:
-        """Kill the child while it still runs what `note` says; between the check and the kill it may have moved on."""
-        if note in set(self._board.running()):
-            with suppress(ProcessLookupError):
-                os.kill(note.pid, signal.SIGKILL)
+    def _kill(self, note: Note) -> bool:
+        """Kill the child while it still runs what `note` says; tell whether it did, dead or alive.
+
+        Between the check and the kill it may have moved on: then its next execution is LOST.
+        """
+        if note not in set(self._board.running()):
+            return False
+        with suppress(ProcessLookupError):
+            os.kill(note.pid, signal.SIGKILL)
+        return True
 
     def _beat(self, connection: psycopg.Connection) -> None:
         carries: dict[str, Any] = {
             "queues": list(self._worker.queues),
             "concurrency": self._worker.concurrency,
-            "running": [str(note.execution) for note in self._board.running()],
+            "running": [str(note.execution) for note in self._running()],
         }
         node, pid = self._worker.node_id, self._worker.pid
         nodes.heartbeat(connection, clock.read(connection), node=node, role="worker", carries=carries, pid=pid)
@@ -182,14 +243,17 @@ class Reporter:
 
     def _take_leave(self) -> None:
         """Write what is left once the parent is gone: its children die with it, what they ran is LOST at once."""
-        for note in self._board.running():
-            self._kill(note)
-        self._gather(0)
-        self._bury_dead()
-        try:
-            self._write(self._open())
-        except psycopg.Error as error:
-            logger.warning("%d outcomes were not written; their leases run out: %s", len(self._unwritten), error)
+        self._drain()
+        for note in self._running():
+            self._end_by_force(note, Status.LOST, f"Its worker, process {self._worker.pid}, ended.")
+        for _ in range(LAST_TRIES):
+            try:
+                self._write(self._open())
+                return
+            except psycopg.Error as error:
+                logger.warning("%d outcomes are not written yet: %s", len(self._unwritten), error)
+                self._close()
+        logger.error("%d outcomes were not written; their leases run out.", len(self._unwritten))
 
     def _parent_lives(self) -> bool:
         return os.getppid() == self._worker.pid
@@ -203,7 +267,7 @@ class Reporter:
     def _facts(self) -> dict[str, Any]:
         return {
             "node": self._worker.node_id,
-            "running": len(list(self._board.running())),
+            "running": len(self._running()),
             "concurrency": self._worker.concurrency,
             "unwrittenOutcomes": len(self._unwritten),
         }
@@ -211,6 +275,7 @@ class Reporter:
     def _open(self) -> psycopg.Connection:
         if self._connection is None:
             self._connection = connect(application_name="platform-scheduler reporter")
+            self._connection.execute(f"LISTEN {CANCEL_CHANNEL}")
         return self._connection
 
     def _close(self) -> None:

@@ -1,8 +1,9 @@
 """Runs one execution in a child process: win it, call its handler, say how it ended."""
 
-import json
 import logging
 import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -10,14 +11,16 @@ import psycopg
 
 from scheduler import clock, transitions
 from scheduler.records import Outcome, Started
-from workers import outcomes, registry
+from workers import outcomes, registry, task_data
 from workers.board import Board
 from workers.context import Context
-from workers.errors import SoftTimeout, UnknownHandler
-from workers.limits import HARD_LIMIT_GRACE_SECONDS, soft_limit
+from workers.errors import UnknownHandler
+from workers.limits import HARD_LIMIT_GRACE_SECONDS, cancellable, soft_limit
 from workers.logs import Capture, captured
-from workers.outcomes import Ending
+from workers.masking import Mask
+from workers.outcomes import REASON_MAX_BYTES, Ending
 from workers.pipe import LineTooLong, Pipe
+from workers.texts import storable
 
 logger = logging.getLogger(__name__)
 
@@ -61,20 +64,26 @@ class Runner:
         )
         try:
             with captured() as log:
-                ending = call(started, connection)
+                ending = call(started, connection, node_id=self._node_id, limit=self._limit)
             ended_at = started.started_at + timedelta(seconds=clock.monotonic() - began)
             self._save_log(connection, log, started)
             self._report(connection, started, ending, ended_at)
         finally:
             self._board.clear(self._slot)
 
+    @contextmanager
+    def _limit(self, seconds: float) -> Iterator[None]:
+        with cancellable(lambda: self._board.is_cancel_asked(self._slot)), soft_limit(seconds):
+            yield
+
     def _hands_back(self, connection: psycopg.Connection, started: Started, now: datetime) -> bool:
         """Give an execution whose class this worker lacks to another worker, once."""
         if started.handed_back_count > 0 or _is_known(started.task_class):
             return False
-        reason = f"Node {self._node_id} has no handler {started.task_class}."
+        reason = storable(f"Node {self._node_id} has no handler {started.task_class}.", REASON_MAX_BYTES)
         logger.warning("Execution %s is handed back: %s", started.id, reason)
-        return transitions.hand_back(connection, started.id, fence=started.fence, reason=reason, now=now)
+        transitions.hand_back(connection, started.id, fence=started.fence, reason=reason, now=now)
+        return True
 
     def _save_log(self, connection: psycopg.Connection, log: Capture, started: Started) -> None:
         try:
@@ -90,6 +99,7 @@ class Runner:
             ended_at,
             result=ending.result,
             error_message=ending.error_message,
+            reason=ending.reason,
             is_permanent=ending.is_permanent,
         )
         try:
@@ -108,18 +118,28 @@ class Runner:
             self._pipe.send(outcomes.cut(outcome))
 
 
-def call(started: Started, connection: psycopg.Connection) -> Ending:
+def call(
+    started: Started,
+    connection: psycopg.Connection,
+    *,
+    node_id: object,
+    limit: Callable[[float], AbstractContextManager[None]] = soft_limit,
+) -> Ending:
     """Call the handler within its soft limit; whatever it raises is its ending, not ours."""
     try:
         handler = registry.find(started.task_class)
-        data = json.loads(started.task_data or "{}")
+    except UnknownHandler as error:
+        return outcomes.unknown(error, node_id=node_id)
+    mask = outcomes.NOTHING_HIDDEN
+    try:
+        data, mask = task_data.prepare(started, handler)
         if faults := handler.faults(data):
-            return outcomes.refused(faults)
-        with soft_limit(started.timeout_seconds):
-            value = handler.function(data, _context(started, connection))
-        return outcomes.returned(value)
-    except (Exception, SoftTimeout, SystemExit) as error:  # noqa: BLE001 - a handler may raise anything, and exit
-        return outcomes.raised(error, timeout_seconds=started.timeout_seconds)
+            return outcomes.refused(faults, mask=mask)
+        with mask.over_logs(), limit(started.timeout_seconds):
+            value = handler.function(data, _context(started, connection, mask))
+        return outcomes.returned(value, mask=mask)
+    except BaseException as error:  # noqa: BLE001 - SoftTimeout, SystemExit, CancelledError: a handler raises anything
+        return outcomes.raised(error, timeout_seconds=started.timeout_seconds, mask=mask)
 
 
 def _is_known(task_class: str) -> bool:
@@ -130,7 +150,7 @@ def _is_known(task_class: str) -> bool:
     return True
 
 
-def _context(started: Started, connection: psycopg.Connection) -> Context:
+def _context(started: Started, connection: psycopg.Connection, mask: Mask) -> Context:
     def find_previous_success() -> datetime | None:
         row = connection.execute(_PREVIOUS_SUCCESS, (started.task_id, started.id)).fetchone()
         return row[0] if row else None
@@ -148,4 +168,6 @@ def _context(started: Started, connection: psycopg.Connection) -> Context:
         run_id=started.run_id,
         timeout_seconds=started.timeout_seconds,
         find_previous_success=find_previous_success,
+        time_zone=started.time_zone,
+        mask=mask,
     )

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import psycopg
 from billiard import current_process
-from celery import Task, bootsteps, current_app, shared_task
+from celery import bootsteps, current_app, shared_task
 from celery.exceptions import Reject
 from django.conf import settings
 
@@ -16,6 +16,7 @@ from scheduler import clock
 from scheduler.connections import connect
 from workers import registry
 from workers.desk import Desk
+from workers.limits import hear_cancels
 from workers.run import Runner
 
 logger = logging.getLogger(__name__)
@@ -27,14 +28,14 @@ DATABASE_RETRY_SECONDS = 0.5
 desk = Desk()
 
 
-@shared_task(name=settings.EXECUTE_TASK_NAME, bind=True, acks_late=True, reject_on_worker_lost=True, ignore_result=True)
-def execute(self: Task, execution: str) -> None:
+@shared_task(name=settings.EXECUTE_TASK_NAME, acks_late=True, reject_on_worker_lost=True, ignore_result=True)
+def execute(execution: str) -> None:
     """Run one execution; the message is acknowledged when it has ended."""
     _execute(UUID(execution))
 
 
-@shared_task(name=settings.EXECUTE_LONG_TASK_NAME, bind=True, acks_late=False, ignore_result=True)
-def execute_long(self: Task, execution: str) -> None:
+@shared_task(name=settings.EXECUTE_LONG_TASK_NAME, acks_late=False, ignore_result=True)
+def execute_long(execution: str) -> None:
     """Run one execution that may outlast the broker's patience; the message is acknowledged before it begins."""
     _execute(UUID(execution))
 
@@ -50,7 +51,7 @@ def _execute(execution: UUID) -> None:
             _runner().run(connection, execution, now=clock.read(connection))
             return
         except psycopg.Error as error:
-            _connection.cache_clear()
+            _drop_connection()
             if clock.monotonic() >= deadline:
                 raise Reject(str(error), requeue=True) from error
             logger.warning("Execution %s waits for the database: %s", execution, error)
@@ -63,16 +64,24 @@ def _connection() -> psycopg.Connection:
     return connect(application_name="platform-scheduler worker")
 
 
+def _drop_connection() -> None:
+    """Close the connection that failed; the next call opens another."""
+    if _connection.cache_info().currsize:
+        _connection().close()
+    _connection.cache_clear()
+
+
 @lru_cache(maxsize=1)
 def _runner() -> Runner:
+    hear_cancels()
     slot: int = getattr(current_process(), "index", 0)
     return Runner(node_id=desk.node_id, slot=slot, board=desk.board, pipe=desk.pipe)
 
 
-class ReporterStep(bootsteps.StartStopStep):  # type: ignore[misc]
+class ReporterStep(bootsteps.StartStopStep):
     """Forks the reporter before the pool's children exist, and another whenever one has died."""
 
-    requires = {"celery.worker.components:Timer"}
+    requires = ("celery.worker.components:Timer",)
 
     def __init__(self, worker: Any, **kwargs: Any) -> None:
         super().__init__(worker, **kwargs)

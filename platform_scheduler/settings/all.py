@@ -3,5 +3,6 @@
 from platform_scheduler.settings.base import *
 from platform_scheduler.settings.environment import database
 
+INSTALLED_APPS = [*INSTALLED_APPS, "workers"]
 ROOT_URLCONF = "platform_scheduler.urls.all"
 DATABASES = {"default": database("DATABASE_URL", pool_size=8)}

@@ -3,7 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from platform_scheduler.settings.environment import broker_url, database, env, secret_key
+from platform_scheduler.settings.environment import (
+    broker_url,
+    database,
+    env,
+    json_object,
+    name_lists,
+    secret_key,
+)
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
@@ -32,6 +39,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "platform_scheduler.metrics.RequestMetrics",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -109,6 +117,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "TaskStatus": "scheduler.answers.TASK_STATUSES",
         "ExecutionStatus": "scheduler.answers.EXECUTION_STATUSES",
+        "OverlapPolicy": "scheduler.answers.OVERLAP_POLICIES",
+        "BuiltOverlapPolicy": "register.api.serializers.BUILT_OVERLAP_POLICIES",
     },
 }
 
@@ -146,6 +156,9 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BEAT_SYNC_EVERY = 1
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 
+# Refuse a change or deletion of a task that does not say by If-Match which version it has seen.
+REQUIRE_IF_MATCH: bool = env.bool("REQUIRE_IF_MATCH", False)
+
 # Celery task names and dotted paths by which lower layers reach upper ones (a test resolves each).
 EXECUTE_TASK_NAME = "workers.execute"
 EXECUTE_LONG_TASK_NAME = "workers.execute_long"
@@ -153,8 +166,25 @@ HANDLER_MODULES: list[str] = ["workers.handlers", *env.list("HANDLER_MODULES", [
 
 # Folders that CleanupTask may delete in.
 CLEANUP_ROOTS: list[str] = env.list("CLEANUP_ROOTS", [str(DATA_DIR / "scratch")])
+# What platform.http may connect to besides public addresses: names, addresses and networks, each with :port or without.
+HTTP_ALLOWED_ADDRESSES: list[str] = env.list("HTTP_ALLOWED_ADDRESSES", [])
+# Authorities that platform.http trusts, in one PEM file; without it those of the certifi package.
+HTTP_CA_FILE: str | None = env.str("HTTP_CA_FILE", None)
+# Celery applications that platform.celery may send to: {"billing": {"broker": "redis://…", "tasks": ["billing.*"]}}.
+CELERY_TARGETS: dict[str, Any] = json_object("CELERY_TARGETS")
+# Whoever may define a task runs commands as the worker's user where this is on.
+SHELL_HANDLER: bool = env.bool("SHELL_HANDLER", False)
+# Secrets that the tasks of a namespace may read, {"payments": ["BILLING_TOKEN"]}: from files in SECRETS_DIR, or from
+# the worker's variables TASK_SECRET_….
+SECRET_NAMES: dict[str, list[str]] = name_lists("SECRET_NAMES")
+SECRETS_DIR: str | None = env.str("SECRETS_DIR", None)
+
 HEALTH_HOST: str = env.str("HEALTH_HOST", "127.0.0.1")
 HEALTH_PORT: int | None = env.int("HEALTH_PORT", None)
+# The metrics of a web process: to viewers, to everybody, or to everybody who reaches a port of its own.
+METRICS_OPEN: bool = env.bool("METRICS_OPEN", False)
+METRICS_PORT: int | None = env.int("METRICS_PORT", None)
+METRICS_DIR: Path | None = DATA_DIR / "metrics"
 
 LOGGING: dict[str, Any] = {
     "version": 1,

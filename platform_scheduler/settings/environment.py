@@ -1,5 +1,6 @@
 """Reads what a deployment sets: every value comes from the environment and is refused where it is unsafe."""
 
+import json
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -7,6 +8,9 @@ from environs import Env
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
+from platform_scheduler.settings import refusals
+
+refusals.install()
 env = Env()
 
 SECRET_KEY_MIN_LENGTH = 50
@@ -71,3 +75,26 @@ def broker_url(name: str) -> str:
     if not url:
         raise ImproperlyConfigured(f"{name} is missing: set redis://:password@host:port/0.")
     return url
+
+
+def json_object(name: str) -> dict[str, Any]:
+    """Return the JSON object in the variable `name`; {} where it is not set."""
+    text: str = env.str(name, "") or "{}"
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        # The text itself may hold a broker's password.
+        raise ImproperlyConfigured(f"{name} is not JSON: {type(error).__name__}.") from None
+    if not isinstance(value, dict):
+        raise ImproperlyConfigured(f"{name} must be a JSON object.")
+    return value
+
+
+def name_lists(name: str) -> dict[str, list[str]]:
+    """Return the JSON object in the variable `name`, each of whose values is a list of texts."""
+    lists = json_object(name)
+    for key, names in lists.items():
+        # A text would do for a list wherever `in` asks, and allow every part of itself.
+        if not isinstance(names, list) or not all(isinstance(item, str) for item in names):
+            raise ImproperlyConfigured(f'{name}: what stands under {key!r} must be a list of texts, as in ["NAME"].')
+    return lists

@@ -2,4 +2,5 @@
 
 from platform_scheduler.settings.base import *
 
+INSTALLED_APPS = [*INSTALLED_APPS, "workers"]
 CELERY_IMPORTS = ["workers.tasks", "scheduler.housekeeping"]

@@ -1,5 +1,5 @@
 """The built-in handlers; importing this package registers them."""
 
-from workers.handlers import cleanup, noop, sleep
+from workers.handlers import celery, cleanup, http, noop, shell, sleep
 
-__all__ = ["cleanup", "noop", "sleep"]
+__all__ = ["celery", "cleanup", "http", "noop", "shell", "sleep"]

@@ -4,6 +4,7 @@ import math
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,8 +26,10 @@ SCHEMA = {
 }
 DEFAULT_BATCH = 1_000
 
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY
 
-@handler("com.platform.tasks.CleanupTask", schema=SCHEMA)
+
+@handler("com.platform.tasks.CleanupTask", schema=SCHEMA, fills_templates=True)
 def clean_up(data: Data, context: Context) -> dict[str, int]:
     """Remove regular files older than `retentionDays` (by modification time) in batches of `batchSize`.
 
@@ -36,34 +39,59 @@ def clean_up(data: Data, context: Context) -> dict[str, int]:
     before = (context.started_at - timedelta(days=data["retentionDays"])).timestamp()
     batch_size = data.get("batchSize", DEFAULT_BATCH)
     files = size = 0
-    for folder in _folders(data.get("path")):
-        for freed in _remove_older(folder, before):
-            files, size = files + 1, size + freed
-            if files % batch_size == 0:
-                context.log.info("Removed %d files so far, %d bytes.", files, size)
+    for root, below in _folders(data.get("path")):
+        with _opened(root, below) as folder:
+            for freed in _remove_older(folder, before):
+                files, size = files + 1, size + freed
+                if files % batch_size == 0:
+                    context.log.info("Removed %d files so far, %d bytes.", files, size)
     return {"deletedFiles": files, "freedBytes": size, "batches": math.ceil(files / batch_size)}
 
 
-def _folders(path: str | None) -> list[Path]:
+def _folders(path: str | None) -> list[tuple[Path, Path]]:
+    """Return what to clean, each as an allowed root and a path below it; what is not there needs no cleaning."""
     roots = [Path(root).resolve() for root in settings.CLEANUP_ROOTS]
     if path is None:
-        return [root for root in roots if root.is_dir()]
-    folder = (roots[0] / path if roots else Path(path)).resolve()
-    if not any(folder == root or root in folder.parents for root in roots):
-        raise PermanentFailure(
-            f"{path} is outside the folders that may be cleaned ({', '.join(map(str, roots)) or 'none'}): "
-            "name a folder below one of them, or allow it in CLEANUP_ROOTS."
-        )
-    return [folder] if folder.is_dir() else []
+        return [(root, Path()) for root in roots if root.is_dir()]
+    try:
+        folder = (roots[0] / path if roots else Path(path)).resolve()
+        is_there = folder.is_dir()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise PermanentFailure(f"{path!r} is no path: {error}") from error
+    for root in roots:
+        if folder.is_relative_to(root):
+            return [(root, folder.relative_to(root))] if is_there else []
+    raise PermanentFailure(
+        f"{path} is outside the folders that may be cleaned ({', '.join(map(str, roots)) or 'none'}): "
+        "name a folder below one of them, or allow it in CLEANUP_ROOTS."
+    )
 
 
-def _remove_older(folder: Path, before: float) -> Iterator[int]:
+@contextmanager
+def _opened(root: Path, below: Path) -> Iterator[int]:
+    """Yield a descriptor of the folder `below` an allowed root, found step by step and never through a link.
+
+    Its path was free of links when it was looked at; whoever may write in the root can put one there since.
+    """
+    descriptor = os.open(root, _FOLDER)
+    try:
+        for part in below.parts:
+            outer, descriptor = descriptor, os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=descriptor)
+            os.close(outer)
+        yield descriptor
+    except NotADirectoryError as error:
+        raise PermanentFailure(f"{root / below} has become a link, or is no folder any more.") from error
+    finally:
+        os.close(descriptor)
+
+
+def _remove_older(folder: int, before: float) -> Iterator[int]:
     """Remove old regular files one by one, yielding the bytes of each.
 
     Everything goes by the descriptor of the folder being read: os.fwalk enters no link, and a folder that is swapped
     for a link meanwhile is not followed either.
     """
-    for _, _, names, descriptor in os.fwalk(folder, follow_symlinks=False):
+    for _, _, names, descriptor in os.fwalk(".", follow_symlinks=False, dir_fd=folder):
         for name in names:
             try:
                 found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)

@@ -4,6 +4,6 @@ from workers.context import Context
 from workers.registry import Data, handler
 
 
-@handler("platform.noop", schema={"type": "object", "additionalProperties": True})
+@handler("platform.noop", schema={"type": "object", "additionalProperties": True}, fills_templates=True)
 def noop(data: Data, context: Context) -> None:
     """Do nothing."""

@@ -13,7 +13,7 @@ SCHEMA = {
 }
 
 
-@handler("platform.sleep", schema=SCHEMA)
+@handler("platform.sleep", schema=SCHEMA, fills_templates=True)
 def sleep(data: Data, context: Context) -> dict[str, float]:
     """Sleep for `seconds`."""
     time.sleep(data["seconds"])

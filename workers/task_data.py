@@ -1,0 +1,25 @@
+"""From an execution's stored task data to what its handler is given."""
+
+import json
+
+from scheduler.records import Started
+from workers import templating
+from workers.masking import Mask
+from workers.registry import Data, Handler
+from workers.secrets import Reading
+
+
+def prepare(started: Started, handler: Handler) -> tuple[Data, Mask]:
+    """Return the task data with templates and secrets filled in, and the mask that hides those secrets.
+
+    Templates first: what a secret holds is never read as one. Raises UnknownTemplate, SecretRefused, SecretMissing.
+    """
+    data = json.loads(started.task_data or "{}")
+    if handler.fills_templates:
+        known = templating.values(
+            execution_id=started.id, scheduled_for=started.scheduled_for, time_zone=started.time_zone
+        )
+        data = templating.fill(data, known)
+    reading = Reading(started.namespace)
+    filled = reading.fill(data)
+    return filled, Mask(reading.values)
