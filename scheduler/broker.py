@@ -38,7 +38,7 @@ class Broker:
     def publish(self, ready: Sequence[Ready]) -> None:
         """Send one message for each; all of them, or raise BrokerUnavailable with none, some or all sent."""
         with _Guard(self) as connection:
-            producer = Producer(connection)
+            producer: Any = Producer(connection)  # its stubs do not know batch()
             transport = connection.transport.driver_type
             with producer.batch(max_size=BATCH):
                 for item in ready:
@@ -47,27 +47,33 @@ class Broker:
     def has_lost_data(self) -> bool:
         """Tell whether the key that we keep in the broker is missing: it was emptied, or never knew us."""
         with _Guard(self) as connection:
-            return _knows_keys(connection) and not connection.default_channel.client.exists(GENERATION_KEY)
+            return _knows_keys(connection) and not _client(connection).hlen(GENERATION_KEY)
 
     def remember(self) -> None:
         """Put the key back, once everything that the broker had lost is on its way again."""
         with _Guard(self) as connection:
             if _knows_keys(connection):
-                connection.default_channel.client.set(GENERATION_KEY, "1")
+                # A hash: kombu puts its `global_keyprefix` before the keys of few commands, EXISTS not among them.
+                _client(connection).hset(GENERATION_KEY, "known", "1")
 
     def depth(self, queue: str) -> int:
         """Return how many messages wait in `queue`, over all priorities."""
         with _Guard(self) as connection:
-            channel = connection.default_channel
+            channel: Any = connection.default_channel
             try:
-                return int(channel.queue_declare(queue, passive=True).message_count)
+                # On Redis a declaration only counts; a passive one there asks for a key without its prefix.
+                return int(channel.queue_declare(queue, passive=not _knows_keys(connection)).message_count)
             except connection.channel_errors:
                 return 0
 
     def open(self) -> Connection:
         """Return the connection, opening it where there is none."""
         if self._connection is None:
-            options = {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
+            options = {
+                "socket_timeout": TIMEOUT_SECONDS,
+                "socket_connect_timeout": TIMEOUT_SECONDS,
+                "max_retries": 0,
+            }
             self._connection = current_app.connection_for_write(
                 connect_timeout=TIMEOUT_SECONDS,
                 transport_options=settings.CELERY_BROKER_TRANSPORT_OPTIONS | options,
@@ -101,6 +107,11 @@ class _Guard:
 
 def _knows_keys(connection: Connection) -> bool:
     return bool(connection.transport.driver_type == "redis")
+
+
+def _client(connection: Connection) -> Any:
+    channel: Any = connection.default_channel
+    return channel.client
 
 
 def _publish(producer: Producer, item: Ready, transport: str) -> None:

@@ -13,7 +13,8 @@ from uuid import UUID
 import psycopg
 
 from scheduler.engine.identity import lower_bound
-from scheduler.records import DueTask, EndingTask, Ready
+from scheduler.engine.states import Status
+from scheduler.records import Attempt, DueTask, EndingTask, Ready
 
 RECENT = timedelta(days=8)
 
@@ -43,6 +44,32 @@ def task(connection: psycopg.Connection, task_id: UUID) -> DueTask | None:
     return DueTask(*row) if row else None
 
 
+_PAUSE_ENDED = f"""
+SELECT {_TASK_COLUMNS}, paused_until FROM scheduler_tasks
+WHERE status = 'PAUSED' AND paused_until <= %(now)s
+ORDER BY paused_until, id LIMIT %(limit)s
+FOR NO KEY UPDATE SKIP LOCKED
+"""  # noqa: S608 - the columns are those of DueTask
+
+
+def ended_pauses(connection: psycopg.Connection, *, now: datetime, limit: int) -> list[tuple[DueTask, datetime]]:
+    """Lock up to `limit` paused tasks whose `until` has come, with that instant."""
+    rows = connection.execute(_PAUSE_ENDED, {"now": now, "limit": limit})
+    return [(DueTask(*columns), until) for *columns, until in rows]
+
+
+_ATTEMPT = """
+SELECT id, task_id, status, attempt, cause, scheduled_for, due_at, task_data, run_id
+FROM task_execution_history WHERE id = %s FOR UPDATE
+"""
+
+
+def attempt(connection: psycopg.Connection, execution: UUID) -> Attempt | None:
+    """Lock one execution, waiting for whoever starts or ends it; None where there is none."""
+    row = connection.execute(_ATTEMPT, (execution,)).fetchone()
+    return Attempt(row[0], row[1], Status(row[2]), *row[3:]) if row else None
+
+
 _ENDING_TASKS = """
 SELECT id, status, version, timeout_seconds, max_retry_count, retry_policy::text, retry_on::text
 FROM scheduler_tasks WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
@@ -52,6 +79,16 @@ FROM scheduler_tasks WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
 def ending_tasks(connection: psycopg.Connection, task_ids: Collection[UUID]) -> dict[UUID, EndingTask]:
     """Lock the tasks whose executions have just ended, in order of id."""
     return {row[0]: EndingTask(*row) for row in connection.execute(_ENDING_TASKS, (list(task_ids),))}
+
+
+_LOCK_TASKS = """
+SELECT id FROM scheduler_tasks WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+"""
+
+
+def lock_tasks(connection: psycopg.Connection, task_ids: Collection[UUID]) -> None:
+    """Lock tasks in order of id, waiting for whoever holds them."""
+    connection.execute(_LOCK_TASKS, (list(task_ids),))
 
 
 _BUSY = """
@@ -116,6 +153,36 @@ def unpublished_executions(connection: psycopg.Connection, *, before: datetime, 
     """Lock up to `limit` QUEUED rows that were queued at or before `before` and never published."""
     parameters = {"before": before, "low": low, "limit": limit}
     return [Ready(*row) for row in connection.execute(_UNPUBLISHED, parameters)]
+
+
+_PUBLISHED = """
+SELECT h.id FROM task_execution_history h
+WHERE h.status = 'QUEUED' AND h.published_at < %(before)s
+ORDER BY h.published_at, h.id LIMIT %(limit)s
+FOR UPDATE SKIP LOCKED
+"""
+
+
+def published_executions(connection: psycopg.Connection, *, before: datetime, limit: int) -> list[UUID]:
+    """Lock up to `limit` QUEUED rows that were published before `before`."""
+    return [row[0] for row in connection.execute(_PUBLISHED, {"before": before, "limit": limit})]
+
+
+_STALE = """
+SELECT h.id FROM task_execution_history h
+WHERE h.status = 'QUEUED' AND h.queue = %(queue)s AND h.published_at < %(now)s - %(first)s
+    AND h.published_at + least(%(first)s * power(2, least(h.publish_count - 1, 20)), %(longest)s) < %(now)s
+ORDER BY h.published_at, h.id LIMIT %(limit)s
+FOR UPDATE SKIP LOCKED
+"""
+
+
+def stale_executions(
+    connection: psycopg.Connection, queue: str, *, now: datetime, first: timedelta, longest: timedelta, limit: int
+) -> list[UUID]:
+    """Lock up to `limit` QUEUED rows of `queue` published longer ago than `first`, doubled with each publishing."""
+    parameters = {"queue": queue, "now": now, "first": first, "longest": longest, "limit": limit}
+    return [row[0] for row in connection.execute(_STALE, parameters)]
 
 
 def recent(now: datetime) -> UUID:

@@ -6,6 +6,8 @@ import psycopg
 from django.db import connection as django_connection
 from django.db import connections
 
+_BOUNDS = "-c statement_timeout=5s -c lock_timeout=1s -c idle_in_transaction_session_timeout=5s -c timezone=UTC"
+
 
 def connect(*, application_name: str) -> psycopg.Connection:
     """Open an autocommit connection whose every wait is bounded.
@@ -36,8 +38,7 @@ def connect(*, application_name: str) -> psycopg.Connection:
             "keepalives_idle": 5,
             "keepalives_interval": 2,
             "keepalives_count": 3,
-            "options": "-c statement_timeout=5s -c lock_timeout=1s "
-            "-c idle_in_transaction_session_timeout=5s -c timezone=UTC",
+            "options": f"{parameters.get('options', '')} {_BOUNDS}",
         }
     )
 

@@ -2,20 +2,50 @@
 
 import logging
 import threading
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from uuid import UUID
 
 import psycopg
 
-from scheduler import transitions
-from scheduler.broker import Broker
+from scheduler import claims, clock, transitions
+from scheduler.broker import BATCH, Broker
 from scheduler.connections import current
 from scheduler.errors import BrokerUnavailable
 from scheduler.records import Ready
 
 logger = logging.getLogger(__name__)
 
-_web_broker = Broker()
+REST_SECONDS = 1
+UNPUBLISHED_AFTER = timedelta(seconds=5)
+
+
+class Outlet:
+    """A broker that rests for a second after each failure, so that nobody queues up behind its timeouts."""
+
+    def __init__(self) -> None:
+        self._broker = Broker()
+        self._rests_until = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the broker may be asked again."""
+        return clock.monotonic() >= self._rests_until
+
+    @contextmanager
+    def broker(self) -> Iterator[Broker]:
+        """Lend the broker. Raises BrokerUnavailable, at once while it rests."""
+        if not self.is_open:
+            raise BrokerUnavailable("it has failed within the last second")
+        try:
+            yield self._broker
+        except BrokerUnavailable:
+            self._rests_until = clock.monotonic() + REST_SECONDS
+            raise
+
+
+_web = Outlet()
 _web_lock = threading.Lock()
 
 
@@ -28,12 +58,25 @@ def dispatch(connection: psycopg.Connection, broker: Broker, ready: Sequence[Rea
     transitions.mark_published(connection, [item.id for item in ready], now=now)
 
 
+def dispatch_unpublished(connection: psycopg.Connection, broker: Broker, *, now: datetime, low: UUID) -> int:
+    """Publish a batch of rows, ids from `low` on, that nobody has published for 5 s; return how many.
+
+    Their publisher died, or had no broker. They stay locked until they are marked, so that no other node publishes
+    them as well. Raises BrokerUnavailable.
+    """
+    with connection.transaction():
+        ready = claims.unpublished_executions(connection, before=now - UNPUBLISHED_AFTER, low=low, limit=BATCH)
+        if ready:
+            dispatch(connection, broker, ready, now=now)
+    return len(ready)
+
+
 def publish_after_commit(ready: Sequence[Ready], *, now: datetime) -> None:
     """Dispatch what a request has queued; never raises, for what fails here the sweep sends within seconds."""
     if not ready:
         return
     try:
-        with _web_lock:
-            dispatch(current(), _web_broker, ready, now=now)
+        with _web_lock, _web.broker() as broker:
+            dispatch(current(), broker, ready, now=now)
     except (BrokerUnavailable, psycopg.Error) as error:
         logger.warning("%d executions wait for the sweep to be published: %s", len(ready), error)

@@ -4,25 +4,28 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
+from typing import Protocol
 from uuid import UUID
 
 import psycopg
 
-from scheduler import claims, transitions
-from scheduler.engine.admission import admit
+from scheduler import births, claims, clock, followups, schedules, transitions
 from scheduler.engine.firing import Fire, Misfire, Pass, Plan, plan
-from scheduler.engine.identity import execution_id, slot_cause
-from scheduler.engine.schedules import InvalidSchedule, Schedule
+from scheduler.engine.identity import slot_cause
+from scheduler.engine.schedules import Schedule
 from scheduler.engine.states import Status, TaskStatus, Trigger
 from scheduler.errors import TaskDeleted, TaskNotFound
 from scheduler.records import DueTask, NewExecution, Ready
-from scheduler.schedules import build
 
 logger = logging.getLogger(__name__)
 
 TASKS_PER_CLAIM = 500
 ROWS_PER_CLAIM = 1_000
+# Task rows stay locked meanwhile, and a session that idles in its transaction for 5 s is ended.
+PLANNING_SECONDS = 0.5
+
+# What the database says of the data itself; any other error says nothing about a task.
+_REFUSALS = (psycopg.DataError, psycopg.IntegrityError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,10 @@ class Claimed:
     is_full: bool = False
 
 
+class _Write(Protocol):
+    def __call__(self, connection: psycopg.Connection, moves: "Sequence[_Move]", *, now: datetime) -> Claimed: ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Move:
     """What the claim writes on one task."""
@@ -43,6 +50,7 @@ class _Move:
     rows: list[NewExecution]
     last_slot: datetime | None
     next_slot: datetime | None
+    shown_slot: datetime | None
     status: TaskStatus
     pause_reason: str | None = None
 
@@ -51,22 +59,16 @@ def claim(connection: psycopg.Connection, *, now: datetime, limit: int = TASKS_P
     """Record the due slots of up to `limit` tasks and move those tasks on; commit, then return what to publish.
 
     A second scheduler's claim skips the rows that this one holds. If the process dies before the commit nothing has
-    happened; after it, the sweep publishes the rows. A batch that the data itself makes fail is halved until the
-    task is found, which is then paused alone.
+    happened; after it, the sweep publishes the rows. A batch that the data itself makes fail is claimed again in
+    halves, until the task is found, which is then paused alone. Raises PartitionMissing.
     """
     try:
         with connection.transaction():
-            return _claim(connection, now=now, limit=limit)
-    except (psycopg.DataError, psycopg.IntegrityError) as error:
-        if isinstance(error, psycopg.errors.CheckViolation) and "no partition" in str(error):
-            raise
-        if limit > 1:
-            return replace(claim(connection, now=now, limit=limit // 2), is_full=True)
-        with connection.transaction():
-            for task in claims.due_tasks(connection, now=now, limit=1):
-                logger.exception("Task %s cannot be recorded and is paused.", task.id)
-                _move_on(connection, [_paused(task, error)])
-        return Claimed(is_full=True)
+            return _claim(connection, _write, now=now, limit=limit)
+    except _REFUSALS as error:
+        logger.warning("The database refuses a batch of the claim; it is claimed again in halves: %s", error)
+    with connection.transaction():
+        return _claim(connection, _write_in_halves, now=now, limit=limit)
 
 
 def record_due(connection: psycopg.Connection, task_id: UUID, *, now: datetime) -> list[Ready]:
@@ -92,18 +94,19 @@ def trigger(
     `request` and `now` identify it: the same pair finds the same execution. Overlap is obeyed. Raises TaskNotFound,
     TaskDeleted.
     """
-    task = claims.task(connection, task_id)
-    if task is None:
-        raise TaskNotFound
-    if task.status == TaskStatus.DELETED:
-        raise TaskDeleted
-    row = replace(
-        _new(task, slot=now, cause=f"manual:{request}", trigger=Trigger.MANUAL, open_count=task.open_count),
-        task_data=task_data,
-    )
-    inserted = transitions.record(connection, [row], now=now)
-    if row.id in inserted and row.status is not Status.SKIPPED:
-        connection.execute(_OPENED, (1, task_id))
+    with connection.transaction():
+        task = claims.task(connection, task_id)
+        if task is None:
+            raise TaskNotFound
+        if task.status == TaskStatus.DELETED:
+            raise TaskDeleted
+        row = replace(
+            births.fired(task, slot=now, cause=f"manual:{request}", trigger=Trigger.MANUAL, open_count=task.open_count),
+            task_data=task_data,
+        )
+        inserted = transitions.record(connection, [row], now=now)
+        if row.id in inserted and row.status is not Status.SKIPPED:
+            followups.count_opened(connection, task_id)
     return row.id, _ready([row], inserted)
 
 
@@ -112,34 +115,32 @@ def first_slot(schedule: Schedule, *, after: datetime, last_slot: datetime | Non
     return schedule.next_after(max(after, last_slot) if last_slot else after)
 
 
-_OPENED = """
-UPDATE scheduler_tasks SET open_count = open_count + %s WHERE id = %s AND overlap_policy <> 'ALLOW'
-"""
-
 _MOVE_ON = """
 UPDATE scheduler_tasks t
-SET next_slot_for = u.next_slot, next_execution_time = u.next_slot,
+SET next_slot_for = u.next_slot, next_execution_time = u.shown_slot,
     claim_at = CASE WHEN u.status = 'ACTIVE' THEN u.next_slot END,
     last_slot_for = coalesce(u.last_slot, t.last_slot_for), status = u.status,
     pause_reason = coalesce(u.pause_reason, t.pause_reason),
     open_count = CASE WHEN t.overlap_policy = 'ALLOW' THEN 0 ELSE t.open_count + u.opened END
-FROM unnest(%s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[], %s::int[])
-    AS u (id, next_slot, last_slot, status, pause_reason, opened)
+FROM unnest(
+    %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[], %s::int[]
+) AS u (id, next_slot, shown_slot, last_slot, status, pause_reason, opened)
 WHERE t.id = u.id
 """
 
 
-def _claim(connection: psycopg.Connection, *, now: datetime, limit: int) -> Claimed:
+def _claim(connection: psycopg.Connection, write: _Write, *, now: datetime, limit: int) -> Claimed:
     due = claims.due_tasks(connection, now=now, limit=limit)
+    deadline = clock.monotonic() + PLANNING_SECONDS
     moves: list[_Move] = []
     row_count = 0
     for task in due:
-        if row_count >= ROWS_PER_CLAIM:
+        if row_count >= ROWS_PER_CLAIM or clock.monotonic() > deadline:
             break
         move = _plan(task, now)
         row_count += len(move.rows)
         moves.append(move)
-    claimed = _write(connection, moves, now=now)
+    claimed = write(connection, moves, now=now)
     unfinished = any(move.next_slot is not None and move.next_slot <= now for move in moves)
     return replace(claimed, is_full=len(due) == limit or len(moves) < len(due) or unfinished)
 
@@ -147,19 +148,45 @@ def _claim(connection: psycopg.Connection, *, now: datetime, limit: int) -> Clai
 def _write(connection: psycopg.Connection, moves: Sequence[_Move], *, now: datetime) -> Claimed:
     rows = [row for move in moves for row in move.rows]
     inserted = transitions.record(connection, rows, now=now)
-    _move_on(connection, moves)
+    _move_on(connection, moves, inserted)
     return Claimed(_ready(rows, inserted), len(moves), len(rows) - len(inserted))
+
+
+def _write_in_halves(connection: psycopg.Connection, moves: Sequence[_Move], *, now: datetime) -> Claimed:
+    """Write what the database takes; pause the tasks that it refuses, whose rows stay locked throughout."""
+    try:
+        with connection.transaction():
+            return _write(connection, moves, now=now)
+    except _REFUSALS as error:
+        if len(moves) == 1:
+            logger.exception("Task %s cannot be recorded and is paused.", moves[0].task.id)
+            _move_on(connection, [_paused(moves[0].task, error)], set())
+            return Claimed(task_count=1)
+    middle = len(moves) // 2
+    first = _write_in_halves(connection, moves[:middle], now=now)
+    second = _write_in_halves(connection, moves[middle:], now=now)
+    return Claimed(
+        first.ready + second.ready,
+        first.task_count + second.task_count,
+        first.conflict_count + second.conflict_count,
+    )
 
 
 def _plan(task: DueTask, now: datetime) -> _Move:
     """Work out one task's move; whatever its definition does wrong pauses it alone, with the reason."""
     try:
-        schedule = _schedule(task)
-        due = task.next_slot_for
-        planned = plan(_Remembering(schedule), due=due, now=now, misfire=_misfire(task)) if due else _NOTHING
-    except (InvalidSchedule, ArithmeticError, ValueError) as error:
+        return _planned(task, now)
+    except Exception as error:  # one definition may not stop the claim of all others
         logger.exception("Task %s has no next slot that can be worked out; it is paused.", task.id)
         return _paused(task, error)
+
+
+def _planned(task: DueTask, now: datetime) -> _Move:
+    due = task.next_slot_for
+    planned = _NOTHING
+    if due is not None:
+        skipped = task.skip_slots or ()
+        planned = plan(schedules.remembered(task), due=due, now=now, misfire=_misfire(task), skipped=skipped)
     rows: list[NewExecution] = []
     open_count = task.open_count
     for entry in planned.records:
@@ -167,7 +194,8 @@ def _plan(task: DueTask, now: datetime) -> _Move:
         open_count += row.status is not Status.SKIPPED
         rows.append(row)
     status = TaskStatus.ACTIVE if planned.next_slot is not None else TaskStatus.COMPLETED
-    return _Move(task, rows, planned.last_slot, planned.next_slot, status)
+    shown = schedules.shown(task, planned.next_slot)
+    return _Move(task, rows, planned.last_slot, planned.next_slot, shown, status)
 
 
 _NOTHING = Plan((), None, None)
@@ -175,46 +203,17 @@ _NOTHING = Plan((), None, None)
 
 def _paused(task: DueTask, error: Exception) -> _Move:
     reason = f"Its next slot cannot be worked out: {error}"
-    return _Move(task, [], None, task.next_slot_for, TaskStatus.PAUSED, reason)
+    return _Move(task, [], None, task.next_slot_for, None, TaskStatus.PAUSED, reason)
 
 
 def _row(task: DueTask, entry: Fire | Pass, open_count: int) -> NewExecution:
-    cause = slot_cause(entry.slot)
     if isinstance(entry, Fire):
-        return _new(task, slot=entry.slot, cause=cause, trigger=entry.trigger, open_count=open_count)
-    row = _new(task, slot=entry.slot, cause=cause, trigger=Trigger.SCHEDULE, open_count=0)
-    return replace(
-        row,
-        status=Status.SKIPPED,
-        reason=entry.reason,
-        not_before=None,
-        scheduled_until=entry.until,
-        slot_count=1 if entry.until == entry.slot else None,
-    )
+        cause = slot_cause(entry.slot)
+        return births.fired(task, slot=entry.slot, cause=cause, trigger=entry.trigger, open_count=open_count)
+    return births.passed(task, entry)
 
 
-def _new(task: DueTask, *, slot: datetime, cause: str, trigger: Trigger, open_count: int) -> NewExecution:
-    admission = admit(overlap_policy=task.overlap_policy, open_count=open_count)
-    return NewExecution(
-        id=execution_id(task.id, cause=cause, at=slot, attempt=1),
-        task_id=task.id,
-        cause=cause,
-        attempt=1,
-        trigger=trigger,
-        status=admission.status,
-        reason=admission.reason,
-        not_before=admission.not_before,
-        scheduled_for=slot,
-        due_at=slot,
-        namespace=task.namespace,
-        queue=task.queue,
-        priority=task.priority,
-        timeout_seconds=task.timeout_seconds,
-        revision=task.version,
-    )
-
-
-def _move_on(connection: psycopg.Connection, moves: Sequence[_Move]) -> None:
+def _move_on(connection: psycopg.Connection, moves: Sequence[_Move], inserted: set[UUID]) -> None:
     if not moves:
         return
     connection.execute(
@@ -222,10 +221,12 @@ def _move_on(connection: psycopg.Connection, moves: Sequence[_Move]) -> None:
         (
             [move.task.id for move in moves],
             [move.next_slot for move in moves],
+            [move.shown_slot for move in moves],
             [move.last_slot for move in moves],
             [move.status for move in moves],
             [move.pause_reason for move in moves],
-            [sum(row.status is not Status.SKIPPED for row in move.rows) for move in moves],
+            # A row that stood already is open or not by another copy's count.
+            [sum(row.status is not Status.SKIPPED and row.id in inserted for row in move.rows) for move in moves],
         ),
     )
 
@@ -240,33 +241,3 @@ def _ready(rows: Sequence[NewExecution], inserted: set[UUID]) -> list[Ready]:
 
 def _misfire(task: DueTask) -> Misfire:
     return Misfire(task.misfire_policy, timedelta(seconds=task.misfire_grace_seconds), task.catch_up_limit)
-
-
-def _schedule(task: DueTask) -> Schedule:
-    return build(
-        cron_expression=task.cron_expression,
-        time_zone=task.time_zone,
-        interval_seconds=task.interval_seconds,
-        anchor_at=task.anchor_at,
-        run_at=task.run_at,
-        start_at=task.start_at,
-        end_at=task.end_at,
-    )
-
-
-@lru_cache(maxsize=65_536)
-def _next_after(schedule: Schedule, instant: datetime) -> datetime | None:
-    return schedule.next_after(instant)
-
-
-@dataclass(frozen=True, slots=True)
-class _Remembering:
-    """A schedule whose next slots are remembered: thousands of tasks share an expression, a zone and a slot."""
-
-    schedule: Schedule
-
-    def next_after(self, instant: datetime) -> datetime | None:
-        return _next_after(self.schedule, instant)
-
-    def latest_at(self, instant: datetime) -> datetime | None:
-        return self.schedule.latest_at(instant)

@@ -15,6 +15,9 @@ from scheduler.connections import connect
 logger = logging.getLogger(__name__)
 
 RECONNECT_SECONDS = 0.2
+RETRY_SECONDS = 1
+BUG_SECONDS = 1
+LONGEST_PASS_SECONDS = 5
 
 Body = Callable[[psycopg.Connection], float]
 
@@ -28,7 +31,9 @@ class Timer:
     due_at: float = field(default_factory=clock.monotonic)
 
     def run(self, *arguments: Any) -> None:
+        """Act where it is time. After an error it is tried a second later, and the parts behind it get their turn."""
         if clock.monotonic() >= self.due_at:
+            self.due_at = clock.monotonic() + min(self.period, RETRY_SECONDS)
             self.action(*arguments)
             self.due_at = clock.monotonic() + self.period
 
@@ -37,7 +42,7 @@ class Loop(threading.Thread):
     """Calls `body(connection)` until stopped, waiting the seconds that it returns.
 
     A database error drops the connection and opens another; any other error is logged and the body called again a
-    second later: a bug in one pass must not end the process that fires everybody's tasks.
+    second later: a bug in one pass may not end the process that fires everybody's tasks.
     """
 
     def __init__(self, name: str, body: Body) -> None:
@@ -54,11 +59,9 @@ class Loop(threading.Thread):
                     self._turn(connection)
             except psycopg.Error as error:
                 logger.warning("%s lost the database: %s", self.name, error)
-                self._stopping.wait(RECONNECT_SECONDS)
-            except Exception:  # the loop outlives a bug in its body
+            except Exception:  # nothing may end the thread
                 logger.exception("%s failed", self.name)
-                self._stopping.wait(1)
-            self.steady_since = None
+            self._stopping.wait(RECONNECT_SECONDS)
 
     def stop(self) -> None:
         """Ask the loop to end after its current pass."""
@@ -71,16 +74,27 @@ class Loop(threading.Thread):
 
     @property
     def steady_seconds(self) -> float:
-        """Seconds for which passes have ended well without a break."""
-        return 0.0 if self.steady_since is None else clock.monotonic() - self.steady_since
+        """Seconds for which passes have ended well, without a break that an outage or a stopped process makes."""
+        if self.steady_since is None or self.age > LONGEST_PASS_SECONDS:
+            return 0.0
+        return clock.monotonic() - self.steady_since
 
     def _turn(self, connection: psycopg.Connection) -> None:
         while not self._stopping.is_set():
-            wait = self._body(connection)
-            previous, self.last_pass_at = self.last_pass_at, clock.monotonic()
-            # A process that was stopped (SIGSTOP, a paused machine) has not been steady either.
-            if self.steady_since is None or self.last_pass_at - previous > wait + 5:
-                self.steady_since = self.last_pass_at
-                logger.info("%s runs", self.name)
+            try:
+                wait = self._body(connection)
+            except psycopg.Error:
+                raise
+            except Exception:  # the loop outlives a bug in its body
+                logger.exception("%s failed", self.name)
+                self._stopping.wait(BUG_SECONDS)
+                continue
+            self._note(wait)
             if wait > 0:
                 self._stopping.wait(wait)
+
+    def _note(self, wait: float) -> None:
+        previous, self.last_pass_at = self.last_pass_at, clock.monotonic()
+        if self.steady_since is None or self.last_pass_at - previous > wait + LONGEST_PASS_SECONDS:
+            self.steady_since = self.last_pass_at
+            logger.info("%s runs", self.name)

@@ -3,6 +3,7 @@
 import logging
 import queue
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -11,8 +12,8 @@ from uuid import UUID, uuid4
 import psycopg
 
 from scheduler import claims, clock, dispatch, firing, leases, nodes, partitions, sweep
-from scheduler.broker import Broker
-from scheduler.errors import BrokerUnavailable
+from scheduler.broker import BATCH, Broker
+from scheduler.errors import BrokerUnavailable, PartitionMissing
 from scheduler.loops import Loop, Timer
 from scheduler.ranges import RangeCounter
 from scheduler.records import Ready
@@ -28,6 +29,9 @@ BEAT_LEASE_TRUST = 0.8
 STEADY_BEFORE_LOSING_SECONDS = 10
 STALE_SECONDS = 5
 WAITING_BATCHES = 200
+# Rows that nobody published go out between the batches of the claim, so many of theirs at a time.
+UNPUBLISHED_BATCHES = 20
+PARTITION_TRIES = 50
 EVERYWHERE = UUID(int=0)
 
 
@@ -39,14 +43,15 @@ class SchedulerNode:
         self.epoch: int | None = None
         self._lease_trusted_until = 0.0
         self._guard = clock.JumpGuard()
-        self._batches: queue.Queue[Sequence[Ready]] = queue.Queue(maxsize=WAITING_BATCHES)
-        self._broker = Broker()
-        self._broker_gate = 0.0
+        self._is_flooded = False
+        self._batches: queue.Queue[Sequence[Ready] | None] = queue.Queue(maxsize=WAITING_BATCHES)
+        self._outlet = dispatch.Outlet()
         self._ranges = RangeCounter()
         self._recount_after = EVERYWHERE
-        self._claim_timers = [Timer(5, self._renew_beat_lease), Timer(1, self._release)]
+        self._lease_timer = Timer(5, self._renew_beat_lease)
+        self._release_timer = Timer(1, self._release)
         self._sweep_timers = self._make_sweep_timers()
-        self._broker_timers = [Timer(2, self._check_broker), Timer(30, self._republish_stale)]
+        self._broker_timers = self._make_broker_timers()
         self.claim_loop = Loop("claim", self._claim)
         self.publish_loop = Loop("publish", self._publish)
         self.sweep_loop = Loop("sweep", self._sweep)
@@ -57,11 +62,15 @@ class SchedulerNode:
             loop.start()
 
     def stop(self) -> None:
-        """End the loops, publish what is claimed, give the lease up."""
-        for loop in (self.claim_loop, self.sweep_loop, self.publish_loop):
+        """End the loops, publishing what is claimed; what is not published in time other nodes sweep."""
+        for loop in (self.claim_loop, self.sweep_loop):
             loop.stop()
-        for loop in (self.claim_loop, self.sweep_loop, self.publish_loop):
+        for loop in (self.claim_loop, self.sweep_loop):
             loop.join(timeout=5)
+        with suppress(queue.Full):
+            self._batches.put(None, timeout=1)  # the publish loop ends itself there
+        self.publish_loop.join(timeout=5)
+        self.publish_loop.stop()
 
     @property
     def may_beat(self) -> bool:
@@ -83,7 +92,8 @@ class SchedulerNode:
             "claimAgeSeconds": round(self.claim_loop.age, 3),
             "sweepAgeSeconds": round(self.sweep_loop.age, 3),
             "holdsBeatLease": self.may_beat,
-            "isBrokerReachable": clock.monotonic() >= self._broker_gate,
+            "isBrokerReachable": self._outlet.is_open,
+            "isClaimHeldByFlood": self._is_flooded,
         }
 
     # The claim loop
@@ -93,16 +103,22 @@ class SchedulerNode:
         if not self._guard.trusts(now, at=clock.monotonic()):
             logger.warning("The database's clock has jumped: claiming waits until three ticks agree.")
             return TICK_SECONDS
+        self._lease_timer.run(connection, now)
+        if self._is_flooded:
+            return TICK_SECONDS
+        self._release_timer.run(connection, now)
         try:
             claimed = firing.claim(connection, now=now)
-        except psycopg.errors.CheckViolation:
-            # No partition for a slot: the claim was rolled back, and is repeated once there is one.
-            logger.warning("Made the missing partitions %s.", partitions.ensure(connection, now=now))
-            return 0
+        except PartitionMissing:
+            return self._fill_partitions(connection, now)
         self._hand_over(claimed.ready)
-        for timer in self._claim_timers:
-            timer.run(connection, now)
         return 0 if claimed.is_full else TICK_SECONDS
+
+    def _fill_partitions(self, connection: psycopg.Connection, now: datetime) -> float:
+        """Make what the claim, which was rolled back and is repeated, had no partition for."""
+        made = partitions.fill(connection, now=now)
+        logger.warning("A slot had no partition; made %s.", ", ".join(made) or "none, for there are all")
+        return 0 if made else STALE_SECONDS
 
     def _release(self, connection: psycopg.Connection, now: datetime) -> None:
         self._hand_over(sweep.release(connection, now=now, low=claims.recent(now)))
@@ -132,27 +148,51 @@ class SchedulerNode:
             ready = self._batches.get(timeout=0.5)
         except queue.Empty:
             ready = []
-        if clock.monotonic() < self._broker_gate:
-            return 0
-        now = clock.read(connection)
-        try:
-            if ready:
-                dispatch.dispatch(connection, self._broker, ready, now=now)
-            for timer in self._broker_timers:
-                timer.run(connection, now)
-        except BrokerUnavailable as error:
-            logger.warning("The broker does not answer; executions stay QUEUED meanwhile: %s", error)
-            self._broker_gate = clock.monotonic() + 1
+        if ready is None:
+            self.publish_loop.stop()
+        elif self._outlet.is_open:
+            self._use_broker(connection, ready)
         return 0
 
-    def _check_broker(self, connection: psycopg.Connection, _now: datetime) -> None:
-        if self._broker.has_lost_data():
-            logger.warning("The broker has lost its data: %d messages go again.", sweep.republish_all(connection))
-            self._broker.remember()
+    def _use_broker(self, connection: psycopg.Connection, ready: Sequence[Ready]) -> None:
+        now = clock.read(connection)
+        try:
+            with self._outlet.broker() as broker:
+                if ready:
+                    dispatch.dispatch(connection, broker, ready, now=now)
+                for timer in self._broker_timers:
+                    timer.run(connection, broker, now)
+        except BrokerUnavailable as error:
+            logger.warning("The broker does not answer; executions stay QUEUED meanwhile: %s", error)
 
-    def _republish_stale(self, connection: psycopg.Connection, now: datetime) -> None:
+    def _make_broker_timers(self) -> list[Timer]:
+        return [
+            Timer(2, self._check_broker),
+            Timer(1, self._publish_unpublished),
+            Timer(60, partial(self._publish_unpublished, everywhere=True)),
+            Timer(30, self._republish_stale),
+        ]
+
+    def _check_broker(self, connection: psycopg.Connection, broker: Broker, now: datetime) -> None:
+        if broker.has_lost_data():
+            count = sweep.republish_all(connection, before=now)
+            logger.warning("The broker has lost its data: %d messages go again.", count)
+            broker.remember()
+
+    def _publish_unpublished(
+        self, connection: psycopg.Connection, broker: Broker, now: datetime, *, everywhere: bool = False
+    ) -> None:
+        low = EVERYWHERE if everywhere else claims.recent(now)
+        for _ in range(UNPUBLISHED_BATCHES):
+            # What the claim has just handed over goes first.
+            if not self._batches.empty():
+                return
+            if dispatch.dispatch_unpublished(connection, broker, now=now, low=low) < BATCH:
+                return
+
+    def _republish_stale(self, connection: psycopg.Connection, broker: Broker, now: datetime) -> None:
         for name, (count, oldest) in sweep.queued_depths(connection).items():
-            if oldest < now - sweep.REPUBLISH_FIRST and self._broker.depth(name) < count:
+            if oldest < now - sweep.REPUBLISH_FIRST and broker.depth(name) < count:
                 sweep.republish_stale(connection, name, now=now)
 
     # The sweep loop
@@ -161,7 +201,8 @@ class SchedulerNode:
         return [
             Timer(5, partial(nodes.heartbeat, node=self.id, role="scheduler")),
             Timer(3600, self._make_partitions),
-            Timer(1, self._publish_unpublished),
+            Timer(5, self._watch_flood),
+            Timer(1, self._resume),
             Timer(1, self._lose),
             Timer(1, self._count_ranges),
             Timer(60, self._sweep_everywhere),
@@ -175,21 +216,26 @@ class SchedulerNode:
         return 0.5
 
     def _make_partitions(self, connection: psycopg.Connection, now: datetime) -> None:
-        for _ in range(50):
+        for _ in range(PARTITION_TRIES):
             try:
                 partitions.ensure(connection, now=now)
             except psycopg.errors.LockNotAvailable:
                 continue
             return
+        logger.warning("The partitions ahead are not made: claims were in the way %d times.", PARTITION_TRIES)
 
-    def _publish_unpublished(self, connection: psycopg.Connection, now: datetime) -> None:
-        # With the broker away the rows would only go round in memory.
-        if self._batches.empty() and clock.monotonic() >= self._broker_gate:
-            self._hand_over(sweep.unpublished(connection, now=now, low=claims.recent(now)))
+    def _watch_flood(self, connection: psycopg.Connection, _now: datetime) -> None:
+        """Hold the claim above 200,000 rows that no broker has taken; the misfire policy decides about the rest."""
+        was_flooded, self._is_flooded = self._is_flooded, sweep.is_flooded(connection)
+        if self._is_flooded != was_flooded:
+            logger.warning("Too many rows wait for the broker." if self._is_flooded else "Claiming goes on.")
 
     def _lose(self, connection: psycopg.Connection, now: datetime) -> None:
         if self.sweep_loop.steady_seconds >= STEADY_BEFORE_LOSING_SECONDS:
             sweep.lose(connection, now=now, low=claims.recent(now))
+
+    def _resume(self, connection: psycopg.Connection, now: datetime) -> None:
+        sweep.resume(connection, now=now)
 
     def _count_ranges(self, connection: psycopg.Connection, _now: datetime) -> None:
         self._ranges.count(connection)
@@ -197,7 +243,6 @@ class SchedulerNode:
     def _sweep_everywhere(self, connection: psycopg.Connection, now: datetime) -> None:
         """Look in all partitions: a long outage, a retry by hand and a long hold keep an old slot's id."""
         self._hand_over(sweep.release(connection, now=now, low=EVERYWHERE))
-        self._hand_over(sweep.unpublished(connection, now=now, low=EVERYWHERE))
         sweep.cancel_deleted(connection, now=now)
         if self.sweep_loop.steady_seconds >= STEADY_BEFORE_LOSING_SECONDS:
             sweep.lose(connection, now=now, low=EVERYWHERE)

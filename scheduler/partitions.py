@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Protocol
 from uuid import UUID
 
 import psycopg
@@ -27,6 +29,10 @@ class Partition:
     upper: UUID
 
 
+class _Lacking(Protocol):
+    def __call__(self, table: str, present: list[Partition], *, now: datetime) -> Iterator[Partition]: ...
+
+
 def existing(connection: psycopg.Connection, table: str) -> list[Partition]:
     """Return the attached partitions of `table`, oldest first."""
     rows = connection.execute(
@@ -41,45 +47,62 @@ def existing(connection: psycopg.Connection, table: str) -> list[Partition]:
 
 
 def ensure(connection: psycopg.Connection, *, now: datetime, lock_timeout: str = LOCK_TIMEOUT) -> list[str]:
-    """Make every partition missing up to 14 days after `now`; return the names made.
+    """Make every partition missing up to 14 days after `now`, one a transaction; return the names made.
 
     Idempotent, and safe on many nodes at once: one advisory lock, the bounds read again under it. Raises
     psycopg.errors.LockNotAvailable where a claim holds `scheduler_tasks` longer than `lock_timeout`: call again.
     """
-    made: list[str] = []
-    for table in PARTITIONED_TABLES:
-        if _complete(existing(connection, table), now):
-            continue
-        with connection.transaction():
-            connection.execute("SELECT set_config('lock_timeout', %s, true)", (lock_timeout,))
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_ADVISORY_KEY,))
-            for partition in missing(table, existing(connection, table), now=now):
-                _attach(connection, table, partition)
-                made.append(partition.name)
-    return made
+    return _make(connection, ahead, now=now, lock_timeout=lock_timeout)
 
 
-def missing(table: str, present: list[Partition], *, now: datetime) -> Iterator[Partition]:
-    """Yield the partitions that `table` lacks: one for all ids before today, one a day from there on.
+def fill(connection: psycopg.Connection, *, now: datetime, lock_timeout: str = LOCK_TIMEOUT) -> list[str]:
+    """Make what is missing ahead, and one for each gap that removed partitions have left: a slot fell into one.
+
+    Raises psycopg.errors.LockNotAvailable, as `ensure` does.
+    """
+    return _make(connection, missing, now=now, lock_timeout=lock_timeout)
+
+
+def ahead(table: str, present: list[Partition], *, now: datetime) -> Iterator[Partition]:
+    """Yield the partitions that `table` lacks at its end: one for all ids before today, one a day from there on.
 
     Days during which no node made any become one partition, so that a year's silence does not make 365.
     """
     today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    begin = _instant(present[-1].upper) if present else today
     if not present:
         yield Partition(f"{table}_first", None, lower_bound(today))
+    elif begin < today:
+        yield _partition(table, begin, today)
         begin = today
-    else:
-        begin = _instant(present[-1].upper)
-        if begin < today:
-            yield _partition(table, begin, today)
-            begin = today
     while begin < today + timedelta(days=DAYS_AHEAD + 1):
         yield _partition(table, begin, begin + timedelta(days=1))
         begin += timedelta(days=1)
 
 
-def _complete(present: list[Partition], now: datetime) -> bool:
-    return bool(present) and present[-1].upper >= lower_bound(now + timedelta(days=DAYS_AHEAD))
+def missing(table: str, present: list[Partition], *, now: datetime) -> Iterator[Partition]:
+    """Yield the partitions that `table` lacks so that every id up to 14 days after `now` has a place."""
+    if present and present[0].lower is not None:
+        yield Partition(f"{table}_before{_instant(present[0].lower):%Y%m%d}", None, present[0].lower)
+    for earlier, later in pairwise(present):
+        if later.lower is not None and earlier.upper < later.lower:
+            begin, end = _instant(earlier.upper), _instant(later.lower)
+            yield Partition(f"{table}_gap{begin:%Y%m%d}_{end:%Y%m%d}", earlier.upper, later.lower)
+    yield from ahead(table, present, now=now)
+
+
+def _make(connection: psycopg.Connection, lacking: _Lacking, *, now: datetime, lock_timeout: str) -> list[str]:
+    made: list[str] = []
+    for table in PARTITIONED_TABLES:
+        while next(lacking(table, existing(connection, table), now=now), None):
+            with connection.transaction():
+                connection.execute("SELECT set_config('lock_timeout', %s, true)", (lock_timeout,))
+                connection.execute("SELECT pg_advisory_xact_lock(%s)", (_ADVISORY_KEY,))
+                partition = next(lacking(table, existing(connection, table), now=now), None)
+                if partition is not None:
+                    _attach(connection, table, partition)
+                    made.append(partition.name)
+    return made
 
 
 def _partition(table: str, begin: datetime, end: datetime) -> Partition:

@@ -50,6 +50,7 @@ class Started:
     timeout_seconds: int
     handed_back_count: int
     started_at: datetime
+    time_zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,22 @@ class DueTask:
     overlap_policy: str
     open_count: int
     next_slot_for: datetime | None
+    skip_slots: list[datetime] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A locked execution as those read it who cancel it or try it again."""
+
+    id: UUID
+    task_id: UUID
+    status: Status
+    attempt: int
+    cause: str
+    scheduled_for: datetime
+    due_at: datetime
+    task_data: str | None
+    run_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)

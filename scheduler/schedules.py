@@ -63,19 +63,39 @@ class Remembered:
         return self.schedule.latest_at(instant)
 
 
+def of(task: Any) -> Schedule:
+    """Return the schedule of a task: of a row of the model, or of a locked one. Raises InvalidSchedule."""
+    return build(
+        cron_expression=task.cron_expression,
+        time_zone=task.time_zone,
+        interval_seconds=task.interval_seconds,
+        anchor_at=task.anchor_at,
+        run_at=task.run_at,
+        start_at=task.start_at,
+        end_at=task.end_at,
+    )
+
+
 def remembered(task: DueTask) -> Remembered:
     """Return the schedule of a locked task. Raises InvalidSchedule."""
-    return Remembered(
-        build(
-            cron_expression=task.cron_expression,
-            time_zone=task.time_zone,
-            interval_seconds=task.interval_seconds,
-            anchor_at=task.anchor_at,
-            run_at=task.run_at,
-            start_at=task.start_at,
-            end_at=task.end_at,
-        )
-    )
+    return Remembered(of(task))
+
+
+def shown(task: Any, slot: datetime | None) -> datetime | None:
+    """Return the first slot from `slot` on that will run: those left out on request are not shown."""
+    while slot is not None and slot in (task.skip_slots or ()):
+        slot = of(task).next_after(slot)
+    return slot
+
+
+def coming(task: Any, *, after: datetime, count: int) -> list[datetime]:
+    """Return up to `count` slots after an instant that will run, the next first. Raises InvalidSchedule."""
+    schedule, slots = of(task), list[datetime]()
+    slot = shown(task, schedule.next_after(after))
+    while slot is not None and len(slots) < count:
+        slots.append(slot)
+        slot = shown(task, schedule.next_after(slot))
+    return slots
 
 
 @lru_cache(maxsize=CACHED_SLOTS)

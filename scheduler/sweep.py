@@ -7,14 +7,16 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import claims, transitions
+from scheduler import claims, pauses, transitions
 from scheduler.engine.states import Reason, Status
 from scheduler.records import Outcome, Ready
 
 logger = logging.getLogger(__name__)
 
 BATCH = 500
-UNPUBLISHED_AFTER = timedelta(seconds=5)
+FORGET_BATCH = 10_000
+RESUME_BATCH = 100
+MOST_UNPUBLISHED = 200_000
 REPUBLISH_FIRST = timedelta(minutes=5)
 REPUBLISH_MAX = timedelta(hours=1)
 
@@ -49,39 +51,55 @@ def lose(connection: psycopg.Connection, *, now: datetime, low: UUID) -> int:
     return len(lost)
 
 
-def unpublished(connection: psycopg.Connection, *, now: datetime, low: UUID) -> list[Ready]:
-    """Return QUEUED rows that no one has published for 5 s: their publisher died, or had no broker."""
-    with connection.transaction():
-        return claims.unpublished_executions(connection, before=now - UNPUBLISHED_AFTER, low=low, limit=BATCH)
+def republish_all(connection: psycopg.Connection, *, before: datetime) -> int:
+    """Make every QUEUED row unpublished that was published before `before`: the broker lost its data since.
 
-
-_FORGET_PUBLISHED = """
-UPDATE task_execution_history h SET published_at = NULL
-WHERE h.status = 'QUEUED' AND h.published_at IS NOT NULL AND h.id >= %s
-"""
-
-
-def republish_all(connection: psycopg.Connection) -> int:
-    """Make every QUEUED row unpublished again: the broker has lost its data. Return how many."""
-    return connection.execute(_FORGET_PUBLISHED, (UUID(int=0),)).rowcount
-
-
-_FORGET_STALE = """
-UPDATE task_execution_history h SET published_at = NULL
-WHERE h.status = 'QUEUED' AND h.queue = %(queue)s AND h.id >= %(low)s
-    AND h.published_at + least(%(first)s * power(2, least(h.publish_count - 1, 4)), %(max)s) < %(now)s
-"""
+    Batch by batch, for a million rows take longer than any statement may. Return how many.
+    """
+    forgotten = 0
+    while True:
+        with connection.transaction():
+            published = claims.published_executions(connection, before=before, limit=FORGET_BATCH)
+            transitions.forget_published(connection, published)
+        if not published:
+            return forgotten
+        forgotten += len(published)
 
 
 def republish_stale(connection: psycopg.Connection, queue: str, *, now: datetime) -> int:
     """Make QUEUED rows of `queue` unpublished whose message seems gone: after 5 min, doubling to 1 h.
 
-    Only called while the broker's queue is shorter than its QUEUED rows: a long queue is no loss.
+    Only called while the broker's queue is shorter than its QUEUED rows: a long queue is no loss. Return how many,
+    at most a batch.
     """
-    return connection.execute(
-        _FORGET_STALE,
-        {"queue": queue, "low": UUID(int=0), "first": REPUBLISH_FIRST, "max": REPUBLISH_MAX, "now": now},
-    ).rowcount
+    with connection.transaction():
+        stale = claims.stale_executions(
+            connection, queue, now=now, first=REPUBLISH_FIRST, longest=REPUBLISH_MAX, limit=FORGET_BATCH
+        )
+        transitions.forget_published(connection, stale)
+    return len(stale)
+
+
+def resume(connection: psycopg.Connection, *, now: datetime) -> int:
+    """End the pauses whose `until` has come; return how many. What another node holds, it ends."""
+    with connection.transaction():
+        ended = claims.ended_pauses(connection, now=now, limit=RESUME_BATCH)
+        for task, until in ended:
+            pauses.end(connection, task, until=until, now=now)
+    return len(ended)
+
+
+_UNPUBLISHED_COUNT = """
+SELECT count(*) FROM (
+    SELECT FROM task_execution_history WHERE status = 'QUEUED' AND published_at IS NULL LIMIT %s
+) bounded
+"""
+
+
+def is_flooded(connection: psycopg.Connection) -> bool:
+    """Tell whether more than 200,000 rows wait for a broker: claiming more would only make the flood longer."""
+    row = connection.execute(_UNPUBLISHED_COUNT, (MOST_UNPUBLISHED + 1,)).fetchone()
+    return row is not None and row[0] > MOST_UNPUBLISHED
 
 
 _QUEUED_DEPTHS = """

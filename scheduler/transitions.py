@@ -1,7 +1,8 @@
 """Every write of an execution's status, conditional on what the writer believes; zero rows means "I lost it"."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ import psycopg
 
 from scheduler import followups
 from scheduler.engine.states import Reason, Status, Trigger
+from scheduler.errors import PartitionMissing
 from scheduler.records import Ended, NewExecution, Outcome, Started
 
 _NEW_COLUMNS = [column.name for column in fields(NewExecution)]
@@ -38,11 +40,20 @@ RETURNING id
 
 
 def record(connection: psycopg.Connection, rows: Sequence[NewExecution], *, now: datetime) -> set[UUID]:
-    """Insert the rows; return the ids that were new: an id that stands already is another copy's, and is left alone."""
+    """Insert the rows; return the ids that were new: an id that stands already is another copy's, and is left alone.
+
+    Raises PartitionMissing.
+    """
     if not rows:
         return set()
     columns = {name: [getattr(row, name) for row in rows] for name in _NEW_COLUMNS}
-    return {row[0] for row in connection.execute(_RECORD, {**columns, "now": now})}
+    try:
+        return {row[0] for row in connection.execute(_RECORD, {**columns, "now": now})}
+    except psycopg.errors.CheckViolation as error:
+        # A CHECK would be named; the text of "no partition found" depends on the server's language.
+        if error.diag.constraint_name is None:
+            raise PartitionMissing from error
+        raise
 
 
 _START = """
@@ -52,7 +63,7 @@ SET status = 'RUNNING', start_time = %(now)s, node_id = %(node_id)s, lease_expir
 FROM scheduler_tasks t
 WHERE h.id = %(id)s AND h.status = 'QUEUED' AND t.id = h.task_id AND t.status <> 'DELETED'
 RETURNING h.id, h.task_id, t.name, h.namespace, t.task_class, coalesce(h.task_data, t.task_data), h.fence, h.attempt,
-    h.trigger, h.scheduled_for, h.run_id, t.timeout_seconds, h.handed_back_count, h.start_time
+    h.trigger, h.scheduled_for, h.run_id, t.timeout_seconds, h.handed_back_count, h.start_time, t.time_zone
 """
 
 
@@ -68,7 +79,10 @@ def start(
     row = connection.execute(
         _START, {"id": execution, "node_id": node_id, "lease_expires_at": lease_expires_at, "now": now}
     ).fetchone()
-    return Started(*row[:8], Trigger(row[8]), *row[9:]) if row else None
+    if row is None:
+        return None
+    started = Started(*row)
+    return replace(started, trigger=Trigger(started.trigger))
 
 
 _HAND_BACK = """
@@ -107,8 +121,10 @@ def renew(
 
 _FINISH = """
 UPDATE task_execution_history h
-SET status = u.status, end_time = greatest(coalesce(u.end_time, %(now)s), h.start_time), result = u.result,
-    error_message = u.error_message, reason = u.reason, lease_expires_at = NULL,
+SET status = CASE WHEN u.status <> 'SUCCESS' AND h.cancel_requested_at IS NOT NULL THEN 'CANCELLED' ELSE u.status END,
+    end_time = greatest(coalesce(u.end_time, %(now)s), h.start_time), result = u.result,
+    error_message = u.error_message, lease_expires_at = NULL,
+    reason = coalesce(u.reason, CASE WHEN u.status <> 'SUCCESS' THEN h.reason END),
     execution_time_ms = round(
         extract(epoch FROM greatest(coalesce(u.end_time, %(now)s), h.start_time) - h.start_time) * 1000
     )
@@ -125,7 +141,8 @@ RETURNING h.id, h.task_id, h.status, h.attempt, h.cause, h.scheduled_for, h.due_
 def finish(connection: psycopg.Connection, outcomes: Sequence[Outcome], *, now: datetime) -> set[UUID]:
     """End the executions and start what follows (retries, the task's counters), in one transaction.
 
-    Returns the ids that were ended; for the others the writer had lost the row (another fence, or ended already).
+    What was asked to end is CANCELLED however it ended, unless it succeeded: no retry follows. Returns the ids that
+    were ended; for the others the writer had lost the row (another fence, or ended already).
     """
     if not outcomes:
         return set()
@@ -133,7 +150,9 @@ def finish(connection: psycopg.Connection, outcomes: Sequence[Outcome], *, now: 
     with connection.transaction():
         rows = connection.execute(_FINISH, columns | _bounds(columns["id"]) | {"now": now}).fetchall()
         ended = [Ended(row[0], row[1], Status(row[2]), *row[3:]) for row in rows]
-        record(connection, followups.apply(connection, ended), now=now)
+        retries = followups.retries(connection, ended)
+        recorded = record(connection, retries, now=now)
+        followups.reflect(connection, ended, [retry for retry in retries if retry.id in recorded])
     return {execution.id for execution in ended}
 
 
@@ -156,31 +175,66 @@ def release(connection: psycopg.Connection, executions: Sequence[UUID], *, now: 
 _CANCEL = """
 UPDATE task_execution_history h SET status = 'CANCELLED', end_time = %(now)s, reason = %(reason)s, not_before = NULL
 WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status IN ('QUEUED', 'SCHEDULED')
-RETURNING h.id
+RETURNING h.id, h.task_id
 """
 
 
 def cancel_waiting(
     connection: psycopg.Connection, executions: Sequence[UUID], *, reason: Reason | str, now: datetime
 ) -> set[UUID]:
-    """Cancel rows that have not started; the caller has locked them (`scheduler.claims.lock_waiting`)."""
+    """Cancel rows that have not started, and their tasks are the less busy for it, in one transaction.
+
+    The caller has locked the rows (`scheduler.claims.waiting_executions`).
+    """
     if not executions:
         return set()
     parameters: dict[str, Any] = {"id": list(executions), "reason": reason, "now": now}
-    return {row[0] for row in connection.execute(_CANCEL, parameters | _bounds(executions))}
+    with connection.transaction():
+        rows = connection.execute(_CANCEL, parameters | _bounds(executions)).fetchall()
+        followups.close(connection, Counter(task_id for _, task_id in rows))
+    return {execution for execution, _ in rows}
+
+
+_REQUEST_CANCEL = """
+UPDATE task_execution_history h
+SET cancel_requested_at = coalesce(h.cancel_requested_at, %(now)s), reason = coalesce(h.reason, %(reason)s)
+WHERE h.id = %(id)s AND h.status = 'RUNNING'
+"""
+
+
+def request_cancel(connection: psycopg.Connection, execution: UUID, *, reason: str, now: datetime) -> None:
+    """Note that what runs is to end; its worker sees to it, and who asked first stands in its reason."""
+    connection.execute(_REQUEST_CANCEL, {"id": execution, "reason": reason, "now": now})
 
 
 _PUBLISHED = """
 UPDATE task_execution_history h SET published_at = %(now)s, publish_count = h.publish_count + 1
 WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'QUEUED'
+    AND h.queued_at <= %(now)s
 """
 
 
 def mark_published(connection: psycopg.Connection, executions: Sequence[UUID], *, now: datetime) -> None:
-    """Note that the broker took the messages; what a worker has started meanwhile needs no note."""
+    """Note that the broker took the messages; `now` was read before they were sent.
+
+    What a worker has started meanwhile needs no note. What it has even handed back since then was queued after
+    `now`, and its message is used up: with a note the sweep would take it for published.
+    """
     if executions:
         parameters: dict[str, Any] = {"id": list(executions), "now": now}
         connection.execute(_PUBLISHED, parameters | _bounds(executions))
+
+
+_FORGET_PUBLISHED = """
+UPDATE task_execution_history h SET published_at = NULL
+WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'QUEUED'
+"""
+
+
+def forget_published(connection: psycopg.Connection, executions: Sequence[UUID]) -> None:
+    """Let the sweep publish rows again, whose messages are gone; the caller has locked them."""
+    if executions:
+        connection.execute(_FORGET_PUBLISHED, {"id": list(executions)} | _bounds(executions))
 
 
 def _bounds(executions: Sequence[UUID]) -> dict[str, UUID]:

@@ -1,6 +1,8 @@
 """The fixed cast, part one: what exists before anybody calls."""
 
+from collections.abc import Generator
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,14 @@ CLEANUP_SCHEMA = {
     "required": ["retentionDays"],
     "additionalProperties": False,
 }
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep what was captured sendable: a test that logs half a surrogate would end its xdist process."""
+    report: Any = yield
+    report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
+    return report  # type: ignore[no-any-return]
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Which slots of one task are due now, what becomes of each, and which slot comes next."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -56,12 +56,15 @@ class Plan:
     next_slot: datetime | None
 
 
-def plan(schedule: Slots, *, due: datetime, now: datetime, misfire: Misfire) -> Plan:
+def plan(
+    schedule: Slots, *, due: datetime, now: datetime, misfire: Misfire, skipped: Collection[datetime] = ()
+) -> Plan:
     """Work out what becomes of the slots from `due` (the task's next slot) up to `now`.
 
     At most 100 slots run; where more are due, `next_slot` is still due and another claim goes on. A slot is missed
-    when it is older than `now` minus the grace; late inside the grace is no misfire, each such slot runs
-    (contract §4, misfirePolicy). Nothing here counts missed slots: only next-after and latest-before are asked.
+    when it is older than `now` minus the grace; late inside the grace is no misfire, each such slot runs (contract
+    §4, misfirePolicy). One in `skipped` is passed over, as somebody has asked. Nothing here counts missed slots: only
+    next-after and latest-before are asked.
     """
     records: list[Fire | Pass] = []
     slot: datetime | None = due
@@ -74,9 +77,15 @@ def plan(schedule: Slots, *, due: datetime, now: datetime, misfire: Misfire) -> 
             records.append(Pass(due, until, Reason.MISFIRE))
             slot = first_kept or schedule.next_after(until)
     while slot is not None and slot <= now and len(records) < SLOTS_PER_CLAIM:
-        records.append(Fire(slot, Trigger.CATCH_UP if slot < cutoff else Trigger.SCHEDULE))
+        records.append(_due(slot, skipped=skipped, cutoff=cutoff))
         slot = schedule.next_after(slot)
     return Plan(tuple(records), _last_slot(records), slot)
+
+
+def _due(slot: datetime, *, skipped: Collection[datetime], cutoff: datetime) -> Fire | Pass:
+    if slot in skipped:
+        return Pass(slot, slot, Reason.REQUESTED)
+    return Fire(slot, Trigger.CATCH_UP if slot < cutoff else Trigger.SCHEDULE)
 
 
 def _first_kept(schedule: Slots, *, due: datetime, cutoff: datetime, misfire: Misfire) -> datetime | None:

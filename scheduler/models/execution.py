@@ -7,6 +7,9 @@ from scheduler.engine.states import OPEN, Status, Trigger
 from scheduler.models.choices import choices
 from scheduler.models.task import Task
 
+# What operators look for among what went well; so few rows that an index of them costs the hot path nothing.
+TROUBLES = frozenset({Status.FAILED, Status.TIMED_OUT, Status.LOST, Status.CANCELLED})
+
 
 class Execution(models.Model):
     """Partitioned by ranges of `id`, which begins with the slot's milliseconds (`scheduler.partitions`).
@@ -62,6 +65,7 @@ class Execution(models.Model):
                 name="history_uncounted",
             ),
             models.Index(fields=["task"], condition=Q(status__in=sorted(OPEN)), name="history_open"),
+            models.Index(fields=["-id"], condition=Q(status__in=sorted(TROUBLES)), name="history_troubles"),
         ]
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -67,6 +68,10 @@ class Task(models.Model):
     pause_reason = models.TextField(null=True, blank=True)
     paused_until = models.DateTimeField(null=True, blank=True)
 
+    skip_slots = ArrayField(
+        models.DateTimeField(), null=True, blank=True, help_text="Coming slots that somebody has asked to leave out."
+    )
+
     last_slot_for = models.DateTimeField(null=True, blank=True, help_text="The last slot that was recorded.")
     next_slot_for = models.DateTimeField(null=True, blank=True, help_text="The next slot's identity, before jitter.")
     claim_at = models.DateTimeField(null=True, blank=True, help_text="When the claim looks at it; NULL is never.")
@@ -95,6 +100,10 @@ class Task(models.Model):
             ),
             models.Index(fields=["id"], condition=Q(open_count__gt=0), name="scheduler_tasks_busy"),
             models.Index(fields=["namespace", "-created_at", "id"], name="scheduler_tasks_newest"),
+            models.Index(fields=["-created_at", "id"], name="scheduler_tasks_newest_of_all"),
+            models.Index(
+                fields=["paused_until"], condition=Q(status=TaskStatus.PAUSED), name="scheduler_tasks_paused_until"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,161 @@
+"""What the tests of claim, transitions, sweep and run stand on: committed rows, seen by every connection."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+import redis
+from django.conf import settings
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from platform_scheduler.celery import app
+from scheduler import clock, firing, transitions
+from scheduler.connections import connect
+from scheduler.records import Started
+
+# tests.servers imports the app before DJANGO_SETTINGS_MODULE is set, and then Celery does not make it the default: in
+# another thread `current_app` would be Celery's own, with RabbitMQ on its standard port for a broker.
+app.set_default()
+
+Open = Callable[[], psycopg.Connection]
+
+MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
+LEASE = timedelta(seconds=30)
+
+_TABLES = (
+    "execution_log", "task_execution_history", "scheduler_tasks", "scheduler_leases", "scheduler_nodes",
+    "scheduler_handlers", "django_celery_beat_periodictask", "django_celery_beat_intervalschedule",
+)  # fmt: skip
+
+
+@pytest.fixture
+def open_connection(db: None) -> Iterator[Open]:
+    """Opens connections like those of the loops; what they commit is removed after the test."""
+    opened: list[psycopg.Connection] = []
+
+    def open_one() -> psycopg.Connection:
+        opened.append(connect(application_name="platform-scheduler tests"))
+        return opened[-1]
+
+    yield open_one
+    for connection in opened:
+        connection.close()
+    with connect(application_name="platform-scheduler tests") as connection:
+        for table in _TABLES:
+            connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+
+
+@pytest.fixture
+def connection(open_connection: Open) -> psycopg.Connection:
+    """One such connection."""
+    return open_connection()
+
+
+@pytest.fixture
+def now(connection: psycopg.Connection) -> datetime:
+    """Noon of today, by the database: every test moves on from here. Partitions reach two weeks further."""
+    return clock.read(connection).replace(hour=12, minute=0, second=0, microsecond=0)
+
+
+@pytest.fixture
+def store() -> Iterator[redis.Redis]:
+    """The tests' own Valkey, with this process's keys removed before and after."""
+    client = redis.Redis.from_url(settings.CELERY_BROKER_URL)
+    _forget_keys(client)
+    yield client
+    _forget_keys(client)
+    client.close()
+
+
+def key_prefix() -> str:
+    """Return what stands before every key of this process, for several test processes share one server."""
+    prefix: str = settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"]
+    return prefix
+
+
+def _forget_keys(client: redis.Redis) -> None:
+    for key in client.scan_iter(f"{key_prefix()}*"):
+        client.delete(key)
+
+
+def add_task(connection: psycopg.Connection, **columns: Any) -> UUID:
+    """Insert a task, minutely and due at `next_slot_for` unless said otherwise, and return its id."""
+    due = columns.get("next_slot_for")
+    values: dict[str, Any] = {
+        "id": uuid4(),
+        "name": f"task {uuid4()}",
+        "task_class": "platform.noop",
+        "interval_seconds": 60,
+        "anchor_at": due and due - MINUTE,
+        "next_slot_for": due,
+        "next_execution_time": due,
+        "claim_at": due,
+    } | columns
+    names = sql.SQL(", ").join(map(sql.Identifier, values))
+    places = sql.SQL(", ").join(sql.Placeholder() * len(values))
+    connection.execute(
+        sql.SQL("INSERT INTO scheduler_tasks ({}) VALUES ({})").format(names, places), list(values.values())
+    )
+    task_id: UUID = values["id"]
+    return task_id
+
+
+def task(connection: psycopg.Connection, task_id: UUID) -> dict[str, Any]:
+    """Return all columns of a task."""
+    found = connection.cursor(row_factory=dict_row).execute("SELECT * FROM scheduler_tasks WHERE id = %s", (task_id,))
+    row = found.fetchone()
+    assert row is not None
+    return row
+
+
+def executions(connection: psycopg.Connection, task_id: UUID | None = None) -> list[dict[str, Any]]:
+    """Return all columns of a task's executions, or of all, oldest slot first."""
+    cursor = connection.cursor(row_factory=dict_row)
+    return cursor.execute(
+        "SELECT * FROM task_execution_history WHERE %(task)s::uuid IS NULL OR task_id = %(task)s"
+        " ORDER BY scheduled_for, attempt, id",
+        {"task": task_id},
+    ).fetchall()
+
+
+def execution(connection: psycopg.Connection, execution_id: UUID) -> dict[str, Any]:
+    """Return all columns of an execution."""
+    cursor = connection.cursor(row_factory=dict_row)
+    row = cursor.execute("SELECT * FROM task_execution_history WHERE id = %s", (execution_id,)).fetchone()
+    assert row is not None
+    return row
+
+
+def statuses(connection: psycopg.Connection, task_id: UUID | None = None) -> list[str]:
+    """Return the statuses of a task's executions, or of all, oldest slot first."""
+    return [row["status"] for row in executions(connection, task_id)]
+
+
+def queue_one(connection: psycopg.Connection, task_id: UUID, *, now: datetime, task_data: str | None = None) -> UUID:
+    """Request an execution of the task and return its id: QUEUED, not yet published."""
+    execution_id, _ = firing.trigger(connection, task_id, request=uuid4(), task_data=task_data, now=now)
+    return execution_id
+
+
+def start_one(connection: psycopg.Connection, task_id: UUID, *, now: datetime, node_id: str = "node-1") -> Started:
+    """Request an execution of the task and start it."""
+    started = transitions.start(
+        connection, queue_one(connection, task_id, now=now), node_id=node_id, lease_expires_at=now + LEASE, now=now
+    )
+    assert started is not None
+    return started
+
+
+def change(connection: psycopg.Connection, table: str, row_id: UUID, **columns: Any) -> None:
+    """Overwrite columns of one row, as a fault or another process would."""
+    assignments = sql.SQL(", ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(name), value) for name, value in columns.items()
+    )
+    connection.execute(
+        sql.SQL("UPDATE {} SET {} WHERE id = {}").format(sql.Identifier(table), assignments, sql.Literal(row_id))
+    )

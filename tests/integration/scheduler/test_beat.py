@@ -1,0 +1,240 @@
+"""`celery beat` as a scheduler node: one of them sends the housekeeping."""
+
+import signal
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from django_celery_beat.schedulers import DatabaseScheduler
+
+from platform_scheduler.celery import app
+from scheduler import beat, clock, housekeeping
+from scheduler.beat import BeatScheduler, install_chores
+from scheduler.node import SchedulerNode
+
+CHORE = housekeeping.CHORES[0]
+
+
+class Node(SchedulerNode):
+    """A node that holds the beat lease, or does not, and runs no loops."""
+
+    may_beat = False
+
+    def __init__(self, *, may_beat: bool = True, epoch: int | None = 1) -> None:
+        self.id = uuid4()
+        self.may_beat = may_beat
+        self.epoch = epoch
+        self.is_stopped = False
+        self.has_released = False
+
+    def start(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        self.is_stopped = True
+
+    def release_beat_lease(self, connection: psycopg.Connection) -> None:
+        self.has_released = True
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of what would have been sent."""
+    names: list[str] = []
+    monkeypatch.setattr(BeatScheduler, "apply_async", lambda _, entry, **__: names.append(entry.task))
+    return names
+
+
+@pytest.fixture
+def scheduler(transactional_db: None, sent: list[str]) -> BeatScheduler:
+    """Beat's scheduler as celery builds it, with a node that holds the lease; it commits, whatever surrounds it."""
+    made = BeatScheduler(app=app)
+    made._finalize.cancel()
+    made.node = Node()
+    return made
+
+
+@pytest.fixture
+def due(transactional_db: None) -> datetime:
+    """When every chore ran last: a day ago."""
+    install_chores()
+    yesterday = clock.now() - timedelta(days=1)
+    PeriodicTask.objects.update(last_run_at=yesterday)
+    return yesterday
+
+
+def tick(scheduler: BeatScheduler, times: int = 3) -> list[float]:
+    return [scheduler.tick() for _ in range(times)]
+
+
+@pytest.mark.usefixtures("due")
+def test_it_sends_the_housekeeping_while_it_holds_the_lease(scheduler: BeatScheduler, sent: list[str]):
+    tick(scheduler)
+    assert sent == [chore.task for chore in housekeeping.CHORES]
+
+
+@pytest.mark.usefixtures("due")
+def test_it_sends_nothing_without_the_lease(scheduler: BeatScheduler, sent: list[str]):
+    scheduler.node = Node(may_beat=False)
+    assert (set(tick(scheduler)), sent) == ({beat.IDLE_SECONDS}, [])
+
+
+@pytest.mark.usefixtures("due")
+def test_it_sends_nothing_before_its_node_has_started(scheduler: BeatScheduler, sent: list[str]):
+    scheduler.node = None
+    assert (set(tick(scheduler)), sent) == ({beat.IDLE_SECONDS}, [])
+
+
+def test_it_asks_nothing_of_the_database_without_the_lease(scheduler: BeatScheduler, django_assert_num_queries: Any):
+    scheduler.node = Node(may_beat=False)
+    with django_assert_num_queries(0):
+        tick(scheduler)
+
+
+@pytest.mark.usefixtures("due")
+def test_it_sends_an_interval_once(scheduler: BeatScheduler, sent: list[str]):
+    tick(scheduler, times=6)
+    assert len(sent) == len(housekeeping.CHORES)
+
+
+def test_it_reads_the_schedule_anew_under_another_epoch(scheduler: BeatScheduler, sent: list[str], due: datetime):
+    """What it had read is from before the other holder's time: written back, it would undo that one's runs."""
+    tick(scheduler)
+    PeriodicTask.objects.update(last_run_at=due)
+    scheduler._dirty.add(CHORE.name)
+    scheduler.node = Node(epoch=3)
+    tick(scheduler)
+    assert sent == [CHORE.task, CHORE.task]
+
+
+def test_it_outlives_a_fault_of_the_database(scheduler: BeatScheduler, monkeypatch: pytest.MonkeyPatch):
+    def broken(*_: object, **__: object) -> float:
+        raise psycopg.OperationalError("gone")
+
+    monkeypatch.setattr(DatabaseScheduler, "tick", broken)
+    assert scheduler.tick() == beat.IDLE_SECONDS
+
+
+@pytest.mark.usefixtures("due")
+def test_it_takes_over_again_where_taking_over_has_failed(
+    scheduler: BeatScheduler, sent: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(beat, "install_chores", lambda: 1 / 0)
+        scheduler.tick()
+    tick(scheduler)
+    assert sent == [CHORE.task]
+
+
+def test_it_starts_without_a_database(monkeypatch: pytest.MonkeyPatch):
+    """Nothing is read before the lease is held; stock beat would end with exit status 1."""
+    BeatScheduler(app=app)._finalize.cancel()
+
+
+def test_it_stops_its_node_and_gives_the_lease_up(scheduler: BeatScheduler):
+    node = Node()
+    scheduler.node = node
+    scheduler.close()
+    assert (node.is_stopped, node.has_released) == (True, True)
+    assert scheduler.node is None
+
+
+def test_it_ends_though_the_lease_cannot_be_given_up(scheduler: BeatScheduler, monkeypatch: pytest.MonkeyPatch):
+    def refused(**_: str) -> None:
+        raise psycopg.OperationalError("gone")
+
+    monkeypatch.setattr(beat, "connect", refused)
+    scheduler.close()
+    assert scheduler.node is None
+
+
+# The chores
+
+
+@pytest.fixture
+def installed(db: None) -> PeriodicTask:
+    """The first chore as an operator sees it."""
+    install_chores()
+    return PeriodicTask.objects.get(name=CHORE.name)
+
+
+def test_it_installs_every_chore(installed: PeriodicTask):
+    names = set(PeriodicTask.objects.values_list("name", "task", "queue"))
+    assert names == {(chore.name, chore.task, housekeeping.QUEUE) for chore in housekeeping.CHORES}
+
+
+def test_it_installs_nothing_twice(installed: PeriodicTask):
+    install_chores()
+    assert PeriodicTask.objects.count() == len(housekeeping.CHORES)
+
+
+def test_it_sets_an_edited_task_name_right(installed: PeriodicTask):
+    """A task name that anybody may edit would be a way around the allow-list."""
+    PeriodicTask.objects.filter(pk=installed.pk).update(task="os.system", queue="default")
+    install_chores()
+    installed.refresh_from_db()
+    assert (installed.task, installed.queue) == (CHORE.task, housekeeping.QUEUE)
+
+
+def test_it_leaves_interval_and_switch_to_the_operators(installed: PeriodicTask):
+    every = IntervalSchedule.objects.create(every=5, period=IntervalSchedule.MINUTES)
+    PeriodicTask.objects.filter(pk=installed.pk).update(interval=every, enabled=False)
+    install_chores()
+    installed.refresh_from_db()
+    assert (installed.interval, installed.enabled) == (every, False)
+
+
+@pytest.mark.parametrize("chore", housekeeping.CHORES, ids=lambda chore: chore.name)
+def test_it_knows_the_celery_task_of_every_chore(chore: housekeeping.Chore):
+    assert chore.task in app.tasks
+
+
+# The start
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """The signal handlers of the test process come back afterwards."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+class Service:
+    """Celery's beat service, as far as the start looks at it."""
+
+    def __init__(self, scheduler: object) -> None:
+        self.scheduler = scheduler
+        self.is_stopping = False
+
+    def stop(self) -> None:
+        self.is_stopping = True
+
+
+@pytest.mark.usefixtures("signals")
+def test_it_starts_its_node_with_beat(scheduler: BeatScheduler, monkeypatch: pytest.MonkeyPatch):
+    node = Node()
+    monkeypatch.setattr(beat, "SchedulerNode", lambda: node)
+    beat.start_node(sender=Service(scheduler))
+    assert scheduler.node == node
+
+
+@pytest.mark.usefixtures("signals")
+def test_it_asks_beat_to_stop_on_sigterm(scheduler: BeatScheduler, monkeypatch: pytest.MonkeyPatch):
+    service = Service(scheduler)
+    monkeypatch.setattr(beat, "SchedulerNode", lambda: SimpleNamespace(id=1, start=lambda: None))
+    beat.start_node(sender=service)
+    signal.raise_signal(signal.SIGTERM)
+    assert service.is_stopping
+
+
+def test_it_leaves_other_schedulers_alone():
+    service = Service(object())
+    beat.start_node(sender=service)
+    assert not hasattr(service.scheduler, "node")

@@ -1,0 +1,155 @@
+"""Every hot statement reads the partitions of its batch and no other (design §4), whichever plan PostgreSQL makes."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from scheduler import claims, transitions
+from scheduler.engine.states import Reason, Status
+from scheduler.records import Outcome, Started
+from tests.hot_paths import LEASE, add_task, start_one
+
+DAY = timedelta(days=1)
+
+_NAMED = re.compile(r"%\((\w+)\)s")
+_SCANNED = re.compile(r"(?<!Bitmap Index) Scan.* on (task_execution_history_\w+)")
+
+Write = Callable[[psycopg.Connection, list[Started], datetime], object]
+
+
+def ids(batch: list[Started]) -> list[UUID]:
+    return [one.id for one in batch]
+
+
+def start(connection: psycopg.Connection, batch: list[Started], now: datetime) -> object:
+    return transitions.start(connection, batch[0].id, node_id="node-1", lease_expires_at=now, now=now)
+
+
+def hand_back(connection: psycopg.Connection, batch: list[Started], now: datetime) -> object:
+    return transitions.hand_back(connection, batch[0].id, fence=batch[0].fence, reason="x", now=now)
+
+
+def renew(connection: psycopg.Connection, batch: list[Started], now: datetime) -> object:
+    return transitions.renew(connection, [(one.id, one.fence) for one in batch], lease_expires_at=now + LEASE)
+
+
+def finish(connection: psycopg.Connection, batch: list[Started], now: datetime) -> object:
+    return transitions.finish(connection, [Outcome(one.id, one.fence, Status.SUCCESS) for one in batch], now=now)
+
+
+def release(connection: psycopg.Connection, batch: list[Started], now: datetime) -> object:
+    return transitions.release(connection, ids(batch), now=now)
+
+
+def cancel(connection: psycopg.Connection, batch: list[Started], now: datetime) -> object:
+    return transitions.cancel_waiting(connection, ids(batch), reason=Reason.DELETED, now=now)
+
+
+def mark(connection: psycopg.Connection, batch: list[Started], now: datetime) -> None:
+    transitions.mark_published(connection, ids(batch), now=now)
+
+
+def forget(connection: psycopg.Connection, batch: list[Started], now: datetime) -> None:
+    transitions.forget_published(connection, ids(batch))
+
+
+@pytest.fixture
+def batch(connection: psycopg.Connection, now: datetime) -> list[Started]:
+    """Two executions of one day and one of the next."""
+    task_id = add_task(connection, next_slot_for=now + DAY)
+    return [start_one(connection, task_id, now=at) for at in (now, now + timedelta(hours=1), now + DAY)]
+
+
+class Explainer:
+    """Stands in for `Connection.execute`: lets each statement run, and says what it would read of history."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self.execute = connection.execute
+        self.scanned: set[str] = set()
+
+    def __call__(self, query: str, parameters: Any = None) -> Any:
+        if isinstance(parameters, dict):
+            self.explain(query, parameters)
+        return self.execute(query, parameters)
+
+    def explain(self, query: str, parameters: dict[str, Any]) -> None:
+        """Prepare the statement as psycopg does after five runs: then PostgreSQL may choose a generic plan."""
+        names = list(dict.fromkeys(_NAMED.findall(query)))
+        numbered = _NAMED.sub(lambda match: f"${names.index(match[1]) + 1}", query)
+        values = sql.SQL(", ").join(sql.Literal(parameters[name]) for name in names)
+        self.execute(f"PREPARE probe AS {numbered}")
+        for (line,) in self.execute(sql.SQL("EXPLAIN EXECUTE probe ({})").format(values)):
+            self.scanned.update(_SCANNED.findall(line))
+        self.execute("DEALLOCATE probe")
+
+
+@pytest.fixture(params=["force_custom_plan", "force_generic_plan"])
+def explainer(
+    request: pytest.FixtureRequest,
+    batch: list[Started],
+    connection: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Explainer:
+    """Watches the connection from here on, with either kind of plan."""
+    connection.execute(f"SET plan_cache_mode = {request.param}")
+    explaining = Explainer(connection)
+    monkeypatch.setattr(connection, "execute", explaining)
+    return explaining
+
+
+def partition(day: datetime) -> str:
+    return f"task_execution_history_p{day:%Y%m%d}"
+
+
+@pytest.mark.parametrize("write", [start, hand_back])
+def test_it_reads_one_partition_for_one_execution(
+    batch: list[Started], explainer: Explainer, connection: psycopg.Connection, now: datetime, write: Write
+):
+    write(connection, batch[:1], now)
+    assert explainer.scanned == {partition(now)}
+
+
+@pytest.mark.parametrize("write", [renew, finish, release, cancel, mark, forget])
+def test_it_reads_one_partition_for_executions_of_one_day(
+    batch: list[Started], explainer: Explainer, connection: psycopg.Connection, now: datetime, write: Write
+):
+    write(connection, batch[:2], now)
+    assert explainer.scanned == {partition(now)}
+
+
+@pytest.mark.parametrize("write", [renew, finish, release, cancel, mark, forget])
+def test_it_reads_two_partitions_for_executions_of_two_days(
+    batch: list[Started], explainer: Explainer, connection: psycopg.Connection, now: datetime, write: Write
+):
+    write(connection, batch, now)
+    assert explainer.scanned == {partition(now), partition(now + DAY)}
+
+
+Look = Callable[[psycopg.Connection, datetime], object]
+
+
+def held(connection: psycopg.Connection, now: datetime) -> object:
+    return claims.held_executions(connection, now=now, low=claims.recent(now), limit=500)
+
+
+def expired(connection: psycopg.Connection, now: datetime) -> object:
+    return claims.expired_executions(connection, now=now, low=claims.recent(now), limit=500)
+
+
+def unpublished(connection: psycopg.Connection, now: datetime) -> object:
+    return claims.unpublished_executions(connection, before=now, low=claims.recent(now), limit=500)
+
+
+@pytest.mark.parametrize("look", [held, expired, unpublished])
+def test_it_looks_for_open_rows_in_no_partition_older_than_eight_days(
+    explainer: Explainer, connection: psycopg.Connection, now: datetime, look: Look
+):
+    """Nine days on, today's partition is out of sight."""
+    look(connection, now + 9 * DAY)
+    assert {"task_execution_history_first", partition(now)} & explainer.scanned == set()
