@@ -1,7 +1,9 @@
 """Schedules: rules that yield slots, free of database, clock and network (contract §7)."""
 
+from scheduler.engine.schedules.cautions import Caution, cautions
 from scheduler.engine.schedules.cron import MAX_LENGTH, CronSchedule, parse_cron
 from scheduler.engine.schedules.errors import InvalidSchedule
+from scheduler.engine.schedules.gaps import least_gap
 from scheduler.engine.schedules.protocol import Schedule, require_slot_after
 from scheduler.engine.schedules.simple import (
     MAX_INTERVAL_SECONDS,
@@ -11,10 +13,12 @@ from scheduler.engine.schedules.simple import (
 )
 from scheduler.engine.schedules.wallclock import require_zone
 from scheduler.engine.schedules.window import bounded
+from scheduler.engine.schedules.words import describe, describe_fixed_delay
 
 __all__ = [
     "MAX_INTERVAL_SECONDS",
     "MAX_LENGTH",
+    "Caution",
     "CronSchedule",
     "IntervalSchedule",
     "InvalidSchedule",
@@ -22,6 +26,10 @@ __all__ = [
     "OneTimeSchedule",
     "Schedule",
     "bounded",
+    "cautions",
+    "describe",
+    "describe_fixed_delay",
+    "least_gap",
     "parse_cron",
     "require_slot_after",
     "require_zone",

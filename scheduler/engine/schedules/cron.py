@@ -33,13 +33,13 @@ class CronSchedule:
     A slot is a whole second. Texts reach from 1970 to 2199, so every search is bounded.
     """
 
-    __slots__ = ("_clock", "_walls", "expression", "is_open", "time_zone")
+    __slots__ = ("clock", "expression", "is_open", "time_zone", "walls")
 
     expression: str
     time_zone: str
     is_open: bool
-    _walls: WallTimes
-    _clock: WallClock
+    walls: WallTimes
+    clock: WallClock
 
     def __init__(self, expression: str, time_zone: str) -> None:
         """Read the text; raises InvalidSchedule for cronExpression or timeZone."""
@@ -47,8 +47,8 @@ class CronSchedule:
         self.expression = expression
         self.time_zone = time_zone
         self.is_open = said.is_open
-        self._walls = said.walls
-        self._clock = wall_clock(time_zone)
+        self.walls = said.walls
+        self.clock = wall_clock(time_zone)
 
     def __repr__(self) -> str:
         return f"CronSchedule({self.expression!r}, {self.time_zone!r})"
@@ -88,23 +88,23 @@ class CronSchedule:
     # up to `latest_shown` have had their turn, which settles gaps and second passes alike.
 
     def _fixed_next(self, after: int) -> int | None:
-        wall = self._walls.first_from(self._clock.latest_shown(after) + 1)
+        wall = self.walls.first_from(self.clock.latest_shown(after) + 1)
         return None if wall is None else self._first_shown(wall)
 
     def _fixed_latest(self, until: int) -> int | None:
-        wall = self._walls.last_to(self._clock.latest_shown(until))
+        wall = self.walls.last_to(self.clock.latest_shown(until))
         return None if wall is None else self._first_shown(wall)
 
     def _first_shown(self, wall: int) -> int:
-        piece = self._clock.piece_first_showing(wall)
+        piece = self.clock.piece_first_showing(wall)
         return max(wall - piece.offset, piece.start)
 
     def _fixed_between(self, start: int, stop: int) -> Iterator[int]:
-        clock = self._clock
+        clock = self.clock
         first_wall, stop_wall = clock.latest_shown(start - 1) + 1, clock.latest_shown(stop - 1) + 1
         piece = clock.piece_first_showing(first_wall)
         previous = start - 1
-        for wall in self._walls.between(first_wall, stop_wall):
+        for wall in self.walls.between(first_wall, stop_wall):
             if wall >= piece.wall_end:
                 piece = clock.piece_first_showing(wall)
             slot = wall - piece.offset
@@ -118,7 +118,7 @@ class CronSchedule:
     # is searched for itself.
 
     def _open_next(self, after: int) -> int | None:
-        clock, walls = self._clock, self._walls
+        clock, walls = self.clock, self.walls
         piece = clock.piece_at(after)
         wall = walls.first_from(after + 1 + piece.offset)
         if wall is None or wall >= piece.wall_end:
@@ -132,7 +132,7 @@ class CronSchedule:
         return None if wall is None else wall - piece.offset
 
     def _open_latest(self, until: int) -> int | None:
-        clock, walls = self._clock, self._walls
+        clock, walls = self.clock, self.walls
         piece = clock.piece_at(until)
         wall = walls.last_to(until + piece.offset)
         if wall is None or wall < piece.wall_start:
@@ -147,9 +147,9 @@ class CronSchedule:
 
     def _open_between(self, start: int, stop: int) -> Iterator[int]:
         while start < stop:
-            piece = self._clock.piece_at(start)
+            piece = self.clock.piece_at(start)
             end = min(piece.end, stop)
-            for wall in self._walls.between(start + piece.offset, end + piece.offset):
+            for wall in self.walls.between(start + piece.offset, end + piece.offset):
                 yield wall - piece.offset
             start = end
 
