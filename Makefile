@@ -54,7 +54,8 @@ test-unit: $(VENV)/.dev ## the tests that need no database
 test-external: $(VENV)/.dev ## integration and acceptance against TEST_DATABASE_URL, TEST_REDIS_URL (and TEST_AMQP_URL)
 	@: $${TEST_DATABASE_URL:?set it to a PostgreSQL 15 or newer that may create databases}
 	@: $${TEST_REDIS_URL:?set it to a Redis 7 or newer}
-	$(BIN)/python -m pytest tests/integration tests/concurrency tests/acceptance $(ARGS)
+	TEST_EXTERNAL=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/integration tests/concurrency $(ARGS)
+	TEST_EXTERNAL=1 $(BIN)/python -m pytest -m acceptance --ignore tests/acceptance/test_embedded.py $(ARGS)
 
 # Enough for Django to read its settings; nothing is connected to.
 CHECK_ENV = SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(60))') BEHIND_TLS=1 \

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -11,6 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg.sql import SQL, Identifier
 
 from platform_scheduler.embedded.ports import free_port
 from platform_scheduler.embedded.waiting import wait_until
@@ -123,6 +128,25 @@ class Platform:
 
     def _token(self) -> str:
         return (self.data_dir / "admin-token").read_text().strip()
+
+
+@contextmanager
+def outside_servers() -> Iterator[dict[str, str]]:
+    """The environment that leads `up` to outside servers and a database of its own there; empty without such servers.
+
+    `make test-external` sets TEST_EXTERNAL; otherwise `up` brings its own.
+    """
+    if not os.environ.get("TEST_EXTERNAL"):
+        yield {}
+        return
+    url = urlsplit(os.environ["TEST_DATABASE_URL"])
+    name = f"platform_scheduler_{secrets.token_hex(4)}"
+    with psycopg.connect(url.geturl(), autocommit=True) as connection:
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+        try:
+            yield {"DATABASE_URL": url._replace(path=f"/{name}").geturl(), "REDIS_URL": os.environ["TEST_REDIS_URL"]}
+        finally:
+            connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
 
 
 @contextmanager

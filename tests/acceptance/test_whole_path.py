@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.platform import Platform, running
+from tests.acceptance.platform import Platform, outside_servers, running
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240)]
 
@@ -41,8 +41,10 @@ def platform():
     # Not pytest's own: as root PostgreSQL runs as another user, who must be able to pass through.
     folder = Path(tempfile.mkdtemp(prefix="platform-scheduler-whole-path-"))
     folder.chmod(0o711)
-    with running(folder / "data", options=("--schedulers", "2", "--worker-processes", "2")) as platform:
-        yield platform
+    options = ("--schedulers", "2", "--worker-processes", "2")
+    with outside_servers() as environment:
+        with running(folder / "data", options=options, environment=environment) as platform:
+            yield platform
     shutil.rmtree(folder)
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.debian import is_missing
+
 JARS = [Path("/usr/share/java", name) for name in ("quartz2.jar", "slf4j-api.jar", "slf4j-nop.jar")]
 SOURCE = Path(__file__).with_name("Next.java")
 COMPILE_SECONDS = 60
@@ -21,9 +23,9 @@ Ask = Callable[[list[Case]], list[str]]
 def ask(tmp_path_factory: pytest.TempPathFactory) -> Ask:
     """Return a function that has Quartz answer cases: seconds joined by spaces, "none", REFUSED or HANGS."""
     if not (shutil.which("java") and shutil.which("javac")):
-        pytest.skip("no Java: install Debian's package default-jdk-headless")
+        is_missing("Java", package="default-jdk-headless")
     if not all(jar.exists() for jar in JARS):
-        pytest.skip("no Quartz: install Debian's package libquartz2-java")
+        is_missing("Quartz", package="libquartz2-java")
     classes = tmp_path_factory.mktemp("quartz")
     jars = ":".join(map(str, JARS))
     subprocess.run(["javac", "-cp", jars, "-d", classes, SOURCE], check=True, timeout=COMPILE_SECONDS)
