@@ -14,7 +14,15 @@ from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from rest_framework.exceptions import APIException, NotFound, ValidationError
 
 from register.api.faults import faults_of
-from register.errors import NamespaceForbidden, NameTaken, VersionStale
+from register.errors import (
+    ExecutionEnded,
+    NamespaceForbidden,
+    NameTaken,
+    NotPaused,
+    NotRetryable,
+    TaskCompleted,
+    VersionStale,
+)
 from scheduler.errors import (
     BrokerUnavailable,
     ExecutionNotFound,
@@ -81,6 +89,8 @@ def problem_of(exception: Exception) -> Problem | None:
         return invalid_input(list(faults_of(exception.detail)))
     if isinstance(exception, APIException):
         return _of_framework(exception)
+    if isinstance(exception, NotRetryable):
+        return Problem(409, "not-retryable", str(exception))
     for family, problem in _KNOWN:
         if isinstance(exception, family):
             return problem
@@ -119,6 +129,9 @@ _KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem], ...
     (ExecutionNotFound, Problem(404, "not-found", "There is no such execution.")),
     (Http404, Problem(404, "not-found", "There is nothing here.")),
     (TaskDeleted, Problem(409, "task-deleted", "The task is deleted: it can be read, but neither run nor changed.")),
+    (TaskCompleted, Problem(409, "task-completed", "No further slot of this task will come: nothing is to be paused.")),
+    (NotPaused, Problem(409, "not-paused", "The task is not paused.")),
+    (ExecutionEnded, Problem(409, "execution-ended", "The execution has ended: there is nothing to cancel.")),
     (
         NameTaken,
         Problem(
@@ -172,6 +185,7 @@ _KINDS = {
     406: "not-acceptable",
     413: "too-large",
     415: "unsupported-media-type",
+    428: "precondition-required",
     429: "too-many-requests",
 }
 

@@ -1,43 +1,78 @@
-"""Executions in the console, read-only."""
+"""Executions, nodes and the catalogue in the console, read-only."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
 from django.http import HttpRequest
+from django.utils.html import format_html
 
-from scheduler import clock
+from query.selectors import find_log
+from scheduler import clock, display
 from scheduler.engine.identity import lower_bound
-from scheduler.models import Execution
+from scheduler.models import Execution, Handler, Node
 from scheduler.paging import CappedPaginator
 
 LISTED = timedelta(days=8)
 AHEAD = timedelta(days=1)
+SILENT_AFTER = timedelta(seconds=15)
+ERROR_LENGTH = 120
 
 if TYPE_CHECKING:
-    Base = admin.ModelAdmin[Execution]
+    Base = admin.ModelAdmin[Any]
 else:  # generic for the type checker only
     Base = admin.ModelAdmin
 
 
+class ReadOnlyAdmin(Base):
+    """Rows that the platform writes; each carries the instant at which it is looked at."""
+
+    list_per_page = 50
+    show_full_result_count = False
+    # They would count all rows once for each choice of each filter.
+    show_facets = admin.ShowFacets.NEVER
+    paginator = CappedPaginator
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows."""
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(looked_at=Value(clock.now()))
+        return rows
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse."""
+        return False
+
+
 @admin.register(Execution)
-class ExecutionAdmin(Base):
+class ExecutionAdmin(ReadOnlyAdmin):
     """The list shows the last days, bounded by `id`: without bounds every page would open every partition."""
 
-    list_display = ("id", "task", "scheduled_for", "status", "reason", "attempt", "trigger", "node_id")
+    list_display = ("task", "slot", "state", "why", "attempt", "trigger", "duration")
     list_filter = ("status", "trigger")
     list_select_related = ("task",)
     search_fields = ("id",)
     search_help_text = f"Id of an execution or of a task, or a task's whole name; the last {LISTED.days} days."
     ordering = ("-id",)
-    list_per_page = 50
-    show_full_result_count = False
-    paginator = CappedPaginator
+    fields = (
+        "id", "task", "slot", "state", "why", "attempt", "trigger", "node_id", "due_at", "queued_at", "not_before",
+        "start_time", "end_time", "duration", "scheduled_until", "slot_count", "namespace", "queue", "priority",
+        "timeout_seconds", "revision", "fence", "cancel_requested_at", "task_data", "result", "error", "log",
+    )  # fmt: skip
+    readonly_fields = ("slot", "state", "why", "duration", "error", "log")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Execution]:
-        rows = super().get_queryset(request)
+        """Return all executions for a page of one, those of the last days for the list."""
+        rows: QuerySet[Execution] = super().get_queryset(request)
         match = request.resolver_match
         if match is None or not (match.url_name or "").endswith("_changelist"):
             return rows
@@ -47,6 +82,7 @@ class ExecutionAdmin(Base):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Execution], search_term: str
     ) -> tuple[QuerySet[Execution], bool]:
+        """Search by id, or by the name of the task."""
         term = search_term.strip()
         if not term:
             return queryset, False
@@ -56,11 +92,72 @@ class ExecutionAdmin(Base):
             return queryset.filter(task__name=term), False
         return queryset.filter(Q(id=wanted) | Q(task_id=wanted)), False
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+    @admin.display(description="slot", ordering="id")
+    def slot(self, execution: Any) -> str:
+        """Show the slot, absolute and relative."""
+        return display.moment(execution.scheduled_for, execution.looked_at)
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    @admin.display(description="state", ordering="status")
+    def state(self, execution: Execution) -> str:
+        """Show the status; of what runs and is to end, since when."""
+        asked = execution.cancel_requested_at
+        return display.state(execution.status) + (f", cancel asked {display.absolute(asked)}" if asked else "")
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    @admin.display(description="why")
+    def why(self, execution: Execution) -> str:
+        """Show the reason, or the first line of the error."""
+        first_line = (execution.error_message or "").partition("\n")[0]
+        return execution.reason or first_line[:ERROR_LENGTH]
+
+    @admin.display(description="took")
+    def duration(self, execution: Execution) -> str:
+        """Show how long the attempt took."""
+        return "" if execution.execution_time_ms is None else f"{execution.execution_time_ms:,} ms"
+
+    @admin.display(description="log")
+    def log(self, execution: Execution) -> str:
+        """Show what it has logged."""
+        log = find_log(execution)
+        if log is None:
+            return ""
+        left_out = f"\n… {log.dropped_bytes:,} bytes are left out …\n" if log.dropped_bytes else "\n"
+        return _as_written(f"{log.head}{left_out}{log.tail}" if log.tail else log.head)
+
+    @admin.display(description="error")
+    def error(self, execution: Execution) -> str:
+        """Show the whole error, with its traceback."""
+        return _as_written(execution.error_message) if execution.error_message else ""
+
+
+@admin.register(Node)
+class NodeAdmin(ReadOnlyAdmin):
+    """Running processes, and those that have fallen silent within a day."""
+
+    list_display = ("id", "role", "hostname", "pid", "version", "heartbeat", "started_at")
+    list_filter = ("role",)
+    ordering = ("-heartbeat_at", "id")
+
+    @admin.display(description="heartbeat", ordering="heartbeat_at")
+    def heartbeat(self, node: Any) -> str:
+        """Show when it was last heard of."""
+        silent = node.looked_at - node.heartbeat_at > SILENT_AFTER
+        return f"{'⚠ silent, ' if silent else ''}{display.relative(node.heartbeat_at, node.looked_at)}"
+
+
+@admin.register(Handler)
+class HandlerAdmin(ReadOnlyAdmin):
+    """The catalogue: task classes that workers have announced."""
+
+    list_display = ("task_class", "description", "version", "queues", "seen")
+    search_fields = ("task_class",)
+    ordering = ("task_class",)
+
+    @admin.display(description="announced", ordering="seen_at")
+    def seen(self, handler: Any) -> str:
+        """Show when a worker last announced it."""
+        return f"{display.span(handler.looked_at - handler.seen_at)} ago"
+
+
+def _as_written(text: str) -> str:
+    """Return a text as HTML that keeps its lines and columns."""
+    return format_html("<pre>{}</pre>", text)

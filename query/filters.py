@@ -1,12 +1,16 @@
-"""What lists can be filtered and sorted by."""
+"""What the list of tasks can be filtered and sorted by."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import F, Q, QuerySet
-from django_filters import CharFilter, Filter, FilterSet  # type: ignore[import-untyped]
+from django.db.models import Q, QuerySet
+from django_filters import BooleanFilter, CharFilter, Filter, FilterSet  # type: ignore[import-untyped]
 
+from query.instants import InstantField
+from query.keysets import Order
+from scheduler import lateness
 from scheduler.engine.states import TaskStatus
 from scheduler.engine.suggestions import did_you_mean
 from scheduler.models import Task
@@ -71,10 +75,63 @@ class StatusFilter(WordsFilter):
         return super().filter(qs, value) if value else qs.exclude(status=TaskStatus.DELETED)
 
 
-class SortField(forms.CharField):
-    """`name`, `-name`, `name,asc` or `name,desc`; comes out as `name` or `-name`."""
+class LabelsWidget(forms.Widget):
+    """Takes all values of a parameter that is given more than once."""
 
-    def clean(self, value: Any) -> str:
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[str]:
+        return [text for text in data.getlist(name) if text] if hasattr(data, "getlist") else []
+
+
+class LabelsField(forms.Field):
+    """`key:value`, several of them by giving the parameter again; a value may hold colons and commas."""
+
+    widget = LabelsWidget
+
+    def clean(self, value: Any) -> dict[str, str]:
+        labels: dict[str, str] = {}
+        for text in value or []:
+            key, colon, wanted = text.partition(":")
+            if not key or not colon or "\0" in text:
+                raise ValidationError("This must be key:value.", code="invalid")
+            labels[key] = wanted
+        return labels
+
+
+class LabelFilter(Filter):  # type: ignore[misc]
+    """Rows whose task has all of these labels."""
+
+    field_class = LabelsField
+
+    def filter(self, qs: QuerySet[Any], value: dict[str, str]) -> QuerySet[Any]:
+        return qs.filter(**{f"{self.field_name}__contains": value}) if value else qs
+
+
+class FlagField(forms.CharField):
+    """true or false; a form's own field takes every other text for true."""
+
+    def clean(self, value: Any) -> bool | None:
+        text: str = super().clean(value)
+        if text not in {"", "true", "false"}:
+            raise ValidationError("This must be true or false.", code="invalid")
+        return {"true": True, "false": False}.get(text)
+
+
+class FlagFilter(BooleanFilter):  # type: ignore[misc]
+    """A question that is answered with true or false."""
+
+    field_class = FlagField
+
+
+class InstantFilter(Filter):  # type: ignore[misc]
+    """An instant."""
+
+    field_class = InstantField
+
+
+class SortField(forms.CharField):
+    """`name`, `-name`, `name,asc` or `name,desc`; comes out as an order."""
+
+    def clean(self, value: Any) -> Order:
         text: str = super().clean(value) or DEFAULT_SORT
         name, _, direction = text.partition(",")
         if direction not in {"", "asc", "desc"} or name.removeprefix("-") not in SORTS:
@@ -82,31 +139,53 @@ class SortField(forms.CharField):
                 f"Sort by one of {', '.join(SORTS)}; with - before it, or ,desc after it, downwards.",
                 code="invalid_choice",
             )
-        return f"-{name.removeprefix('-')}" if direction == "desc" else name
+        return Order(SORTS[name.removeprefix("-")], is_descending=name.startswith("-") or direction == "desc")
 
 
 class SortFilter(Filter):  # type: ignore[misc]
-    """In this order; the id breaks ties, so that pages neither overlap nor leave gaps."""
+    """Says in which order; the list sorts itself (`TaskFilter.order`), for a cursor needs the order too."""
 
     field_class = SortField
 
-    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
-        column = F(SORTS[value.removeprefix("-")])
-        first = column.desc(nulls_last=True) if value.startswith("-") else column.asc(nulls_last=True)
-        return qs.order_by(first, "id")
+    def filter(self, qs: QuerySet[Any], value: Order) -> QuerySet[Any]:
+        return qs
 
 
 class TaskFilter(FilterSet):  # type: ignore[misc]
-    """The list of tasks."""
+    """The list of tasks; what is late is told by `now`."""
 
     status = StatusFilter(words=tuple(status.value for status in TaskStatus))
     priority = PriorityFilter(words=(*BANDS, *PRIORITIES))
     namespace = CharFilter()
     taskClass = CharFilter(field_name="task_class")
     queue = CharFilter()
+    label = LabelFilter(field_name="labels")
     search = CharFilter(field_name="name", lookup_expr="icontains", max_length=255)
+    nextBefore = InstantFilter(method="due_before")
+    late = FlagFilter(method="is_late")
     sort = SortFilter()
 
     class Meta:
         model = Task
         fields: list[str] = []
+
+    def __init__(self, *args: Any, now: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.now = now
+
+    def order(self) -> Order:
+        """Return the order that was asked for."""
+        order: Order = self.form.cleaned_data["sort"]
+        return order
+
+    def due_before(self, tasks: QuerySet[Task], _name: str, value: datetime | None) -> QuerySet[Task]:
+        """Leave the tasks whose next slot, with its jitter, lies before an instant."""
+        # claim_at is the same instant, indexed, and NULL where none will come.
+        return tasks.filter(claim_at__lt=value, next_execution_time__lt=value) if value else tasks
+
+    def is_late(self, tasks: QuerySet[Task], _name: str, value: bool | None) -> QuerySet[Task]:
+        """Leave the tasks that are late, or those that are not."""
+        if value is None:
+            return tasks
+        late = lateness.late_tasks(now=self.now)
+        return tasks.filter(id__in=late) if value else tasks.exclude(id__in=late)

@@ -1,36 +1,256 @@
-"""Tasks in the console, to look at; they are changed through the API."""
+"""Tasks in the console: looked at, run, paused, resumed and deleted; they are defined through the API."""
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db import DataError
+from django.db.models import QuerySet, Value
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 
-from scheduler.models import Task
+from register import operating, services
+from register.given import Given
+from scheduler import clock, display, lateness
+from scheduler.engine.states import TaskStatus
+from scheduler.errors import SchedulerError
+from scheduler.models import ApiToken, Task
+from scheduler.models.choices import choices
 from scheduler.paging import CappedPaginator
+from scheduler.upcoming import upcoming
+
+# Larger selections are for the API's bulk actions, which a worker carries out.
+MOST_AT_ONCE = 200
 
 if TYPE_CHECKING:
-    Base = admin.ModelAdmin[Task]
+    TaskBase = admin.ModelAdmin[Task]
+    TokenBase = admin.ModelAdmin[ApiToken]
 else:  # generic for the type checker only
-    Base = admin.ModelAdmin
+    TaskBase = TokenBase = admin.ModelAdmin
+
+Verb = Callable[[Task], str]
+
+
+class StatusFilter(admin.SimpleListFilter):
+    """By status; deleted tasks are shown when they are asked for."""
+
+    title = parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the statuses."""
+        return choices(TaskStatus)
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Return the choices; the first leaves deleted tasks out, and says so."""
+        first, *others = super().choices(changelist)
+        return iter([{**first, "display": "All but deleted"}, *others])
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
+        """Return the tasks that are left."""
+        if self.value():
+            return queryset.filter(status=self.value())
+        return queryset.exclude(status=TaskStatus.DELETED)
+
+
+class LateFilter(admin.SimpleListFilter):
+    """Due and not claimed, or queued and not started, for too long."""
+
+    title = parameter_name = "late"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the one question."""
+        return [("yes", "Late")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
+        """Return the tasks that are left."""
+        return queryset.filter(id__in=lateness.late_tasks(now=clock.now())) if self.value() else queryset
+
+
+def actor_of(request: HttpRequest) -> str:
+    """Return who acts, as it is recorded."""
+    return f"{request.user.get_username()} (console)"
 
 
 @admin.register(Task)
-class TaskAdmin(Base):
-    """Read-only: a form would write columns that the claim is moving."""
+class TaskAdmin(TaskBase):
+    """A form would write columns that the claim is moving: there is none, only verbs."""
 
-    list_display = ("name", "namespace", "task_class", "status", "priority", "next_execution_time", "last_executed_at")
-    list_filter = ("status", "misfire_policy", "overlap_policy")
+    list_display = ("name", "namespace", "task_class", "state", "next_fire", "last_run")
+    list_filter = (StatusFilter, LateFilter)
     search_fields = ("name",)
+    search_help_text = "The beginning of a name, or an id."
     ordering = ("-created_at", "id")
     list_per_page = 50
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     paginator = CappedPaginator
+    fields = (
+        "name", "namespace", "state", "next_fire", "next_ten", "last_run", "executions", "description",
+        "owner", "labels", "task_class", "task_data", "cron_expression", "time_zone", "interval_seconds", "run_at",
+        "start_at", "end_at", "skip_slots", "misfire_policy", "misfire_grace_seconds", "catch_up_limit",
+        "overlap_policy", "priority", "queue", "timeout_seconds", "max_retry_count", "retry_policy", "retry_on",
+        "version", "created_at", "created_by", "updated_at", "id",
+    )  # fmt: skip
+    readonly_fields = ("state", "next_fire", "next_ten", "last_run", "executions", "id")
+    actions = ("run_now", "pause", "resume", "delete")
+    actions_on_bottom = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:
+        """Return the tasks, each with the instant at which it is looked at."""
+        return super().get_queryset(request).annotate(looked_at=Value(clock.now()))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Task], search_term: str
+    ) -> tuple[QuerySet[Task], bool]:
+        """Search by id, or by the beginning of the name: both have an index."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        try:
+            return queryset.filter(id=UUID(term)), False
+        except ValueError:
+            return queryset.filter(name__istartswith=term), False
+
+    @admin.display(description="state", ordering="status")
+    def state(self, task: Any) -> str:
+        """Show the status, and why it is paused; a task whose slot nobody has claimed is late first of all."""
+        if task.claim_at is not None and task.looked_at - task.claim_at > lateness.CLAIM_LATE_AFTER:
+            return f"⚠ Late by {display.span(task.looked_at - task.claim_at)}"
+        until = f" until {display.absolute(task.paused_until)}" if task.paused_until else ""
+        reason = f": {task.pause_reason}" if task.pause_reason and task.status == TaskStatus.PAUSED else ""
+        return f"{display.state(task.status)}{until}{reason}"
+
+    @admin.display(description="next fire", ordering="next_execution_time")
+    def next_fire(self, task: Any) -> str:
+        """Show the next fire, absolute and relative."""
+        if task.next_execution_time is None:
+            return "never"
+        return display.moment(task.next_execution_time, task.looked_at)
+
+    @admin.display(description="next ten")
+    def next_ten(self, task: Any) -> str:
+        """Show the next ten slots that will run."""
+        slots = upcoming(task, count=10)
+        return format_html_join("", "{}<br>", ((display.moment(slot, task.looked_at),) for slot in slots)) or "none"
+
+    @admin.display(description="history")
+    def executions(self, task: Task) -> str:
+        """Lead to its executions."""
+        return format_html('<a href="{}?q={}">Executions</a>', reverse("admin:scheduler_execution_changelist"), task.id)
+
+    @admin.display(description="last run", ordering="last_executed_at")
+    def last_run(self, task: Any) -> str:
+        """Show when it last began."""
+        return display.relative(task.last_executed_at, task.looked_at) if task.last_executed_at else "never"
+
+    @admin.action(description="Run now", permissions=["change"])
+    def run_now(self, request: HttpRequest, tasks: QuerySet[Task]) -> None:
+        """Run the tasks chosen, whatever their schedules say."""
+
+        def verb(task: Task) -> str:
+            execution = operating.trigger_task(task.id, Given({}), namespace=None, now=clock.now())
+            return f"is {execution.status}, execution {execution.id}" + _because(execution.reason)
+
+        self._each(request, tasks, verb, done="run")
+
+    @admin.action(description="Pause", permissions=["change"])
+    def pause(self, request: HttpRequest, tasks: QuerySet[Task]) -> None:
+        """Pause the tasks chosen; the reason says who."""
+        actor = actor_of(request)
+
+        def verb(task: Task) -> str:
+            operating.pause_task(task.id, Given({}), actor=actor, namespace=None, now=clock.now())
+            return "is paused; what is queued or running goes on"
+
+        self._each(request, tasks, verb, done="paused")
+
+    @admin.action(description="Resume (leave out the slots of the pause)", permissions=["change"])
+    def resume(self, request: HttpRequest, tasks: QuerySet[Task]) -> None:
+        """Resume the tasks chosen."""
+
+        def verb(task: Task) -> str:
+            resumed = operating.resume_task(task.id, Given({}), namespace=None, now=clock.now())
+            slot = resumed.next_execution_time
+            return f"is resumed; next fire {display.absolute(slot) if slot else 'never'}"
+
+        self._each(request, tasks, verb, done="resumed")
+
+    @admin.action(description="Delete (history stays)", permissions=["delete"])
+    def delete(self, request: HttpRequest, tasks: QuerySet[Task]) -> None:
+        """Delete the tasks chosen: what waits is cancelled, what runs ends."""
+
+        def verb(task: Task) -> str:
+            services.delete_task(task.id, namespace=None, now=clock.now())
+            return "is deleted; what waited is cancelled, what runs ends, its history stays"
+
+        self._each(request, tasks, verb, done="deleted")
+
+    def _each(self, request: HttpRequest, tasks: QuerySet[Task], verb: Verb, *, done: str) -> None:
+        """Apply a verb to each task in a transaction of its own; say what happened to each and note who did it."""
+        chosen = list(tasks[: MOST_AT_ONCE + 1])
+        if len(chosen) > MOST_AT_ONCE:
+            text = f"Nothing was {done}: choose at most {MOST_AT_ONCE} tasks at once."
+            self.message_user(request, text, messages.ERROR)
+            return
+        for task in chosen:
+            try:
+                happened = verb(task)
+            except (SchedulerError, DataError) as refusal:
+                self.message_user(request, f"{task.name} was not {done}: {_said(refusal)}", messages.ERROR)
+                continue
+            self.log_change(request, task, happened)
+            self.message_user(request, f"{task.name} {happened}.", messages.SUCCESS)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: tasks are registered through the API."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Allow verbs to whoever may change tasks; a task's own page is for looking."""
+        return obj is None and super().has_change_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Allow the verb to whoever may delete tasks; rows stay."""
+        return obj is None and super().has_delete_permission(request)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Return the verbs without Django's own deletion of rows: history refers to them."""
+        actions: dict[str, Any] = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+
+@admin.register(ApiToken)
+class TokenAdmin(TokenBase):
+    """Who holds tokens, and when they were last used; never the secrets, which nobody has."""
+
+    list_display = ("name", "role", "namespace", "created_at", "expires_at", "revoked_at", "last_used_at")
+    fields = readonly_fields = list_display
+    list_filter = ("role",)
+    search_fields = ("name",)
+    ordering = ("-created_at", "id")
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = CappedPaginator
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse: manage.py create_token shows a secret once."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse."""
         return False
+
+
+def _because(reason: str | None) -> str:
+    return f" ({reason})" if reason else ""
+
+
+def _said(refusal: Exception) -> str:
+    return str(refusal) or str(refusal.__doc__)

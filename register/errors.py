@@ -13,3 +13,19 @@ class VersionStale(SchedulerError):
 
 class NamespaceForbidden(SchedulerError):
     """This token is bound to another namespace."""
+
+
+class TaskCompleted(SchedulerError):
+    """No further slot of this task will come: there is nothing to pause."""
+
+
+class NotPaused(SchedulerError):
+    """The task is not paused: there is nothing to resume."""
+
+
+class ExecutionEnded(SchedulerError):
+    """The execution has ended: there is nothing to cancel."""
+
+
+class NotRetryable(SchedulerError):
+    """This attempt cannot be tried again; the message says why."""

@@ -1,4 +1,4 @@
-"""The verbs of registration: create, change, delete, trigger. Each is one transaction and never sees a request.
+"""The verbs of registration: create, change, clone, delete. Each is one transaction and never sees a request.
 
 `namespace` is the one that the caller is bound to, None for a caller of every namespace; what lies in another one
 is not found. `now` is read once, at the caller's edge.
@@ -6,22 +6,23 @@ is not found. `now` is read once, at the caller's edge.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
 from register import catalogue, rules, timing
-from register.errors import NamespaceForbidden, NameTaken, VersionStale
+from register.errors import NamespaceForbidden, NameTaken
 from register.given import Given
-from scheduler import claims, connections, dispatch, firing, transitions
+from register.locking import lock, publish_after_commit, visible
+from scheduler import claims, connections, pauses, transitions
 from scheduler.engine.retry import RetryPolicy
 from scheduler.engine.states import OPEN, Reason, TaskStatus
-from scheduler.errors import Fault, InvalidInput, SchedulerError, TaskDeleted, TaskNotFound
+from scheduler.errors import Fault, InvalidInput, TaskNotFound
 from scheduler.models import Execution, Task
 from scheduler.models.choices import OverlapPolicy
-from scheduler.records import Ready
 
 DEFAULT_NAMESPACE = "default"
 CREATED_BY_LENGTH = 100
@@ -61,77 +62,46 @@ def change_task(
     accepts any. Raises TaskNotFound, TaskDeleted, VersionStale, InvalidInput, NameTaken.
     """
     with transaction.atomic():
-        task, ready = _lock(task_id, namespace=namespace, versions=versions, if_deleted=TaskDeleted, now=now)
+        task, ready = lock(task_id, namespace=namespace, versions=versions, now=now)
         before = {column: getattr(task, column) for column in _definition_columns()}
         for column, value in _resolved(given.values).items():
             setattr(task, column, value)
         timing.anchor(task)
         changed = frozenset(column for column, value in before.items() if getattr(task, column) != value)
+        if changed & timing.SCHEDULE_COLUMNS:
+            # The next slot is about to move; of a paused task, nobody has recorded those of the pause yet.
+            task.last_slot_for = pauses.record(connections.current(), task_id, until=now, now=now) or task.last_slot_for
         _refuse_faults(task, given, changed=changed, now=now, old_namespace=before["namespace"])
         if changed:
             _store_change(task, changed, now=now)
-        _publish_after_commit(ready, now=now)
+        publish_after_commit(ready, now=now)
     return task
+
+
+def clone_task(task_id: UUID, given: Given, *, actor: str, namespace: str | None, now: datetime) -> Task:
+    """Register a new task with another's definition, changed by what is given; neither its slots nor its pause.
+
+    Raises TaskNotFound, InvalidInput, NameTaken, NamespaceForbidden.
+    """
+    source = visible(task_id, namespace=namespace)
+    definition = {column: getattr(source, column) for column in _definition_columns() if column != "anchor_at"}
+    return create_task(
+        replace(given, values=definition | _resolved(given.values)), actor=actor, namespace=namespace, now=now
+    )
 
 
 def delete_task(task_id: UUID, *, namespace: str | None, now: datetime, versions: frozenset[int] | None = None) -> None:
     """Mark the task DELETED and cancel what waits; what runs ends. Raises TaskNotFound, VersionStale."""
     with transaction.atomic():
         # Slots up to now belong to the history even so: they are recorded, then cancelled with all that waits.
-        _lock(task_id, namespace=namespace, versions=versions, if_deleted=TaskNotFound, now=now)
+        lock(task_id, namespace=namespace, versions=versions, if_deleted=TaskNotFound, now=now)
+        pauses.record(connections.current(), task_id, until=now, now=now)
         Task.objects.filter(id=task_id).update(
             status=TaskStatus.DELETED, claim_at=None, next_slot_for=None, next_execution_time=None
         )
         connection = connections.current()
         waiting = claims.waiting_executions(connection, [task_id])
         transitions.cancel_waiting(connection, waiting, reason=Reason.DELETED, now=now)
-
-
-def trigger_task(task_id: UUID, given: Given, *, namespace: str | None, now: datetime) -> Execution:
-    """Run the task now, whatever its schedule says, and return the execution, QUEUED or SKIPPED.
-
-    Raises TaskNotFound, TaskDeleted, InvalidInput.
-    """
-    with transaction.atomic():
-        task = _visible(task_id, namespace=namespace)
-        task_data: str | None = given.values.get("task_data")
-        faults = list(given.faults)
-        if task_data is not None and (handler := catalogue.find_handler(task.task_class)):
-            faults += catalogue.task_data_faults(handler, task_data)
-        if faults:
-            raise InvalidInput(faults)
-        execution, ready = firing.trigger(connections.current(), task_id, request=uuid4(), task_data=task_data, now=now)
-        _publish_after_commit(ready, now=now)
-        return Execution.objects.select_related("task").get(id=execution)
-
-
-def _visible(task_id: UUID, *, namespace: str | None) -> Task:
-    tasks = Task.objects.filter(id=task_id)
-    if namespace is not None:
-        tasks = tasks.filter(namespace=namespace)
-    task = tasks.first()
-    if task is None:
-        raise TaskNotFound
-    return task
-
-
-def _lock(
-    task_id: UUID,
-    *,
-    namespace: str | None,
-    versions: frozenset[int] | None,
-    if_deleted: type[SchedulerError],
-    now: datetime,
-) -> tuple[Task, list[Ready]]:
-    """Record the task's slots up to `now`, which locks it, and return it as it then is with what to publish."""
-    _visible(task_id, namespace=namespace)
-    ready = firing.record_due(connections.current(), task_id, now=now)
-    task = _visible(task_id, namespace=namespace)
-    if task.status == TaskStatus.DELETED:
-        raise if_deleted
-    if versions is not None and task.version not in versions:
-        raise VersionStale
-    return task, ready
 
 
 def _definition_columns() -> Sequence[str]:
@@ -211,7 +181,3 @@ def _one_name() -> Iterator[None]:
         if _NAME_ONCE in str(error):
             raise NameTaken from error
         raise
-
-
-def _publish_after_commit(ready: Sequence[Ready], *, now: datetime) -> None:
-    transaction.on_commit(lambda: dispatch.publish_after_commit(ready, now=now))

@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from scheduler.engine.schedules import NeverSchedule, Schedule
+from scheduler import schedules
+from scheduler.engine.schedules import NeverSchedule
 from scheduler.engine.states import TaskStatus
 from scheduler.firing import first_slot
 from scheduler.models import Task
-from scheduler.schedules import build
 
 KINDS = {"cron_expression": "cronExpression", "interval_seconds": "intervalSeconds", "run_at": "runAt"}
 SCHEDULE_COLUMNS = frozenset({*KINDS, "time_zone", "start_at", "end_at"})
@@ -20,19 +20,6 @@ def anchor(task: Task) -> None:
     task.anchor_at = (task.start_at or task.created_at) if task.interval_seconds is not None else None
 
 
-def schedule_of(task: Task) -> Schedule:
-    """Return the task's schedule. Raises InvalidSchedule."""
-    return build(
-        cron_expression=task.cron_expression,
-        time_zone=task.time_zone,
-        interval_seconds=task.interval_seconds,
-        anchor_at=task.anchor_at,
-        run_at=task.run_at,
-        start_at=task.start_at,
-        end_at=task.end_at,
-    )
-
-
 def first_slot_of(task: Task, *, now: datetime) -> datetime | None:
     """Return the first slot of a new definition: after `now` and after the last slot recorded.
 
@@ -44,7 +31,7 @@ def first_slot_of(task: Task, *, now: datetime) -> datetime | None:
         after = now - timedelta(seconds=task.misfire_grace_seconds) - _TICK
     elif task.start_at is not None and task.start_at >= now:
         after = now - _TICK
-    return first_slot(schedule_of(task), after=after, last_slot=task.last_slot_for)
+    return first_slot(schedules.of(task), after=after, last_slot=task.last_slot_for)
 
 
 def set_first_slot(task: Task, *, now: datetime) -> None:
@@ -53,8 +40,10 @@ def set_first_slot(task: Task, *, now: datetime) -> None:
     A task without a schedule is ACTIVE: it waits for requests. One whose schedule has no slot left is COMPLETED.
     """
     slot = first_slot_of(task, now=now)
-    task.next_slot_for = task.next_execution_time = slot
+    task.next_slot_for = slot
     if task.status != TaskStatus.PAUSED:
-        waits_for_requests = isinstance(schedule_of(task), NeverSchedule)
+        waits_for_requests = isinstance(schedules.of(task), NeverSchedule)
         task.status = TaskStatus.ACTIVE if slot is not None or waits_for_requests else TaskStatus.COMPLETED
-    task.claim_at = slot if task.status == TaskStatus.ACTIVE else None
+    fires = task.status == TaskStatus.ACTIVE
+    task.claim_at = slot if fires else None
+    task.next_execution_time = schedules.shown(task, slot) if fires else None

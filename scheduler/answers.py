@@ -10,6 +10,7 @@ from scheduler.models.choices import MisfirePolicy, NodeRole, OverlapPolicy
 
 TASK_STATUSES = [status.value for status in TaskStatus]
 EXECUTION_STATUSES = [status.value for status in Status]
+OVERLAP_POLICIES = OverlapPolicy.values
 
 
 class Answer(serializers.Serializer[Any]):
@@ -39,7 +40,7 @@ class TaskAnswer(Answer):
     misfirePolicy = serializers.ChoiceField(MisfirePolicy.values)
     misfireGraceSeconds = serializers.IntegerField()
     catchUpLimit = serializers.IntegerField()
-    overlapPolicy = serializers.ChoiceField(OverlapPolicy.values)
+    overlapPolicy = serializers.ChoiceField(OVERLAP_POLICIES)
     priority = serializers.IntegerField(help_text="1 to 10, larger first.")
     queue = serializers.CharField()
     timeoutSeconds = serializers.IntegerField()
@@ -89,6 +90,61 @@ class ExecutionAnswer(Answer):
     cancelRequestedAt = serializers.DateTimeField(allow_null=True)
 
 
+class PercentilesAnswer(Answer):
+    """null where nothing was measured."""
+
+    p50 = serializers.FloatField(allow_null=True)
+    p90 = serializers.FloatField(allow_null=True)
+    p95 = serializers.FloatField(allow_null=True)
+    p99 = serializers.FloatField(allow_null=True)
+
+
+class TrendAnswer(Answer):
+    """This window's number less that of the window before; null where either has none."""
+
+    successRate = serializers.FloatField(allow_null=True)
+    retries = serializers.IntegerField(allow_null=True)
+    throughputPerHour = serializers.FloatField(allow_null=True)
+    durationP95Ms = serializers.FloatField(allow_null=True)
+    latenessP95Ms = serializers.FloatField(allow_null=True)
+
+
+class PeriodMetricsAnswer(Answer):
+    counts: Any = serializers.DictField(
+        child=serializers.IntegerField(), help_text="By status; range rows count with all their slots."
+    )
+    successRate = serializers.FloatField(
+        allow_null=True, help_text="SUCCESS among SUCCESS, FAILED, TIMED_OUT and LOST; 0 to 1."
+    )
+    retries = serializers.IntegerField(help_text="Attempts after the first.")
+    throughputPerHour = serializers.FloatField(help_text="What ran to an end, an hour.")
+    durationMs = PercentilesAnswer(help_text="Of SUCCESS, FAILED and TIMED_OUT.")
+    latenessMs = PercentilesAnswer(help_text="Of first attempts.")
+    isSampled = serializers.BooleanField(help_text="Above 100,000 executions the newest are measured.")
+
+    def get_fields(self) -> Any:
+        """Return the fields with `from`, which is a word of Python, among them."""
+        return {
+            "from": serializers.DateTimeField(),
+            "to": serializers.DateTimeField(),
+            **super().get_fields(),
+        }
+
+
+class MetricsAnswer(PeriodMetricsAnswer):
+    taskId = serializers.UUIDField()
+    window = serializers.CharField()
+    previous = PeriodMetricsAnswer(help_text="The window before.")
+    trend = TrendAnswer()
+
+
+class UpcomingAnswer(Answer):
+    taskId = serializers.UUIDField()
+    status = serializers.ChoiceField(TASK_STATUSES)
+    timeZone = serializers.CharField()
+    next = serializers.ListField(child=serializers.DateTimeField())
+
+
 class HandlerAnswer(Answer):
     taskClass = serializers.CharField()
     description = serializers.CharField()
@@ -112,13 +168,20 @@ class NodeAnswer(Answer):
     load = serializers.JSONField()
 
 
+class LogAnswer(Answer):
+    executionId = serializers.UUIDField()
+    head = serializers.CharField(help_text="The first 64 KiB; written when the execution ends.")
+    tail = serializers.CharField(help_text="The last 64 KiB of what did not fit into the head.")
+    droppedBytes = serializers.IntegerField(help_text="What was left out between the two.")
+
+
 class PageAnswer(Answer):
-    page = serializers.IntegerField()
+    page = serializers.IntegerField(allow_null=True, help_text="null for what follows a cursor.")
     size = serializers.IntegerField()
     totalElements = serializers.IntegerField()
     totalPages = serializers.IntegerField()
-    isTotalEstimated = serializers.BooleanField()
-    nextCursor = serializers.CharField(allow_null=True)
+    isTotalEstimated = serializers.BooleanField(help_text="Totals above 10,000 are estimated.")
+    nextCursor = serializers.CharField(allow_null=True, help_text="null where nothing follows.")
 
 
 class TaskPage(PageAnswer):

@@ -104,6 +104,12 @@ def start_node(sender: Any, **_: Any) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sender.stop())
     if settings.HEALTH_PORT is not None:
-        health.serve(settings.HEALTH_HOST, settings.HEALTH_PORT, live=node.live, ready=node.ready)
+        health.serve(
+            settings.HEALTH_HOST,
+            settings.HEALTH_PORT,
+            live=node.live,
+            ready=node.ready,
+            metrics=node.metrics.render,
+        )
     node.start()
     logger.info("Scheduler node %s has started.", node.id)

@@ -30,12 +30,13 @@ _REFUSALS = (psycopg.DataError, psycopg.IntegrityError)
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """One committed claim: what is to be published, how many tasks moved on, whether more is due."""
+    """One committed claim: what is to be published, how many tasks moved on, whether more is due, what is new."""
 
     ready: list[Ready] = field(default_factory=list)
     task_count: int = 0
     conflict_count: int = 0
     is_full: bool = False
+    recorded: list[NewExecution] = field(default_factory=list)
 
 
 class _Write(Protocol):
@@ -107,7 +108,7 @@ def trigger(
         inserted = transitions.record(connection, [row], now=now)
         if row.id in inserted and row.status is not Status.SKIPPED:
             followups.count_opened(connection, task_id)
-    return row.id, _ready([row], inserted)
+    return row.id, _ready([row] if row.id in inserted else [])
 
 
 def first_slot(schedule: Schedule, *, after: datetime, last_slot: datetime | None) -> datetime | None:
@@ -149,7 +150,8 @@ def _write(connection: psycopg.Connection, moves: Sequence[_Move], *, now: datet
     rows = [row for move in moves for row in move.rows]
     inserted = transitions.record(connection, rows, now=now)
     _move_on(connection, moves, inserted)
-    return Claimed(_ready(rows, inserted), len(moves), len(rows) - len(inserted))
+    recorded = [row for row in rows if row.id in inserted]
+    return Claimed(_ready(recorded), len(moves), len(rows) - len(recorded), recorded=recorded)
 
 
 def _write_in_halves(connection: psycopg.Connection, moves: Sequence[_Move], *, now: datetime) -> Claimed:
@@ -169,6 +171,7 @@ def _write_in_halves(connection: psycopg.Connection, moves: Sequence[_Move], *, 
         first.ready + second.ready,
         first.task_count + second.task_count,
         first.conflict_count + second.conflict_count,
+        recorded=first.recorded + second.recorded,
     )
 
 
@@ -231,11 +234,9 @@ def _move_on(connection: psycopg.Connection, moves: Sequence[_Move], inserted: s
     )
 
 
-def _ready(rows: Sequence[NewExecution], inserted: set[UUID]) -> list[Ready]:
+def _ready(recorded: Sequence[NewExecution]) -> list[Ready]:
     return [
-        Ready(row.id, row.queue, row.priority, row.timeout_seconds)
-        for row in rows
-        if row.status is Status.QUEUED and row.id in inserted
+        Ready(row.id, row.queue, row.priority, row.timeout_seconds) for row in recorded if row.status is Status.QUEUED
     ]
 
 

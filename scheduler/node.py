@@ -15,6 +15,7 @@ from scheduler import claims, clock, dispatch, firing, leases, nodes, partitions
 from scheduler.broker import BATCH, Broker
 from scheduler.errors import BrokerUnavailable, PartitionMissing
 from scheduler.loops import Loop, Timer
+from scheduler.metrics import NodeMetrics
 from scheduler.ranges import RangeCounter
 from scheduler.records import Ready
 
@@ -44,6 +45,7 @@ class SchedulerNode:
         self._lease_trusted_until = 0.0
         self._guard = clock.JumpGuard()
         self._is_flooded = False
+        self._unpublished = 0
         self._batches: queue.Queue[Sequence[Ready] | None] = queue.Queue(maxsize=WAITING_BATCHES)
         self._outlet = dispatch.Outlet()
         self._ranges = RangeCounter()
@@ -55,6 +57,7 @@ class SchedulerNode:
         self.claim_loop = Loop("claim", self._claim)
         self.publish_loop = Loop("publish", self._publish)
         self.sweep_loop = Loop("sweep", self._sweep)
+        self.metrics = self._make_metrics()
 
     def start(self) -> None:
         """Start the loops; they wait for a database that is not there yet."""
@@ -96,6 +99,19 @@ class SchedulerNode:
             "isClaimHeldByFlood": self._is_flooded,
         }
 
+    def _make_metrics(self) -> NodeMetrics:
+        metrics = NodeMetrics()
+        metrics.watch(
+            claim_age_seconds=lambda: self.claim_loop.age,
+            sweep_age_seconds=lambda: self.sweep_loop.age,
+            beat_lease_held=lambda: self.may_beat,
+            broker_reachable=lambda: self._outlet.is_open,
+            claim_held_by_flood=lambda: self._is_flooded,
+            batches_to_publish=self._batches.qsize,
+            unpublished_executions=lambda: self._unpublished,
+        )
+        return metrics
+
     # The claim loop
 
     def _claim(self, connection: psycopg.Connection) -> float:
@@ -107,10 +123,12 @@ class SchedulerNode:
         if self._is_flooded:
             return TICK_SECONDS
         self._release_timer.run(connection, now)
+        began = clock.monotonic()
         try:
             claimed = firing.claim(connection, now=now)
         except PartitionMissing:
             return self._fill_partitions(connection, now)
+        self.metrics.count_claim(claimed, seconds=clock.monotonic() - began, now=now)
         self._hand_over(claimed.ready)
         return 0 if claimed.is_full else TICK_SECONDS
 
@@ -121,7 +139,11 @@ class SchedulerNode:
         return 0 if made else STALE_SECONDS
 
     def _release(self, connection: psycopg.Connection, now: datetime) -> None:
-        self._hand_over(sweep.release(connection, now=now, low=claims.recent(now)))
+        self._hand_over(self._released(sweep.release(connection, now=now, low=claims.recent(now))))
+
+    def _released(self, ready: Sequence[Ready]) -> Sequence[Ready]:
+        self.metrics.released.inc(len(ready))
+        return ready
 
     def _renew_beat_lease(self, connection: psycopg.Connection, now: datetime) -> None:
         asked_at = clock.monotonic()
@@ -160,9 +182,11 @@ class SchedulerNode:
             with self._outlet.broker() as broker:
                 if ready:
                     dispatch.dispatch(connection, broker, ready, now=now)
+                    self.metrics.dispatched.inc(len(ready))
                 for timer in self._broker_timers:
                     timer.run(connection, broker, now)
         except BrokerUnavailable as error:
+            self.metrics.publish_failures.inc()
             logger.warning("The broker does not answer; executions stay QUEUED meanwhile: %s", error)
 
     def _make_broker_timers(self) -> list[Timer]:
@@ -177,6 +201,7 @@ class SchedulerNode:
         if broker.has_lost_data():
             count = sweep.republish_all(connection, before=now)
             logger.warning("The broker has lost its data: %d messages go again.", count)
+            self.metrics.swept.labels(cause="broker_lost_data").inc(count)
             broker.remember()
 
     def _publish_unpublished(
@@ -187,13 +212,17 @@ class SchedulerNode:
             # What the claim has just handed over goes first.
             if not self._batches.empty():
                 return
-            if dispatch.dispatch_unpublished(connection, broker, now=now, low=low) < BATCH:
+            count = dispatch.dispatch_unpublished(connection, broker, now=now, low=low)
+            self.metrics.dispatched.inc(count)
+            self.metrics.swept.labels(cause="unpublished").inc(count)
+            if count < BATCH:
                 return
 
     def _republish_stale(self, connection: psycopg.Connection, broker: Broker, now: datetime) -> None:
         for name, (count, oldest) in sweep.queued_depths(connection).items():
             if oldest < now - sweep.REPUBLISH_FIRST and broker.depth(name) < count:
-                sweep.republish_stale(connection, name, now=now)
+                count = sweep.republish_stale(connection, name, now=now)
+                self.metrics.swept.labels(cause="message_gone").inc(count)
 
     # The sweep loop
 
@@ -226,26 +255,30 @@ class SchedulerNode:
 
     def _watch_flood(self, connection: psycopg.Connection, _now: datetime) -> None:
         """Hold the claim above 200,000 rows that no broker has taken; the misfire policy decides about the rest."""
-        was_flooded, self._is_flooded = self._is_flooded, sweep.is_flooded(connection)
+        self._unpublished = sweep.unpublished_count(connection)
+        was_flooded, self._is_flooded = self._is_flooded, self._unpublished > sweep.MOST_UNPUBLISHED
         if self._is_flooded != was_flooded:
             logger.warning("Too many rows wait for the broker." if self._is_flooded else "Claiming goes on.")
 
-    def _lose(self, connection: psycopg.Connection, now: datetime) -> None:
+    def _lose(self, connection: psycopg.Connection, now: datetime, *, everywhere: bool = False) -> None:
         if self.sweep_loop.steady_seconds >= STEADY_BEFORE_LOSING_SECONDS:
-            sweep.lose(connection, now=now, low=claims.recent(now))
+            low = EVERYWHERE if everywhere else claims.recent(now)
+            self.metrics.lost.inc(sweep.lose(connection, now=now, low=low))
 
     def _resume(self, connection: psycopg.Connection, now: datetime) -> None:
-        sweep.resume(connection, now=now)
+        try:
+            sweep.resume(connection, now=now)
+        except PartitionMissing:
+            self._fill_partitions(connection, now)
 
     def _count_ranges(self, connection: psycopg.Connection, _now: datetime) -> None:
         self._ranges.count(connection)
 
     def _sweep_everywhere(self, connection: psycopg.Connection, now: datetime) -> None:
         """Look in all partitions: a long outage, a retry by hand and a long hold keep an old slot's id."""
-        self._hand_over(sweep.release(connection, now=now, low=EVERYWHERE))
-        sweep.cancel_deleted(connection, now=now)
-        if self.sweep_loop.steady_seconds >= STEADY_BEFORE_LOSING_SECONDS:
-            sweep.lose(connection, now=now, low=EVERYWHERE)
+        self._hand_over(self._released(sweep.release(connection, now=now, low=EVERYWHERE)))
+        self.metrics.swept.labels(cause="task_deleted").inc(sweep.cancel_deleted(connection, now=now))
+        self._lose(connection, now, everywhere=True)
 
     def _recount_open(self, connection: psycopg.Connection, _now: datetime) -> None:
         self._recount_after = sweep.recount_open(connection, after=self._recount_after) or EVERYWHERE

@@ -10,6 +10,7 @@ from scheduler import births, claims, schedules, transitions
 from scheduler.engine.firing import Pass
 from scheduler.engine.schedules import Schedule
 from scheduler.engine.states import Reason, TaskStatus
+from scheduler.errors import PartitionMissing
 from scheduler.records import DueTask
 
 logger = logging.getLogger(__name__)
@@ -20,16 +21,23 @@ COUNTED_AT_ONCE = 10_000
 _TICK = timedelta(microseconds=1)
 
 
-def resume(connection: psycopg.Connection, task_id: UUID, *, catch_up: bool, now: datetime) -> None:
-    """End the pause now, inside the caller's transaction.
+_PAUSED_UNTIL = "SELECT paused_until FROM scheduler_tasks WHERE id = %s"
 
-    Its slots up to `now` become one SKIPPED row; with `catch_up` they are due, and the claim applies the misfire
-    policy to them. A task that is not paused is left alone. Raises InvalidSchedule.
+
+def resume(connection: psycopg.Connection, task_id: UUID, *, catch_up: bool, now: datetime) -> bool:
+    """End the pause now, inside the caller's transaction; False where the task is not paused.
+
+    Its slots up to `now`, or before its own end where that has come, become one SKIPPED row; with `catch_up` they are
+    due, and the claim applies the misfire policy to them. Raises InvalidSchedule.
     """
     task = claims.task(connection, task_id)
-    if task is not None and task.status == TaskStatus.PAUSED:
-        next_slot = task.next_slot_for if catch_up else _pass_over(connection, task, before=now + _TICK, now=now)
-        _go_on(connection, task, next_slot)
+    if task is None or task.status != TaskStatus.PAUSED:
+        return False
+    row = connection.execute(_PAUSED_UNTIL, (task_id,)).fetchone()
+    until: datetime | None = row[0] if row else None
+    before = until if until is not None and until <= now else now + _TICK
+    _go_on(connection, task, task.next_slot_for if catch_up else _pass_over(connection, task, before=before, now=now))
+    return True
 
 
 def record(connection: psycopg.Connection, task_id: UUID, *, until: datetime, now: datetime) -> datetime | None:
@@ -70,7 +78,7 @@ def end(connection: psycopg.Connection, task: DueTask, *, until: datetime, now: 
     """
     try:
         _go_on(connection, task, _pass_over(connection, task, before=until, now=now))
-    except psycopg.Error:
+    except (psycopg.Error, PartitionMissing):  # the transaction has failed with it
         raise
     except Exception as error:  # one definition may not keep all others paused
         logger.exception("Task %s cannot be resumed.", task.id)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scheduler.engine.retry import RetryPolicy
-from scheduler.models import Execution, Handler, Node, Task
+from scheduler.models import Execution, ExecutionLog, Handler, Node, Task
 
 Json = dict[str, Any]
 
@@ -121,16 +121,34 @@ def node_as_json(node: Node) -> Json:
     }
 
 
-def page_as_json(content: Sequence[Json], *, page: int, size: int, total: int) -> Json:
-    """Return one page of a list; the total is exact."""
+def page_as_json(
+    content: Sequence[Json],
+    *,
+    page: int | None,
+    size: int,
+    total: int,
+    is_total_estimated: bool = False,
+    next_cursor: str | None = None,
+) -> Json:
+    """Return one page of a list; `page` is None for what follows a cursor."""
     return {
         "content": list(content),
         "page": page,
         "size": size,
         "totalElements": total,
         "totalPages": -(-total // size) if size else 0,
-        "isTotalEstimated": False,
-        "nextCursor": None,
+        "isTotalEstimated": is_total_estimated,
+        "nextCursor": next_cursor,
+    }
+
+
+def log_as_json(execution: Execution, log: ExecutionLog | None) -> Json:
+    """Return what an execution has logged; nothing where it has not ended, or was silent."""
+    return {
+        "executionId": str(execution.id),
+        "head": log.head if log else "",
+        "tail": log.tail if log else "",
+        "droppedBytes": log.dropped_bytes if log else 0,
     }
 
 

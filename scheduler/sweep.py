@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 BATCH = 500
 FORGET_BATCH = 10_000
 RESUME_BATCH = 100
+# Above it claiming more would only make the flood longer.
 MOST_UNPUBLISHED = 200_000
 REPUBLISH_FIRST = timedelta(minutes=5)
 REPUBLISH_MAX = timedelta(hours=1)
@@ -96,10 +97,10 @@ SELECT count(*) FROM (
 """
 
 
-def is_flooded(connection: psycopg.Connection) -> bool:
-    """Tell whether more than 200,000 rows wait for a broker: claiming more would only make the flood longer."""
+def unpublished_count(connection: psycopg.Connection) -> int:
+    """Return how many rows wait for a broker, at most MOST_UNPUBLISHED + 1: no more need be known of a flood."""
     row = connection.execute(_UNPUBLISHED_COUNT, (MOST_UNPUBLISHED + 1,)).fetchone()
-    return row is not None and row[0] > MOST_UNPUBLISHED
+    return row[0] if row else 0
 
 
 _QUEUED_DEPTHS = """

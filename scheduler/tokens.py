@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, cast
 
 from django.db.models import Q
 
@@ -22,6 +23,11 @@ class Caller:
     role: str
     namespace: str | None
     now: datetime
+
+
+def caller_of(request: Any) -> Caller:
+    """Return who sent an API request, with the clock as it was read when it came in."""
+    return cast(Caller, request.auth)
 
 
 def hash_secret(secret: str) -> str:

@@ -138,14 +138,14 @@ RETURNING h.id, h.task_id, h.status, h.attempt, h.cause, h.scheduled_for, h.due_
 """
 
 
-def finish(connection: psycopg.Connection, outcomes: Sequence[Outcome], *, now: datetime) -> set[UUID]:
+def finish(connection: psycopg.Connection, outcomes: Sequence[Outcome], *, now: datetime) -> dict[UUID, Ended]:
     """End the executions and start what follows (retries, the task's counters), in one transaction.
 
-    What was asked to end is CANCELLED however it ended, unless it succeeded: no retry follows. Returns the ids that
-    were ended; for the others the writer had lost the row (another fence, or ended already).
+    What was asked to end is CANCELLED however it ended, unless it succeeded: no retry follows. Returns what was
+    ended, by id; for the others the writer had lost the row (another fence, or ended already).
     """
     if not outcomes:
-        return set()
+        return {}
     columns = {name: [getattr(outcome, name) for outcome in outcomes] for name in _OUTCOME_COLUMNS}
     with connection.transaction():
         rows = connection.execute(_FINISH, columns | _bounds(columns["id"]) | {"now": now}).fetchall()
@@ -153,7 +153,7 @@ def finish(connection: psycopg.Connection, outcomes: Sequence[Outcome], *, now: 
         retries = followups.retries(connection, ended)
         recorded = record(connection, retries, now=now)
         followups.reflect(connection, ended, [retry for retry in retries if retry.id in recorded])
-    return {execution.id for execution in ended}
+    return {execution.id: execution for execution in ended}
 
 
 _RELEASE = """

@@ -2,7 +2,6 @@
 
 from collections import Counter as Tally
 from collections.abc import Callable, Collection
-from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -20,27 +19,22 @@ GAUGES = {
 }
 
 
-class Killed(StrEnum):
-    """Why a child was killed."""
-
-    OVERDUE = "overdue"
-    LEASE_LOST = "lease_lost"
-    CANCELLED = "cancelled"
-    WORKER_GONE = "worker_gone"
-
-
 class WorkerMetrics:
     """The metrics of one worker, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.registry.register(exposition.BuildInfo())
-        self.executions = self._counter("executions", "Executions that ended here, by how they ended.", "outcome")
+        self.executions = self._counter(
+            "executions",
+            "Executions whose end the reporter wrote: all but those whose result is too long for it.",
+            "outcome",
+        )
         for status in FINAL - {Status.SKIPPED}:
             self.executions.labels(outcome=status)  # 0 from the start: a rate needs two values
         self.renewals = self._counter("lease_renewals", "Leases renewed.")
         self.leases_lost = self._counter("leases_lost", "Running executions that belonged to another node by then.")
-        self.kills = self._counter("kills", "Children killed.", "cause")
+        self.kills = self._counter("kills", "Children ended by force.", "cause")
         self.duration = self._histogram(
             "execution_duration_seconds", "From start to end, of one attempt.", DURATION_BUCKETS
         )

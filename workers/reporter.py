@@ -23,11 +23,12 @@ from scheduler import clock, health, load, nodes, transitions
 from scheduler.connections import connect
 from scheduler.engine.states import Status
 from scheduler.loops import Timer
-from scheduler.records import Outcome
+from scheduler.records import Ended, Outcome
 from scheduler.requests import CANCEL_CHANNEL
 from workers import catalogue, registry
 from workers.board import Board, Note
 from workers.cancels import Cancels
+from workers.metrics import WorkerMetrics
 from workers.outcomes import cut
 from workers.pipe import Pipe
 from workers.run import LEASE
@@ -65,6 +66,12 @@ class Reporter:
         self._buried: set[Note] = set()
         self._cancels = Cancels(board)
         self._written_at = 0.0
+        self._metrics = WorkerMetrics()
+        self._metrics.watch(
+            executions_running=lambda: len(self._running()),
+            worker_slots=lambda: self._worker.concurrency,
+            outcomes_unwritten=lambda: len(self._unwritten),
+        )
         self._timers = [
             Timer(LEASE.total_seconds() / 4, self._renew),
             Timer(5, self._beat),
@@ -74,7 +81,13 @@ class Reporter:
     def run(self) -> None:
         """Report until the worker's parent process has died, then end what its children left."""
         if settings.HEALTH_PORT is not None:
-            health.serve(settings.HEALTH_HOST, settings.HEALTH_PORT, live=self._live, ready=self._ready)
+            health.serve(
+                settings.HEALTH_HOST,
+                settings.HEALTH_PORT,
+                live=self._live,
+                ready=self._ready,
+                metrics=self._metrics.render,
+            )
         while self._parent_lives():
             self.turn(TURN_SECONDS)
         self._take_leave()
@@ -136,11 +149,12 @@ class Reporter:
                 if outcome.id not in written:
                     logger.warning("Execution %s was no longer ours: its end was not written.", outcome.id)
             self._unwritten = []
+            self._metrics.count_ended(written.values())
         self._written_at = clock.monotonic()
 
-    def _write_singly(self, connection: psycopg.Connection) -> set[UUID]:
+    def _write_singly(self, connection: psycopg.Connection) -> dict[UUID, Ended]:
         """Write outcome by outcome, so that one that is refused costs its texts, at worst itself, and nothing else."""
-        written: set[UUID] = set()
+        written: dict[UUID, Ended] = {}
         now = clock.read(connection)
         for outcome in self._unwritten:
             try:
@@ -151,7 +165,7 @@ class Reporter:
                 logger.exception("The end of execution %s cannot be written; its lease runs out.", outcome.id)
         return written
 
-    def _write_one(self, connection: psycopg.Connection, outcome: Outcome, now: datetime) -> set[UUID]:
+    def _write_one(self, connection: psycopg.Connection, outcome: Outcome, now: datetime) -> dict[UUID, Ended]:
         try:
             return transitions.finish(connection, [outcome], now=now)
         except psycopg.OperationalError:
@@ -165,12 +179,15 @@ class Reporter:
         now = clock.read(connection)
         held = [(note.execution, note.fence) for note in running]
         owned = transitions.renew(connection, held, lease_expires_at=now + LEASE)
+        self._metrics.renewals.inc(len(owned))
         for note in running:
             if note.execution not in owned:
+                self._metrics.leases_lost.inc()
                 logger.error(
                     "Execution %s was lost to another node; its process %d is killed.", note.execution, note.pid
                 )
-                self._kill(note)
+                if self._kill(note):
+                    self._metrics.kills.labels(cause="lease_lost").inc()
             elif owned[note.execution] is not None:
                 self._cancels.ask(note)
 
@@ -203,6 +220,8 @@ class Reporter:
         """Kill the child, then write the outcome, unless the child had sent its own: no retry may meet it alive."""
         if not self._kill(note):
             return
+        if status is not Status.LOST:  # by somebody else's hand
+            self._metrics.kills.labels(cause=status.lower()).inc()
         self._drain()
         # Not cleared on the board: the next child in this slot may have written there already.
         self._buried.add(note)

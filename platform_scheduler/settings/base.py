@@ -26,6 +26,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.postgres",
     "django.contrib.staticfiles",
     "django_celery_beat",
     "django_filters",
@@ -72,6 +73,8 @@ DATABASES = {"default": database("DATABASE_URL")}
 
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
+# The console's: to the second, and the same way round everywhere.
+DATETIME_FORMAT = "Y-m-d H:i:s e"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
@@ -85,6 +88,8 @@ X_FRAME_OPTIONS = "DENY"
 # On where the gateway terminates TLS; a laptop on 127.0.0.1 has none.
 BEHIND_TLS: bool = env.bool("BEHIND_TLS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_TLS
+# Whoever asks these comes past the gateway, by plain HTTP.
+SECURE_REDIRECT_EXEMPT = ["^health/", "^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None

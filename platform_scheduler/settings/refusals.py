@@ -14,8 +14,13 @@ def install() -> None:
     sys.excepthook = _show
 
 
+def line(refusal: BaseException) -> str:
+    """Return what the refusal says, as one line."""
+    return " ".join(str(refusal).split())
+
+
 def _show(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     if issubclass(kind, REFUSALS):
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{line(error)}\n")
     else:
         sys.__excepthook__(kind, error, traceback)

@@ -1,13 +1,13 @@
 """Everything over HTTP in one process: register and query on the same paths, and the console."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import path
 
-from platform_scheduler.urls.composition import api
+from platform_scheduler.urls.composition import PROBES, api
 from query.api.routes import ROUTES as QUERY
 from register.api.routes import ROUTES as REGISTER
 
-urlpatterns = [path("", include("platform_scheduler.health")), *api(REGISTER, QUERY), path("admin/", admin.site.urls)]
+urlpatterns = [*PROBES, *api(REGISTER, QUERY), path("admin/", admin.site.urls)]
 
 handler400 = "platform_scheduler.error_pages.bad_request"
 handler403 = "platform_scheduler.error_pages.permission_denied"

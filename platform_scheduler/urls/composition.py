@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.urls import URLPattern, path
+from django.urls import URLPattern, URLResolver, include, path
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.views import APIView
 
@@ -17,12 +17,30 @@ View = Callable[..., HttpResponseBase]
 
 PREFIX = "api/v1/"
 
+# What every web profile serves, whichever part of the house it is.
+PROBES: list[URLPattern | URLResolver] = [
+    path("", include("platform_scheduler.health")),
+    path("", include("platform_scheduler.scraping")),
+]
 
-def api(*apps: Routes) -> list[URLPattern]:
-    """Return the API of these apps with the documents that describe the whole."""
-    routes = dict.fromkeys(route for routes in apps for route in routes)
+
+class ServedElsewhere(APIView):
+    """A path of the API that another process serves: whatever comes here with it has the wrong method."""
+
+
+def api(*apps: Routes, elsewhere: Sequence[Routes] = ()) -> list[URLPattern]:
+    """Return the API of these apps with the documents that describe the whole.
+
+    `elsewhere` is what other processes behind the same gateway serve: its paths are known here, so that a method
+    that leads to the wrong process is answered 405 with all that the path takes, and not 404.
+    """
+    every = [*apps, *elsewhere]
     patterns = [
-        path(PREFIX + route, by_method([routes[route] for routes in apps if route in routes])) for route in routes
+        path(
+            PREFIX + route,
+            by_method(_classes(route, apps) or [ServedElsewhere], known=_classes(route, every)),
+        )
+        for route in dict.fromkeys(route for routes in every for route in routes)
     ]
     return [
         *patterns,
@@ -31,10 +49,10 @@ def api(*apps: Routes) -> list[URLPattern]:
     ]
 
 
-def by_method(classes: Sequence[type[APIView]]) -> View:
+def by_method(classes: Sequence[type[APIView]], *, known: Sequence[type[APIView]] = ()) -> View:
     """Return one view that hands each method to the class that has it; two may not have the same one.
 
-    A method that none has is refused by the first, and Allow names what any of them takes.
+    A method that none has is refused by the first, and Allow names what these and `known` take.
     """
     views: dict[str, View] = {}
     for view_class in classes:
@@ -42,7 +60,7 @@ def by_method(classes: Sequence[type[APIView]]) -> View:
             if method in views:
                 raise ValueError(f"{method} is served twice: by {view_class} and before it.")
             views[method] = view_class.as_view()
-    allowed = ", ".join(sorted({*views, "OPTIONS"}))
+    allowed = {"OPTIONS", *(method for view_class in [*classes, *known] for method in _methods(view_class))}
     otherwise = classes[0].as_view()
 
     @csrf_exempt  # tokens, unlike cookies, are not sent by a stranger's page
@@ -52,10 +70,20 @@ def by_method(classes: Sequence[type[APIView]]) -> View:
             return plain_answer(Problem(411, "length-required", "Send the body with its Content-Length."))
         answer = views.get(request.method or "", otherwise)(request, *args, **kwargs)
         if "Allow" in answer.headers:
-            answer.headers["Allow"] = allowed
+            refused = _alike(request.method or "") if answer.status_code == 405 else frozenset()
+            answer.headers["Allow"] = ", ".join(sorted(allowed - refused))
         return answer
 
     return dispatch
+
+
+def _alike(method: str) -> frozenset[str]:
+    """Return the methods that share this one's fate: a process that has no GET has no HEAD."""
+    return frozenset({"GET", "HEAD"}) if method in ("GET", "HEAD") else frozenset({method})
+
+
+def _classes(route: str, apps: Sequence[Routes]) -> list[type[APIView]]:
+    return [routes[route] for routes in apps if route in routes]
 
 
 def _methods(view_class: type[APIView]) -> list[str]:

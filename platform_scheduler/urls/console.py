@@ -1,9 +1,11 @@
 """The operators' dashboard."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import path
 
-urlpatterns = [path("", include("platform_scheduler.health")), path("admin/", admin.site.urls)]
+from platform_scheduler.urls.composition import PROBES
+
+urlpatterns = [*PROBES, path("admin/", admin.site.urls)]
 
 handler400 = "platform_scheduler.error_pages.bad_request"
 handler403 = "platform_scheduler.error_pages.permission_denied"

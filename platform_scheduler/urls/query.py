@@ -1,11 +1,10 @@
 """The read API."""
 
-from django.urls import include, path
-
-from platform_scheduler.urls.composition import api
+from platform_scheduler.urls.composition import PROBES, api
 from query.api.routes import ROUTES as QUERY
+from register.api.routes import ROUTES as REGISTER
 
-urlpatterns = [path("", include("platform_scheduler.health")), *api(QUERY)]
+urlpatterns = [*PROBES, *api(QUERY, elsewhere=[REGISTER])]
 
 handler400 = "platform_scheduler.error_pages.bad_request"
 handler403 = "platform_scheduler.error_pages.permission_denied"

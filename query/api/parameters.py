@@ -1,74 +1,100 @@
 """Reads query parameters: each is known, given once and within its bounds, or the request is refused."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import QueryDict
 from django_filters import FilterSet  # type: ignore[import-untyped]
 
+from query.keysets import LONGEST_CURSOR
 from scheduler.engine.suggestions import did_you_mean
 from scheduler.errors import Fault, InvalidInput
 
 DEFAULT_SIZE = 20
 MOST_SIZE = 200
 LAST_PAGE = 1_000_000
+# A page is found by counting off all rows before it.
+MOST_LEAFED = 100_000
+PAGING = ("page", "size", "cursor")
 # The framework's own: it picks the renderer.
 IGNORED = frozenset({"format"})
-# Of the contract; to ignore them would answer another question than the one that was asked.
-NOT_YET = frozenset({"label", "nextBefore", "late", "cursor"})
+# Given twice, both must hold: a value may hold a comma.
+REPEATABLE = frozenset({"label"})
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which page of a list is asked for."""
+    """Which rows of a list are asked for: a page, or `size` rows after a cursor."""
 
     page: int
     size: int
-
-    @property
-    def rows(self) -> slice:
-        """Return the rows of this page."""
-        return slice(self.page * self.size, (self.page + 1) * self.size)
+    cursor: str | None = None
 
 
-def read_list(
-    parameters: QueryDict, filters: FilterSet, *, also: Collection[str] = ("page", "size")
-) -> tuple[Any, Window]:
-    """Return the filtered rows and the page of them that is asked for. Raises InvalidInput with all faults."""
-    faults = _strangers(parameters, [*filters.filters, *also])
-    page = _whole(parameters, "page", default=0, least=0, most=LAST_PAGE, faults=faults)
-    size = _whole(parameters, "size", default=DEFAULT_SIZE, least=1, most=MOST_SIZE, faults=faults)
-    if not filters.is_valid():
-        for name, errors in filters.form.errors.get_json_data().items():
-            faults += [Fault(name, error["code"] or "invalid", error["message"]) for error in errors]
-    if faults:
-        raise InvalidInput(faults)
-    return filters.qs, Window(page, size)
+@dataclass(slots=True)
+class Reader:
+    """Reads the parameters of one request and collects what is wrong with them."""
 
+    parameters: QueryDict
+    faults: list[Fault] = field(default_factory=list)
 
-def _strangers(parameters: QueryDict, known: Collection[str]) -> list[Fault]:
-    faults: list[Fault] = []
-    for name in parameters:
-        if name in IGNORED:
-            continue
-        shown = name[:100]
-        if name in NOT_YET:
-            faults.append(Fault(shown, "unavailable", "This parameter is not available in this version."))
-        elif name not in known:
-            message = f"There is no such parameter.{did_you_mean(name, known)}"
-            faults.append(Fault(shown, "unknown", message))
-        elif len(parameters.getlist(name)) > 1:
-            faults.append(Fault(shown, "repeated", "This is given more than once; separate values by commas."))
-    return faults
+    def refuse_strangers(self, known: Collection[str]) -> None:
+        """Note parameters that are not known, and those given twice."""
+        for name in self.parameters:
+            if name in IGNORED:
+                continue
+            shown = name[:100]
+            if name not in known:
+                message = f"There is no such parameter.{did_you_mean(name, known)}"
+                self.faults.append(Fault(shown, "unknown", message))
+            elif len(self.parameters.getlist(name)) > 1 and name not in REPEATABLE:
+                message = "This is given more than once; separate values by commas."
+                self.faults.append(Fault(shown, "repeated", message))
 
-
-def _whole(parameters: QueryDict, name: str, *, default: int, least: int, most: int, faults: list[Fault]) -> int:
-    text = parameters.get(name, "")
-    if not text:
+    def whole(self, name: str, *, default: int, least: int, most: int) -> int:
+        """Return a whole number within its bounds."""
+        text = self.parameters.get(name, "")
+        if not text:
+            return default
+        # Up to nine digits: no bound here is larger, and int() takes signs, spaces and other scripts' digits.
+        if text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= most:
+            return int(text)
+        self.faults.append(Fault(name, "invalid", f"This must be a whole number from {least} to {most}."))
         return default
-    # Up to nine digits: no bound here is larger, and int() takes signs, spaces and other scripts' digits.
-    if text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= most:
-        return int(text)
-    faults.append(Fault(name, "invalid", f"This must be a whole number from {least} to {most}."))
-    return default
+
+    def word(self, name: str, *, default: str, known: Collection[str]) -> str:
+        """Return one of a few words."""
+        text = self.parameters.get(name, "") or default
+        if text in known:
+            return text
+        message = f"There is no {text[:50]!r} here; use one of {', '.join(known)}.{did_you_mean(text, known)}"
+        self.faults.append(Fault(name, "invalid_choice", message))
+        return default
+
+    def window(self) -> Window:
+        """Return which rows of a list are asked for."""
+        page = self.whole("page", default=0, least=0, most=LAST_PAGE)
+        size = self.whole("size", default=DEFAULT_SIZE, least=1, most=MOST_SIZE)
+        cursor = self.parameters.get("cursor") or None
+        if cursor and "page" in self.parameters:
+            self.faults.append(Fault("page", "invalid", "Give page or cursor, not both."))
+        elif page * size > MOST_LEAFED:
+            message = f"Pages reach the first {MOST_LEAFED:,} rows; read on from there with nextCursor as cursor."
+            self.faults.append(Fault("page", "too_deep", message))
+        if cursor and len(cursor) > LONGEST_CURSOR:
+            self.faults.append(Fault("cursor", "invalid", "This is no nextCursor of a list."))
+        return Window(page, size, cursor)
+
+    def filtered(self, filters: FilterSet) -> Any:
+        """Return the filtered rows, None where a filter is not valid."""
+        if filters.is_valid():
+            return filters.qs
+        for name, errors in filters.form.errors.get_json_data().items():
+            self.faults += [Fault(name, error["code"] or "invalid", error["message"]) for error in errors]
+        return None
+
+    def raise_faults(self) -> None:
+        """Raise InvalidInput with all faults, where there are any."""
+        if self.faults:
+            raise InvalidInput(self.faults)

@@ -2,11 +2,18 @@
 
 from rest_framework.views import APIView
 
-from query.api.views import ExecutionView, HistoryView, TasksView, TaskView
+from query.api.executions import ExecutionsView, ExecutionView, HistoryView, LogView
+from query.api.metrics import MetricsView
+from query.api.upcoming import UpcomingView
+from query.api.views import TasksView, TaskView
 
 ROUTES: dict[str, type[APIView]] = {
     "tasks": TasksView,
     "tasks/<uuid:task_id>": TaskView,
     "tasks/<uuid:task_id>/history": HistoryView,
+    "tasks/<uuid:task_id>/metrics": MetricsView,
+    "tasks/<uuid:task_id>/upcoming": UpcomingView,
+    "executions": ExecutionsView,
     "executions/<uuid:execution_id>": ExecutionView,
+    "executions/<uuid:execution_id>/log": LogView,
 }

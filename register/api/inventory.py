@@ -6,9 +6,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from register import inventory
-from register.api.views import caller_of
 from scheduler.answers import HandlerPage, NodePage
 from scheduler.representations import Json, handler_as_json, node_as_json, page_as_json
+from scheduler.tokens import caller_of
 
 
 class HandlersView(APIView):

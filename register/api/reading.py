@@ -3,9 +3,18 @@
 from dataclasses import replace
 from typing import Any
 
-from register.api.serializers import TaskInput, TriggerInput
+from register.api.serializers import (
+    CloneInput,
+    NothingInput,
+    PauseInput,
+    ResumeInput,
+    SkipInput,
+    TaskInput,
+    TriggerInput,
+)
 from register.catalogue import find_handler
 from register.given import Given
+from scheduler.errors import InvalidInput
 
 # What a handler may preset for its tasks; when and where a task runs is its owner's to say.
 PRESETTABLE = frozenset(
@@ -22,6 +31,32 @@ def read_new_task(data: Any) -> Given:
 def read_changes(data: Any) -> Given:
     """Return the fields to change; the others keep what they have."""
     return _read_task(TaskInput(partial=True), data)
+
+
+def read_clone(data: Any) -> Given:
+    """Return the name of a copy and what is to be different in it."""
+    return _read_task(CloneInput(), data)
+
+
+def read_pause(data: Any) -> Given:
+    """Return why a task is paused, and until when."""
+    return PauseInput().read(data)
+
+
+def read_resume(data: Any) -> Given:
+    """Return whether a pause is caught up."""
+    return ResumeInput().read(data)
+
+
+def read_skip(data: Any) -> Given:
+    """Return the slot to leave out."""
+    return SkipInput().read(data)
+
+
+def read_nothing(data: Any) -> None:
+    """Refuse whatever a request brings along that takes nothing. Raises InvalidInput."""
+    if faults := NothingInput().read(data).faults:
+        raise InvalidInput(faults)
 
 
 def read_trigger(data: Any) -> Given:

@@ -2,13 +2,21 @@
 
 from rest_framework.views import APIView
 
+from register.api.executions import CancelView, RetryView
 from register.api.inventory import HandlersView, NodesView
-from register.api.views import TasksView, TaskView, TriggerView
+from register.api.operations import PauseView, ResumeView, SkipView, TriggerView
+from register.api.views import CloneView, TasksView, TaskView
 
 ROUTES: dict[str, type[APIView]] = {
     "tasks": TasksView,
     "tasks/<uuid:task_id>": TaskView,
     "tasks/<uuid:task_id>/trigger": TriggerView,
+    "tasks/<uuid:task_id>/pause": PauseView,
+    "tasks/<uuid:task_id>/resume": ResumeView,
+    "tasks/<uuid:task_id>/skip": SkipView,
+    "tasks/<uuid:task_id>/clone": CloneView,
+    "executions/<uuid:execution_id>/cancel": CancelView,
+    "executions/<uuid:execution_id>/retry": RetryView,
     "handlers": HandlersView,
     "nodes": NodesView,
 }

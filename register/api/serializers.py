@@ -41,6 +41,10 @@ LONGEST_INTERVAL_SECONDS = 3_660 * DAY_SECONDS
 LONGEST_GRACE_SECONDS = 366 * DAY_SECONDS
 MOST_RETRIES = 1_000
 MOST_CAUGHT_UP = 1_000
+PAUSE_REASON_MAX_LENGTH = 1_000
+
+# The others are refused until something honours them.
+BUILT_OVERLAP_POLICIES = [OverlapPolicy.ALLOW.value, OverlapPolicy.SKIP.value]
 
 # Housekeeping travels in it, ahead of everything: users' tasks there would hold it up.
 RESERVED_QUEUES = frozenset({"platform"})
@@ -146,7 +150,7 @@ class TaskInput(Strict):
     overlapPolicy = Word(
         OverlapPolicy.values,
         source="overlap_policy",
-        unavailable=frozenset({OverlapPolicy.QUEUE, OverlapPolicy.CANCEL_RUNNING}),
+        unavailable=frozenset(OverlapPolicy.values) - frozenset(BUILT_OVERLAP_POLICIES),
         required=False,
     )
     priority = Whole(min_value=1, max_value=10, required=False)
@@ -158,6 +162,35 @@ class TaskInput(Strict):
     retryOn = Outcomes(source="retry_on", required=False)
     labels: Any = Labels(required=False)
     owner = Line(max_length=255, allow_null=True, required=False)
+
+
+class CloneInput(TaskInput):
+    """A new task after another's definition: its name, and what is to be different."""
+
+    taskClass = Line(max_length=255, source="task_class", required=False)
+
+
+class PauseInput(Strict):
+    """Why a task stops firing, and when it goes on by itself."""
+
+    reason = Text(max_length=PAUSE_REASON_MAX_LENGTH, allow_null=True, required=False)
+    until = Instant(allow_null=True, required=False)
+
+
+class ResumeInput(Strict):
+    """Whether the slots of the pause follow misfirePolicy; else they are left out."""
+
+    catchUp = Flag(source="catch_up", default=False)
+
+
+class SkipInput(Strict):
+    """One coming slot to leave out."""
+
+    slot = Instant()
+
+
+class NothingInput(Strict):
+    """A verb that takes nothing more: an empty object, or no body."""
 
 
 class TriggerInput(Strict):

@@ -1,6 +1,5 @@
-"""The write API over HTTP: reads the request, calls the services, shows what they return."""
+"""Definitions over HTTP: reads the request, calls the services, shows what they return."""
 
-from typing import cast
 from uuid import UUID
 
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -10,20 +9,14 @@ from rest_framework.views import APIView
 
 from register import services
 from register.api.preconditions import accepted_versions
-from register.api.reading import read_changes, read_new_task, read_trigger
-from register.api.serializers import TaskInput, TriggerInput
-from scheduler.answers import ExecutionAnswer, TaskAnswer
+from register.api.reading import read_changes, read_clone, read_new_task
+from register.api.serializers import CloneInput, TaskInput
+from scheduler.answers import TaskAnswer
 from scheduler.models import Task
-from scheduler.models.choices import Role
-from scheduler.representations import etag, execution_as_json, task_as_json
-from scheduler.tokens import Caller
+from scheduler.representations import etag, task_as_json
+from scheduler.tokens import caller_of
 
 _IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description="The task's ETag, or *.")
-
-
-def caller_of(request: Request) -> Caller:
-    """Return who sent the request, with the clock as it was read when it came in."""
-    return cast(Caller, request.auth)
 
 
 class TasksView(APIView):
@@ -38,7 +31,7 @@ class TasksView(APIView):
         caller = caller_of(request)
         given = read_new_task(request.data)
         task = services.create_task(given, actor=caller.name, namespace=caller.namespace, now=caller.now)
-        answer = _task_answer(task, status=201)
+        answer = task_answer(task, status=201)
         answer["Location"] = f"/api/v1/tasks/{task.id}"
         return answer
 
@@ -81,27 +74,26 @@ class TaskView(APIView):
             versions=accepted_versions(request),
             now=caller.now,
         )
-        return _task_answer(task)
+        return task_answer(task)
 
 
-class TriggerView(APIView):
-    """Runs by hand."""
-
-    required_roles = {"POST": Role.OPERATOR}
+class CloneView(APIView):
+    """Copies of a task."""
 
     @extend_schema(
-        operation_id="triggerTask", summary="Run a task now", tags=["tasks"], request=TriggerInput,
-        responses={202: ExecutionAnswer},
+        operation_id="cloneTask", summary="Register a copy of a task", tags=["tasks"], request=CloneInput,
+        responses={201: TaskAnswer},
     )  # fmt: skip
     def post(self, request: Request, task_id: UUID) -> Response:
-        """Run a task now, whatever its schedule says."""
+        """Register a new task with this one's definition, but for the fields given; a name is needed."""
         caller = caller_of(request)
-        execution = services.trigger_task(
-            task_id, read_trigger(request.data), namespace=caller.namespace, now=caller.now
-        )
-        body = execution_as_json(execution, task_name=execution.task.name)
-        return Response(body, status=202, headers={"Location": f"/api/v1/executions/{execution.id}"})
+        given = read_clone(request.data)
+        task = services.clone_task(task_id, given, actor=caller.name, namespace=caller.namespace, now=caller.now)
+        answer = task_answer(task, status=201)
+        answer["Location"] = f"/api/v1/tasks/{task.id}"
+        return answer
 
 
-def _task_answer(task: Task, *, status: int = 200) -> Response:
+def task_answer(task: Task, *, status: int = 200) -> Response:
+    """Return the answer that shows a task with its ETag."""
     return Response(task_as_json(task), status=status, headers={"ETag": etag(task)})

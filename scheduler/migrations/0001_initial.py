@@ -1,5 +1,8 @@
+import django.contrib.postgres.fields
+import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.db.models.functions.datetime
+import django.db.models.functions.text
 import scheduler.engine.states
 import scheduler.models.task
 import uuid
@@ -130,13 +133,14 @@ class Migration(migrations.Migration):
                 ('retry_on', models.JSONField(db_default=['FAILED', 'TIMED_OUT', 'LOST'], default=scheduler.models.task.default_retry_on)),
                 ('pause_reason', models.TextField(blank=True, null=True)),
                 ('paused_until', models.DateTimeField(blank=True, null=True)),
+                ('skip_slots', django.contrib.postgres.fields.ArrayField(base_field=models.DateTimeField(), blank=True, help_text='Coming slots that somebody has asked to leave out.', null=True, size=None)),
                 ('last_slot_for', models.DateTimeField(blank=True, help_text='The last slot that was recorded.', null=True)),
                 ('next_slot_for', models.DateTimeField(blank=True, help_text="The next slot's identity, before jitter.", null=True)),
                 ('claim_at', models.DateTimeField(blank=True, help_text='When the claim looks at it; NULL is never.', null=True)),
             ],
             options={
                 'db_table': 'scheduler_tasks',
-                'indexes': [models.Index(condition=models.Q(('claim_at__isnull', False)), fields=['claim_at', 'id'], name='scheduler_tasks_claim'), models.Index(models.OrderBy(models.F('priority'), descending=True), models.F('claim_at'), condition=models.Q(('claim_at__isnull', False)), name='scheduler_tasks_claim_priority'), models.Index(condition=models.Q(('open_count__gt', 0)), fields=['id'], name='scheduler_tasks_busy'), models.Index(fields=['namespace', '-created_at', 'id'], name='scheduler_tasks_newest')],
+                'indexes': [models.Index(condition=models.Q(('claim_at__isnull', False)), fields=['claim_at', 'id'], name='scheduler_tasks_claim'), models.Index(models.OrderBy(models.F('priority'), descending=True), models.F('claim_at'), condition=models.Q(('claim_at__isnull', False)), name='scheduler_tasks_claim_priority'), models.Index(condition=models.Q(('open_count__gt', 0)), fields=['id'], name='scheduler_tasks_busy'), models.Index(fields=['namespace', '-created_at', 'id'], name='scheduler_tasks_newest'), models.Index(fields=['-created_at', 'id'], name='scheduler_tasks_newest_of_all'), models.Index(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('name'), name='text_pattern_ops'), name='scheduler_tasks_name_begins'), models.Index(condition=models.Q(('status', scheduler.engine.states.TaskStatus['PAUSED'])), fields=['paused_until'], name='scheduler_tasks_paused_until')],
                 'constraints': [models.UniqueConstraint(condition=models.Q(('status', scheduler.engine.states.TaskStatus['DELETED']), _negated=True), fields=('namespace', 'name'), name='scheduler_tasks_name_once'), models.CheckConstraint(condition=models.Q(('priority__range', (1, 10))), name='scheduler_tasks_priority_1_to_10'), models.CheckConstraint(condition=models.Q(('claim_at__isnull', True), models.Q(('next_slot_for__isnull', False), ('status', scheduler.engine.states.TaskStatus['ACTIVE'])), _connector='OR'), name='scheduler_tasks_claim_only_active')],
             },
         ),
@@ -178,7 +182,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'task_execution_history',
-                'indexes': [models.Index(fields=['task', '-id'], name='history_task'), models.Index(condition=models.Q(('status', scheduler.engine.states.Status['QUEUED'])), fields=['published_at', 'id'], name='history_queued'), models.Index(condition=models.Q(('status', scheduler.engine.states.Status['SCHEDULED'])), fields=['not_before', 'id'], name='history_scheduled'), models.Index(condition=models.Q(('status', scheduler.engine.states.Status['RUNNING'])), fields=['lease_expires_at', 'id'], name='history_running'), models.Index(condition=models.Q(('scheduled_until__isnull', False), ('slot_count__isnull', True)), fields=['id'], name='history_uncounted'), models.Index(condition=models.Q(('status__in', [scheduler.engine.states.Status['QUEUED'], scheduler.engine.states.Status['RUNNING'], scheduler.engine.states.Status['SCHEDULED']])), fields=['task'], name='history_open')],
+                'indexes': [models.Index(fields=['task', '-id'], name='history_task'), models.Index(condition=models.Q(('status', scheduler.engine.states.Status['QUEUED'])), fields=['published_at', 'id'], name='history_queued'), models.Index(condition=models.Q(('status', scheduler.engine.states.Status['SCHEDULED'])), fields=['not_before', 'id'], name='history_scheduled'), models.Index(condition=models.Q(('status', scheduler.engine.states.Status['RUNNING'])), fields=['lease_expires_at', 'id'], name='history_running'), models.Index(condition=models.Q(('scheduled_until__isnull', False), ('slot_count__isnull', True)), fields=['id'], name='history_uncounted'), models.Index(condition=models.Q(('status__in', [scheduler.engine.states.Status['QUEUED'], scheduler.engine.states.Status['RUNNING'], scheduler.engine.states.Status['SCHEDULED']])), fields=['task'], name='history_open'), models.Index(condition=models.Q(('status__in', [scheduler.engine.states.Status['CANCELLED'], scheduler.engine.states.Status['FAILED'], scheduler.engine.states.Status['LOST'], scheduler.engine.states.Status['TIMED_OUT']])), fields=['-id'], name='history_troubles')],
             },
         ),
     ]

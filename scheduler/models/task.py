@@ -3,9 +3,10 @@
 import uuid
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Now, Upper
 
 from scheduler.engine.states import TaskStatus
 from scheduler.models.choices import MisfirePolicy, OverlapPolicy, choices
@@ -101,6 +102,7 @@ class Task(models.Model):
             models.Index(fields=["id"], condition=Q(open_count__gt=0), name="scheduler_tasks_busy"),
             models.Index(fields=["namespace", "-created_at", "id"], name="scheduler_tasks_newest"),
             models.Index(fields=["-created_at", "id"], name="scheduler_tasks_newest_of_all"),
+            models.Index(OpClass(Upper("name"), name="text_pattern_ops"), name="scheduler_tasks_name_begins"),
             models.Index(
                 fields=["paused_until"], condition=Q(status=TaskStatus.PAUSED), name="scheduler_tasks_paused_until"
             ),

@@ -35,7 +35,7 @@ def running(connection: psycopg.Connection, report: UUID, now: datetime) -> Star
 
 
 def finish(connection: psycopg.Connection, started: Started, status: Status, *, now: datetime) -> set[UUID]:
-    return transitions.finish(connection, [Outcome(started.id, started.fence, status)], now=now)
+    return set(transitions.finish(connection, [Outcome(started.id, started.fence, status)], now=now))
 
 
 def start(connection: psycopg.Connection, execution_id: UUID, *, now: datetime) -> Started | None:

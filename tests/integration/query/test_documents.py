@@ -2,6 +2,7 @@
 
 import base64
 import re
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -9,6 +10,8 @@ from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.validation import validate_schema
 
 from platform_scheduler.documents import document
+from query.filters import TaskFilter
+from query.periods import ExecutionFilter
 from register.api.serializers import TaskInput
 from tests.integration.conftest import Caller
 
@@ -31,8 +34,18 @@ def test_the_document_is_openapi_31() -> None:
         ("tasks", {"get", "post"}),
         ("tasks/{task_id}", {"get", "put", "patch", "delete"}),
         ("tasks/{task_id}/history", {"get"}),
+        ("tasks/{task_id}/metrics", {"get"}),
+        ("tasks/{task_id}/upcoming", {"get"}),
         ("tasks/{task_id}/trigger", {"post"}),
+        ("tasks/{task_id}/pause", {"post"}),
+        ("tasks/{task_id}/resume", {"post"}),
+        ("tasks/{task_id}/skip", {"post"}),
+        ("tasks/{task_id}/clone", {"post"}),
+        ("executions", {"get"}),
         ("executions/{execution_id}", {"get"}),
+        ("executions/{execution_id}/log", {"get"}),
+        ("executions/{execution_id}/cancel", {"post"}),
+        ("executions/{execution_id}/retry", {"post"}),
         ("handlers", {"get"}),
         ("nodes", {"get"}),
     ],
@@ -43,6 +56,13 @@ def test_it_names_every_operation(path: str, methods: set[str]) -> None:
 
 def test_it_names_every_field_that_can_be_sent() -> None:
     assert set(document()["components"]["schemas"]["TaskInputRequest"]["properties"]) == set(TaskInput().fields)
+
+
+@pytest.mark.parametrize(("path", "filters"), [("tasks", TaskFilter), ("executions", ExecutionFilter)])
+def test_it_names_every_parameter_of_a_list(path: str, filters: Any) -> None:
+    named = {parameter["name"] for parameter in document()["paths"][f"/api/v1/{path}"]["get"]["parameters"]}
+
+    assert named == {*filters.base_filters, "page", "size", "cursor"}
 
 
 def test_it_tells_that_refusals_are_problems() -> None:

@@ -1,18 +1,15 @@
-"""GET /api/v1/tasks/{id}/history and /api/v1/executions/{id}."""
+"""GET /api/v1/tasks/{id}/history."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.db import connection
 
 from query.periods import HistoryFilter
 from query.selectors import history_of
-from scheduler.models import Execution, Task
+from scheduler.models import Task
 from tests.integration.conftest import Caller
-from tests.integration.query.conftest import JANUARY
 
 
 def _days(answer: Any) -> list[int]:
@@ -39,7 +36,7 @@ class TestHistory:
 
         assert len(answer.pop("content")) == 1
         assert answer == {
-            "page": 1, "size": 2, "totalElements": 3, "totalPages": 2, "isTotalEstimated": False, "nextCursor": None
+            "page": 1, "size": 2, "totalElements": 3, "totalPages": 2, "isTotalEstimated": False, "nextCursor": None,
         }  # fmt: skip
 
     @pytest.mark.parametrize(
@@ -83,6 +80,8 @@ class TestHistory:
             ("status=GOOD", "status"),
             ("start=2023-01-17", "start"),
             ("size=1000", "size"),
+            ("cursor=x", "cursor"),
+            ("label=a:b", "label"),
         ],
     )
     def test_it_refuses(self, viewer: Caller, cleanup: Task, query: str, field: str) -> None:
@@ -90,6 +89,14 @@ class TestHistory:
 
         assert answer.status_code == 400
         assert [fault["field"] for fault in answer.json()["errors"]] == [field]
+
+    def test_a_cursor_reads_on_where_the_page_ended(self, viewer: Caller, cleanup: Task) -> None:
+        first = viewer.get(f"/api/v1/tasks/{cleanup.id}/history?size=2")
+
+        second = viewer.get(f"/api/v1/tasks/{cleanup.id}/history", {"size": 2, "cursor": first.json()["nextCursor"]})
+
+        assert (_days(first), _days(second)) == ([17, 16], [15])
+        assert second.json()["nextCursor"] is None
 
     def test_it_stays_readable_after_the_task_is_deleted(self, editor: Caller, cleanup: Task) -> None:
         editor.send("delete", f"tasks/{cleanup.id}")
@@ -118,47 +125,3 @@ def test_a_period_reads_its_own_partitions_only(cleanup: Task, now: datetime) ->
         plan = "\n".join(row[0] for row in cursor.fetchall())
 
     assert plan.count("Scan") <= 2, plan
-
-
-def test_it_shows_an_execution(viewer: Caller, cleanup: Task, record: Callable[..., Execution]) -> None:
-    execution = record(
-        cleanup, JANUARY, status="SUCCESS", start_time=JANUARY + timedelta(milliseconds=1500),
-        end_time=JANUARY + timedelta(seconds=2), execution_time_ms=500, node_id="worker-1", fence=7, result="{}",
-    )  # fmt: skip
-
-    answer = viewer.get(f"/api/v1/executions/{execution.id}").json()
-
-    assert answer | {
-        "id": str(execution.id), "taskId": str(cleanup.id), "taskName": "Daily Data Cleanup", "namespace": "default",
-        "queue": "default", "priority": 3, "scheduledFor": "2023-01-15T00:00:00Z", "status": "SUCCESS", "attempt": 1,
-        "trigger": "SCHEDULE", "startTime": "2023-01-15T00:00:01.500000Z", "endTime": "2023-01-15T00:00:02Z",
-        "executionTimeMs": 500, "latenessMs": 1500, "result": "{}", "errorMessage": None, "nodeId": "worker-1",
-        "fence": 7, "revision": 1, "runId": None, "reason": None, "cancelRequestedAt": None, "scheduledUntil": None,
-        "slotCount": None, "notBefore": None,
-    } == answer  # fmt: skip
-
-
-def test_a_retry_does_not_say_how_late_its_slot_began(
-    viewer: Caller, cleanup: Task, record: Callable[..., Execution]
-) -> None:
-    execution = record(cleanup, JANUARY, attempt=2, start_time=JANUARY + timedelta(hours=1))
-
-    assert viewer.get(f"/api/v1/executions/{execution.id}").json()["latenessMs"] is None
-
-
-def test_what_was_triggered_can_be_read(operator: Caller, cleanup: Task) -> None:
-    triggered = operator.send("post", f"tasks/{cleanup.id}/trigger")
-
-    assert operator.get(triggered["Location"]).json() == triggered.json()
-
-
-def test_an_unknown_execution_is_not_found(viewer: Caller) -> None:
-    assert viewer.get(f"/api/v1/executions/{uuid4()}").status_code == 404
-
-
-def test_a_bound_token_finds_no_execution_of_another_namespace(
-    payments_editor: Caller, cleanup: Task, record: Callable[..., Execution]
-) -> None:
-    execution = record(cleanup, JANUARY)
-
-    assert payments_editor.get(f"/api/v1/executions/{execution.id}").status_code == 404

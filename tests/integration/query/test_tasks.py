@@ -1,13 +1,15 @@
 """GET /api/v1/tasks and /api/v1/tasks/{id}."""
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.test import Client
 
-from scheduler.models import Task
+from query import totals
+from scheduler.models import Execution, Task
 from tests.integration.conftest import Caller
 
 
@@ -20,10 +22,10 @@ def _names(answer: Any) -> list[str]:
 def tasks(new_task: Callable[..., Task]) -> list[Task]:
     """One of each priority band, by name, in order of creation."""
     return [
-        new_task("a low", priority=1, queue="slow"),
+        new_task("a low", priority=1, queue="slow", labels={"team": "red"}),
         new_task("b normal", priority=5, taskClass="platform.sleep", intervalSeconds=3600),
         new_task("c high", priority=7, namespace="payments", intervalSeconds=60),
-        new_task("d critical", priority=10, intervalSeconds=600),
+        new_task("d critical", priority=10, intervalSeconds=600, labels={"team": "red", "tier": "1:a,b"}),
     ]
 
 
@@ -49,7 +51,7 @@ def test_it_shows_a_task_as_its_own_page_does(viewer: Caller, cleanup: Task) -> 
 
 
 def test_a_page_beyond_the_last_is_empty(viewer: Caller, tasks: list[Task]) -> None:
-    assert _names(viewer.get("/api/v1/tasks?page=1000000&size=200")) == []
+    assert _names(viewer.get("/api/v1/tasks?page=500&size=200")) == []
 
 
 def test_the_newest_comes_first(viewer: Caller, tasks: list[Task]) -> None:
@@ -80,6 +82,14 @@ def test_the_newest_comes_first(viewer: Caller, tasks: list[Task]) -> None:
         ("status=PAUSED,ACTIVE", "abcd"),
         ("queue=slow&priority=HIGH", ""),
         ("format=json", "abcd"),
+        ("label=team:red", "ad"),
+        ("label=team:red&label=tier:1:a,b", "d"),
+        ("label=team:blue", ""),
+        ("label=", "abcd"),
+        ("nextBefore=", "abcd"),
+        ("late=", "abcd"),
+        ("late=true", ""),
+        ("late=false", "abcd"),
     ],
 )
 def test_it_filters(viewer: Caller, tasks: list[Task], query: str, names: str) -> None:
@@ -142,8 +152,19 @@ def test_it_lists_deleted_tasks_when_asked(viewer: Caller, tasks: list[Task]) ->
         ("search=" + "x" * 256, "search"),
         ("search=%00", "search"),
         ("namespace=%00", "namespace"),
-        ("late=true", "late"),
+        ("late=yes", "late"),
+        ("nextBefore=tomorrow", "nextBefore"),
+        ("nextBefore=2031-01-01", "nextBefore"),
+        ("nextBefore=2031-01-01T00:00:00", "nextBefore"),
+        ("label=team", "label"),
+        ("label=:a", "label"),
+        ("label=team:%00", "label"),
+        ("label=team:a&label=x", "label"),
         ("cursor=x", "cursor"),
+        ("cursor=%00", "cursor"),
+        ("cursor=" + "x" * 5000, "cursor"),
+        ("cursor=x&page=1", "page"),
+        ("page=1000000&size=200", "page"),
         ("%00=x", "\x00"),
     ],
 )
@@ -172,9 +193,88 @@ def test_a_bound_token_finds_nothing_in_another_namespace(payments_editor: Calle
     assert _names(payments_editor.get("/api/v1/tasks?namespace=default")) == []
 
 
-def test_it_needs_no_query_for_each_task(viewer: Caller, tasks: list[Task], django_assert_max_num_queries: Any) -> None:
+# The token, the note of its use, one page, its total.
+@pytest.mark.parametrize("query", ["", "?late=true", "?label=team:red", "?sort=nextExecutionTime&size=1"])
+def test_it_needs_no_query_for_each_task(
+    viewer: Caller, tasks: list[Task], django_assert_max_num_queries: Any, query: str
+) -> None:
     with django_assert_max_num_queries(4):
-        viewer.get("/api/v1/tasks")
+        viewer.get(f"/api/v1/tasks{query}")
+
+
+SORTED = ["", "sort=name", "sort=-name", "sort=priority", "sort=-nextExecutionTime", "sort=nextExecutionTime"]
+
+
+@pytest.mark.parametrize("sort", [*SORTED, "sort=lastExecutedAt", "sort=-lastExecutedAt", "sort=-status"])
+def test_a_cursor_reads_on_where_the_page_ended(viewer: Caller, tasks: list[Task], sort: str) -> None:
+    whole = _names(viewer.get(f"/api/v1/tasks?{sort}"))
+    first = viewer.get(f"/api/v1/tasks?size=2&{sort}").json()
+
+    second = viewer.get("/api/v1/tasks", {"size": 2, "cursor": first["nextCursor"]} | _pair(sort))
+
+    assert [task["name"] for task in first["content"]] + _names(second) == whole
+    assert (second.json()["nextCursor"], second.json()["page"], second.json()["totalElements"]) == (None, None, 4)
+
+
+def _pair(text: str) -> dict[str, str]:
+    return dict([text.split("=")]) if text else {}
+
+
+def test_a_cursor_neither_misses_nor_repeats_tasks_of_one_rank(viewer: Caller, new_task: Callable[..., Task]) -> None:
+    for name in "abcde":
+        new_task(name, intervalSeconds=60)
+    first = viewer.get("/api/v1/tasks?sort=priority&size=2").json()
+    second = viewer.get("/api/v1/tasks", {"sort": "priority", "size": 2, "cursor": first["nextCursor"]}).json()
+    third = viewer.get("/api/v1/tasks", {"sort": "priority", "size": 2, "cursor": second["nextCursor"]}).json()
+
+    assert sorted(task["name"] for page in (first, second, third) for task in page["content"]) == list("abcde")
+
+
+def test_a_cursor_of_another_order_is_refused(viewer: Caller, tasks: list[Task]) -> None:
+    cursor = viewer.get("/api/v1/tasks?sort=name&size=1").json()["nextCursor"]
+
+    answer = viewer.get("/api/v1/tasks", {"sort": "-name", "cursor": cursor})
+
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "cursor")
+
+
+def test_a_cursor_shows_nobody_another_namespace(viewer: Caller, payments_editor: Caller, tasks: list[Task]) -> None:
+    cursor = viewer.get("/api/v1/tasks?sort=name&size=1").json()["nextCursor"]
+
+    assert _names(payments_editor.get("/api/v1/tasks", {"sort": "name", "cursor": cursor})) == ["c high"]
+
+
+def test_a_long_list_is_estimated(viewer: Caller, tasks: list[Task], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(totals, "MOST_COUNTED", 3)
+
+    answer = viewer.get("/api/v1/tasks").json()
+
+    assert answer["isTotalEstimated"]
+    assert answer["totalElements"] >= 4
+
+
+def test_a_task_whose_slot_nobody_claims_is_late(viewer: Caller, new_task: Callable[..., Task], now: datetime) -> None:
+    new_task("late", intervalSeconds=60, at=now - timedelta(seconds=70))
+    new_task("nearly", intervalSeconds=60, at=now - timedelta(seconds=62))
+
+    assert _names(viewer.get("/api/v1/tasks?late=true")) == ["late"]
+
+
+def test_a_task_whose_execution_waits_long_is_late(
+    viewer: Caller, new_task: Callable[..., Task], record: Callable[..., Execution], now: datetime
+) -> None:
+    record(new_task("late"), now, queued_at=now - timedelta(seconds=70))
+    record(new_task("nearly"), now, queued_at=now - timedelta(seconds=50))
+    record(new_task("ran"), now, queued_at=now - timedelta(seconds=70), status="RUNNING")
+
+    assert _names(viewer.get("/api/v1/tasks?late=true")) == ["late"]
+    assert _names(viewer.get("/api/v1/tasks?late=false&sort=name")) == ["nearly", "ran"]
+
+
+def test_it_finds_what_fires_before_an_instant(viewer: Caller, tasks: list[Task], now: datetime) -> None:
+    soon = f"{now + timedelta(minutes=11):%Y-%m-%dT%H:%M:%SZ}"
+
+    assert _names(viewer.get(f"/api/v1/tasks?sort=name&nextBefore={soon}")) == ["c high", "d critical"]
 
 
 def test_it_asks_for_a_token(nobody: Client) -> None:

@@ -9,9 +9,9 @@ from tests.integration.conftest import Caller
 
 GOOD = {"name": "Fine", "taskClass": "platform.noop"}
 
-_NOT_TEXT = [5, 1.5, True, [], {}, ["a"]]
+NOT_TEXT = [5, 1.5, True, [], {}, ["a"]]
 _NOT_WHOLE = ["5", 1.5, True, [], {}, "", -(10**30), 10**30, 10**400, None]
-_NOT_INSTANT = [
+NOT_INSTANT = [
     5, True, [], {}, "", "soon", "2031-01-01", "2031-01-01T00:00:00", "2031-13-01T00:00:00Z", "2031-W01-1T00:00Z",
     "2031-01-01 00:00:00Z", "2031-01-01T99:99:99Z", "0001-01-01T00:00:00+23:59", "2031-01-01T00:00:00+99:99",
     "9999-12-31T23:59:59-23:59", "1969-12-31T23:59:59Z", "2200-01-01T00:00:00Z", "2031-01-01T00:00:00Z\0", "x" * 10_000,
@@ -27,27 +27,27 @@ def _beside(good: str, *values: Any) -> list[Any]:
 
 
 REFUSED: list[tuple[str, list[Any]]] = [
-    ("name", [*_NOT_TEXT, None, "", "   ", "x" * 256, "a\0b", "a\nb", "a\x1bb", "a\u2028b"]),
-    ("namespace", [*_NOT_TEXT, None, "", "x" * 101, "a b", "a/b", "größe", ".x", "a\0"]),
-    ("description", [*_NOT_TEXT, "x" * 10_001, "a\0b"]),
-    ("taskClass", [*_NOT_TEXT, None, "", " ", "x" * 256, "a\0b", "unknown.Class"]),
+    ("name", [*NOT_TEXT, None, "", "   ", "x" * 256, "a\0b", "a\nb", "a\x1bb", "a\u2028b"]),
+    ("namespace", [*NOT_TEXT, None, "", "x" * 101, "a b", "a/b", "größe", ".x", "a\0"]),
+    ("description", [*NOT_TEXT, "x" * 10_001, "a\0b"]),
+    ("taskClass", [*NOT_TEXT, None, "", " ", "x" * 256, "a\0b", "unknown.Class"]),
     ("allowUnknownTaskClass", [None, 1, "true", [], {}]),
     ("taskData", [5, True, [], "", "x", "5", "[]", "null", "{", "{'a': 1}", '{"a": NaN}', '{"a": 1e999}']),
     ("taskData", ['{"a":1,"a":2}', {"a": "x" * 65_536}, {"a": "\0"}, '{"a": "\\u0000"}', '{"a": "\\ud800"}', "{}\0"]),
     ("taskData", ['{"a":' * 70 + "1" + "}" * 70, '{"a": 1' + "0" * 5000 + "}"]),
-    ("cronExpression", [*_NOT_TEXT, "", "nonsense", "0 0 0 * *  ? ? ?", "0 0 0 32 * ?", "* * * * * *", "0 0 0 ? * ?"]),
+    ("cronExpression", [*NOT_TEXT, "", "nonsense", "0 0 0 * *  ? ? ?", "0 0 0 32 * ?", "* * * * * *", "0 0 0 ? * ?"]),
     ("cronExpression", ["x" * 101, "0 0 0 * * ?\0", "*/0 * * * *", "0 0 0 30 2 ?", "0 0 0 1 1 ? 2020"]),
-    ("timeZone", [*_NOT_TEXT, None, "", "Berlin", "UTC+2", "../../etc/passwd", "x" * 65, "UTC\0"]),
+    ("timeZone", [*NOT_TEXT, None, "", "Berlin", "UTC+2", "../../etc/passwd", "x" * 65, "UTC\0"]),
     ("intervalSeconds", [*_NOT_WHOLE[:-1], 0, -1, 2**31, 2**63]),
-    ("runAt", [*_NOT_INSTANT, "2020-01-01T00:00:00Z"]),
-    ("startAt", _NOT_INSTANT),
-    ("endAt", _NOT_INSTANT),
-    ("misfirePolicy", [*_NOT_TEXT, None, "", "fire_once", "NEVER", "x" * 1000]),
+    ("runAt", [*NOT_INSTANT, "2020-01-01T00:00:00Z"]),
+    ("startAt", NOT_INSTANT),
+    ("endAt", NOT_INSTANT),
+    ("misfirePolicy", [*NOT_TEXT, None, "", "fire_once", "NEVER", "x" * 1000]),
     ("misfireGraceSeconds", [*_NOT_WHOLE, -1, 2**31]),
     ("catchUpLimit", [*_NOT_WHOLE, 0, 1001]),
-    ("overlapPolicy", [*_NOT_TEXT, None, "", "QUEUE", "CANCEL_RUNNING", "allow"]),
+    ("overlapPolicy", [*NOT_TEXT, None, "", "QUEUE", "CANCEL_RUNNING", "allow"]),
     ("priority", [*_NOT_WHOLE, 0, 11, "HIGH"]),
-    ("queue", [*_NOT_TEXT, None, "", "x" * 101, "a b", "platform", "a\x06\x163"]),
+    ("queue", [*NOT_TEXT, None, "", "x" * 101, "a b", "platform", "a\x06\x163"]),
     ("timeoutSeconds", [*_NOT_WHOLE, 0, -1, 8 * 86_400 + 1, 2**31]),
     ("maxRetryCount", [*_NOT_WHOLE, -1, 1001, 2**31, 1000]),
     ("retryPolicy", [5, "EXPONENTIAL", [], None, True]),
@@ -60,7 +60,7 @@ REFUSED: list[tuple[str, list[Any]]] = [
     ("retryOn[1]", _beside("FAILED", 5, None, "", "CANCELLED", "SUCCESS", [], {})),
     ("labels", [5, "a", [], None, True, {str(number): "" for number in range(65)}]),
     ("labels.a", _each("a", 5, None, [], {}, "x" * 256, "\0", "a\nb")),
-    ("owner", [*_NOT_TEXT, "", "x" * 256, "a\0b", "a\nb"]),
+    ("owner", [*NOT_TEXT, "", "x" * 256, "a\0b", "a\nb"]),
     ("id", ["018f0000-0000-7000-8000-000000000000"]),
     ("status", ["PAUSED"]),
     ("version", [7]),

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from register import services
-from register.api.reading import read_changes, read_new_task
-from register.errors import NameTaken, VersionStale
-from scheduler import clock, connections, firing
+from register import executing, operating, services
+from register.api.reading import read_changes, read_new_task, read_pause, read_resume
+from register.errors import NameTaken, NotRetryable, VersionStale
+from register.given import Given
+from scheduler import clock, connections, firing, sweep, transitions
 from scheduler.errors import TaskNotFound
 from scheduler.models import Execution, Handler, Task
 
@@ -120,3 +121,63 @@ def test_a_deletion_and_a_claim_leave_nothing_waiting(
 
     assert set(Execution.objects.values_list("status", flat=True)) == {"CANCELLED"}
     assert Task.objects.get().claim_at is None
+
+
+def _pause(task: Task) -> Any:
+    return operating.pause_task(task.id, read_pause({}), actor="olaf", namespace=None, now=clock.now())
+
+
+def _resume(task: Task) -> Any:
+    return operating.resume_task(task.id, read_resume({}), namespace=None, now=clock.now())
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_a_pause_and_a_claim_record_a_due_slot_once(
+    task: Task, at_once: Callable[..., list[Any]], attempt: int
+) -> None:
+    at_once(lambda: _pause(task), lambda: firing.claim(connections.current(), now=clock.now()))
+
+    assert Execution.objects.count() == 1
+    task.refresh_from_db()
+    assert (task.status, task.claim_at) == ("PAUSED", None)
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_two_resumes_and_a_sweep_record_a_pause_once(
+    task: Task, at_once: Callable[..., list[Any]], attempt: int
+) -> None:
+    Task.objects.update(status="PAUSED", claim_at=None, paused_until=clock.now())
+
+    at_once(lambda: _resume(task), lambda: _resume(task), lambda: sweep.resume(connections.current(), now=clock.now()))
+
+    assert list(Execution.objects.values_list("status", "reason")) == [("SKIPPED", "paused")]
+    task.refresh_from_db()
+    assert (task.status, task.claim_at) == ("ACTIVE", task.created_at + timedelta(seconds=120))
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_a_cancel_and_a_start_leave_it_cancelled_or_asked(
+    task: Task, at_once: Callable[..., list[Any]], attempt: int
+) -> None:
+    execution = operating.trigger_task(task.id, Given({}), namespace=None, now=clock.now())
+
+    _, started = at_once(
+        lambda: executing.cancel_execution(execution.id, actor="olaf", namespace=None, now=clock.now()),
+        lambda: transitions.start(
+            connections.current(), execution.id, node_id="node-1", lease_expires_at=clock.now(), now=clock.now()
+        ),
+    )
+
+    execution.refresh_from_db()
+    is_asked = execution.cancel_requested_at is not None
+    assert (execution.status, is_asked, started is None) in {("CANCELLED", False, True), ("RUNNING", True, False)}
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_two_retries_by_hand_leave_one(task: Task, at_once: Callable[..., list[Any]], attempt: int) -> None:
+    execution = operating.trigger_task(task.id, Given({}), namespace=None, now=clock.now())
+    Execution.objects.update(status="FAILED")
+    retry = lambda: executing.retry_execution(execution.id, namespace=None, now=clock.now())  # noqa: E731
+
+    assert at_once(retry, retry).count(NotRetryable) == 1
+    assert Execution.objects.count() == 2

@@ -48,7 +48,7 @@ def running(connection: psycopg.Connection, report: UUID, now: datetime) -> Star
 
 def end(connection: psycopg.Connection, started: Started, *, now: datetime, **values: Any) -> set[UUID]:
     outcome = Outcome(started.id, started.fence, values.pop("status", Status.SUCCESS), **values)
-    return transitions.finish(connection, [outcome], now=now)
+    return set(transitions.finish(connection, [outcome], now=now))
 
 
 def start(connection: psycopg.Connection, execution_id: UUID, *, now: datetime) -> Started | None:
@@ -158,7 +158,7 @@ def test_it_finishes_a_batch_and_tells_what_it_has_lost(connection: psycopg.Conn
     started = [start_one(connection, task_id, now=now + number * SECOND) for number in range(3)]
     outcomes = [Outcome(one.id, one.fence, Status.SUCCESS) for one in started]
     change(connection, "task_execution_history", started[1].id, status="LOST")
-    assert transitions.finish(connection, outcomes, now=now + MINUTE) == {started[0].id, started[2].id}
+    assert set(transitions.finish(connection, outcomes, now=now + MINUTE)) == {started[0].id, started[2].id}
 
 
 def test_it_shows_the_end_on_the_task(connection: psycopg.Connection, report: UUID, running: Started, now: datetime):
@@ -168,7 +168,7 @@ def test_it_shows_the_end_on_the_task(connection: psycopg.Connection, report: UU
 
 
 def test_it_ends_nothing_for_nothing(connection: psycopg.Connection, now: datetime):
-    assert transitions.finish(connection, [], now=now) == set()
+    assert transitions.finish(connection, [], now=now) == {}
 
 
 # The retry
@@ -261,7 +261,7 @@ def test_it_ends_a_batch_whatever_the_retry_rules_of_one_task_say(
 ):
     started = start_one(connection, add_task(connection, next_slot_for=now + MINUTE, **rules), now=now)
     outcomes = [Outcome(one.id, one.fence, Status.FAILED) for one in (started, running)]
-    assert transitions.finish(connection, outcomes, now=now + SECOND) == {started.id, running.id}
+    assert set(transitions.finish(connection, outcomes, now=now + SECOND)) == {started.id, running.id}
 
 
 # The wrong fence, the wrong status

@@ -15,7 +15,7 @@ import pytest
 import workers.handlers  # noqa: F401 - registers the built-in handlers
 from scheduler import clock, transitions
 from scheduler.engine.states import Status
-from scheduler.records import Outcome, Started
+from scheduler.records import Ended, Outcome, Started
 from tests.hot_paths import LEASE, MINUTE, SECOND, add_task, change, execution, executions, start_one, statuses
 from workers import catalogue, registry, reporter
 from workers.board import Board
@@ -129,7 +129,7 @@ def test_it_writes_what_has_come_together_in_one_statement(
     sizes: list[int] = []
     finish = transitions.finish
 
-    def counted(on: psycopg.Connection, outcomes: list[Outcome], *, now: datetime) -> set[UUID]:
+    def counted(on: psycopg.Connection, outcomes: list[Outcome], *, now: datetime) -> dict[UUID, Ended]:
         sizes.append(len(outcomes))
         return finish(on, outcomes, now=now)
 
@@ -195,7 +195,7 @@ class Tripping:
         self.finish = transitions.finish
         self.stone = stone
 
-    def __call__(self, connection: psycopg.Connection, outcomes: list[Outcome], *, now: datetime) -> set[UUID]:
+    def __call__(self, connection: psycopg.Connection, outcomes: list[Outcome], *, now: datetime) -> dict[UUID, Ended]:
         if self.stone in {one.id for one in outcomes}:
             raise KeyError("a bug")
         return self.finish(connection, outcomes, now=now)
@@ -574,3 +574,40 @@ def test_it_lets_the_last_announcement_count(connection: psycopg.Connection, now
 def test_it_announces_nothing_where_there_is_nothing(connection: psycopg.Connection, now: datetime):
     catalogue.announce(connection, [], node=NODE, queues=[], now=now)
     assert connection.execute("SELECT 1 FROM scheduler_handlers").fetchall() == []
+
+
+# Metrics
+
+
+def counted(desk: Desk, name: str, **labels: str) -> float | None:
+    return desk.reporter._metrics.registry.get_sample_value(f"platform_scheduler_{name}", labels)
+
+
+def test_it_counts_what_it_has_written(desk: Desk, running: Started):
+    desk.pipe.send(outcome(running, Status.FAILED))
+    desk.turn()
+    assert counted(desk, "executions_total", outcome="FAILED") == 1
+    assert counted(desk, "execution_duration_seconds_bucket", le="1.0") == 1
+    assert counted(desk, "start_lateness_seconds_count") == 1
+
+
+def test_it_counts_no_end_that_was_no_longer_its_own(desk: Desk, connection: psycopg.Connection, running: Started):
+    change(connection, "task_execution_history", running.id, status="LOST")
+    desk.pipe.send(outcome(running))
+    desk.turn()
+    assert counted(desk, "executions_total", outcome="SUCCESS") == 0
+
+
+def test_it_counts_renewals_and_those_whom_it_kills(desk: Desk, running: Started):
+    desk.run(running, pid=desk.child().pid, seconds=5)
+    desk.turn()
+    desk.move(timedelta(seconds=6))
+    desk.turn()
+    assert counted(desk, "lease_renewals_total") == 1
+    assert counted(desk, "kills_total", cause="timed_out") == 1
+
+
+def test_it_shows_what_runs_and_how_much_could(desk: Desk, running: Started):
+    desk.run(running)
+    assert (counted(desk, "executions_running"), counted(desk, "worker_slots")) == (1, 4)
+    assert counted(desk, "outcomes_unwritten") == 0

@@ -1,0 +1,54 @@
+"""What operators do with an execution: cancel it, try it again. Each verb is one transaction.
+
+`namespace` is the one that the caller is bound to, None for a caller of every namespace.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.transaction import atomic
+
+from register.errors import ExecutionEnded, NotRetryable
+from register.locking import publish_after_commit
+from scheduler import connections, requests
+from scheduler.errors import ExecutionNotFound
+from scheduler.models import Execution
+
+REASON_LENGTH = 255
+
+
+def cancel_execution(execution_id: UUID, *, actor: str, namespace: str | None, now: datetime) -> Execution:
+    """Cancel what waits at once; ask what runs to end, which its worker sees to. Asking twice asks once.
+
+    Raises ExecutionNotFound, ExecutionEnded.
+    """
+    with atomic():
+        _visible(execution_id, namespace=namespace)
+        reason = f"cancelled by {actor}"[:REASON_LENGTH]
+        if not requests.cancel(connections.current(), execution_id, reason=reason, now=now):
+            raise ExecutionEnded
+        return _visible(execution_id, namespace=namespace)
+
+
+def retry_execution(execution_id: UUID, *, namespace: str | None, now: datetime) -> Execution:
+    """Try the execution's slot again, as its next attempt, and return that.
+
+    Raises ExecutionNotFound, TaskDeleted, NotRetryable.
+    """
+    with atomic():
+        _visible(execution_id, namespace=namespace)
+        refusal, retry, ready = requests.retry(connections.current(), execution_id, now=now)
+        if retry is None:
+            raise NotRetryable(refusal)
+        publish_after_commit(ready, now=now)
+        return _visible(retry, namespace=namespace)
+
+
+def _visible(execution_id: UUID, *, namespace: str | None) -> Execution:
+    executions = Execution.objects.select_related("task").filter(id=execution_id)
+    if namespace is not None:
+        executions = executions.filter(namespace=namespace)
+    execution = executions.first()
+    if execution is None:
+        raise ExecutionNotFound
+    return execution

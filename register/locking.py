@@ -1,0 +1,55 @@
+"""Finds and locks the task that a verb is about; its slots up to now are recorded first."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from register.errors import VersionStale
+from scheduler import connections, dispatch, firing, pauses
+from scheduler.engine.states import TaskStatus
+from scheduler.errors import SchedulerError, TaskDeleted, TaskNotFound
+from scheduler.models import Task
+from scheduler.records import Ready
+
+
+def visible(task_id: UUID, *, namespace: str | None) -> Task:
+    """Return the task, deleted or not, where a caller bound to `namespace` may see it. Raises TaskNotFound."""
+    tasks = Task.objects.filter(id=task_id)
+    if namespace is not None:
+        tasks = tasks.filter(namespace=namespace)
+    task = tasks.first()
+    if task is None:
+        raise TaskNotFound
+    return task
+
+
+def lock(
+    task_id: UUID,
+    *,
+    namespace: str | None,
+    now: datetime,
+    versions: frozenset[int] | None = None,
+    if_deleted: type[SchedulerError] = TaskDeleted,
+) -> tuple[Task, list[Ready]]:
+    """Record the task's slots up to `now`, which locks it, and return it as it then is with what to publish.
+
+    A pause whose end has come is over, whether or not a sweep has seen it. Raises TaskNotFound, `if_deleted`,
+    VersionStale.
+    """
+    visible(task_id, namespace=namespace)
+    connection = connections.current()
+    pauses.end_if_over(connection, task_id, now=now)
+    ready = firing.record_due(connection, task_id, now=now)
+    task = visible(task_id, namespace=namespace)
+    if task.status == TaskStatus.DELETED:
+        raise if_deleted
+    if versions is not None and task.version not in versions:
+        raise VersionStale
+    return task, ready
+
+
+def publish_after_commit(ready: Sequence[Ready], *, now: datetime) -> None:
+    """Publish what the transaction has queued once it has committed."""
+    transaction.on_commit(lambda: dispatch.publish_after_commit(ready, now=now))

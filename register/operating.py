@@ -1,0 +1,118 @@
+"""What operators do with a task: run it now, pause it, resume it, leave out a slot. Each verb is one transaction.
+
+`namespace` is the one that the caller is bound to, None for a caller of every namespace; what lies in another one
+is not found. `now` is read once, at the caller's edge.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from django.db.transaction import atomic
+
+from register import catalogue
+from register.errors import NotPaused, TaskCompleted
+from register.given import Given
+from register.locking import lock, publish_after_commit, visible
+from scheduler import connections, firing, pauses, schedules
+from scheduler.engine.schedules import InvalidSchedule
+from scheduler.engine.states import TaskStatus
+from scheduler.errors import Fault, InvalidInput, TaskDeleted
+from scheduler.models import Execution, Task
+
+MOST_SKIPPED = 100
+
+_TICK = timedelta(microseconds=1)
+
+
+def trigger_task(task_id: UUID, given: Given, *, namespace: str | None, now: datetime) -> Execution:
+    """Run the task now, whatever its schedule says, and return the execution, QUEUED or SKIPPED.
+
+    Raises TaskNotFound, TaskDeleted, InvalidInput.
+    """
+    with atomic():
+        task = visible(task_id, namespace=namespace)
+        task_data: str | None = given.values.get("task_data")
+        faults = list(given.faults)
+        if task_data is not None and (handler := catalogue.find_handler(task.task_class)):
+            faults += catalogue.task_data_faults(handler, task_data)
+        if faults:
+            raise InvalidInput(faults)
+        execution, ready = firing.trigger(connections.current(), task_id, request=uuid4(), task_data=task_data, now=now)
+        publish_after_commit(ready, now=now)
+        return Execution.objects.select_related("task").get(id=execution)
+
+
+def pause_task(task_id: UUID, given: Given, *, actor: str, namespace: str | None, now: datetime) -> Task:
+    """Stop firing, with a reason and an end if any; what is QUEUED or RUNNING goes on, retries wait.
+
+    A paused task takes the new reason and end. Raises TaskNotFound, TaskDeleted, TaskCompleted, InvalidInput.
+    """
+    until: datetime | None = given.values.get("until")
+    faults = list(given.faults)
+    if until is not None and until <= now:
+        faults.append(Fault("until", "impossible", "This has passed; leave it out to resume now.", is_impossible=True))
+    with atomic():
+        task, ready = lock(task_id, namespace=namespace, now=now)
+        if faults:
+            raise InvalidInput(faults)
+        if task.status == TaskStatus.COMPLETED:
+            raise TaskCompleted
+        task.status = TaskStatus.PAUSED
+        task.pause_reason = given.values.get("reason") or f"Paused by {actor}."
+        task.paused_until = until
+        task.claim_at = task.next_execution_time = None
+        task.save(update_fields=["status", "pause_reason", "paused_until", "claim_at", "next_execution_time"])
+        publish_after_commit(ready, now=now)
+    return task
+
+
+def resume_task(task_id: UUID, given: Given, *, namespace: str | None, now: datetime) -> Task:
+    """Fire again. The slots of the pause become one SKIPPED row, or with `catch_up` the claim applies misfirePolicy.
+
+    Raises TaskNotFound, TaskDeleted, NotPaused, InvalidInput.
+    """
+    if given.faults:
+        raise InvalidInput(given.faults)
+    with atomic():
+        visible(task_id, namespace=namespace)
+        try:
+            catch_up = bool(given.values.get("catch_up"))
+            was_paused = pauses.resume(connections.current(), task_id, catch_up=catch_up, now=now)
+        except InvalidSchedule as refusal:
+            raise InvalidInput([Fault(refusal.field, refusal.code, str(refusal), is_impossible=True)]) from None
+        task = visible(task_id, namespace=namespace)
+        if task.status == TaskStatus.DELETED:
+            raise TaskDeleted
+        if not was_paused:
+            raise NotPaused
+    return task
+
+
+def skip_slot(task_id: UUID, given: Given, *, namespace: str | None, now: datetime) -> Task:
+    """Leave out one coming slot; it is recorded as SKIPPED when its time comes. Asking twice says no more than once.
+
+    Raises TaskNotFound, TaskDeleted, InvalidInput.
+    """
+    with atomic():
+        task, ready = lock(task_id, namespace=namespace, now=now)
+        faults = [*given.faults] or _skip_faults(task, given.values["slot"], now=now)
+        if faults:
+            raise InvalidInput(faults)
+        coming = {slot for slot in task.skip_slots or [] if slot > now} | {given.values["slot"]}
+        task.skip_slots = sorted(coming)
+        if task.status == TaskStatus.ACTIVE:
+            task.next_execution_time = schedules.shown(task, task.next_slot_for)
+        task.save(update_fields=["skip_slots", "next_execution_time"])
+        publish_after_commit(ready, now=now)
+    return task
+
+
+def _skip_faults(task: Task, slot: datetime, *, now: datetime) -> list[Fault]:
+    if slot <= now:
+        return [Fault("slot", "impossible", "This has passed: only coming slots can be left out.", is_impossible=True)]
+    if schedules.of(task).next_after(slot - _TICK) != slot:
+        return [Fault("slot", "impossible", "This task has no slot at that instant.", is_impossible=True)]
+    if len([other for other in task.skip_slots or [] if other > now and other != slot]) >= MOST_SKIPPED:
+        message = f"{MOST_SKIPPED} coming slots are left out already; pause the task instead."
+        return [Fault("slot", "impossible", message, is_impossible=True)]
+    return []

@@ -1,0 +1,144 @@
+"""Every endpoint, method by method: which role it takes, and that no token reaches into another namespace."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from platform_scheduler.authentication import LADDER
+from platform_scheduler.urls.composition import _methods
+from query.api.routes import ROUTES as QUERY
+from register.access import create_token
+from register.api.routes import ROUTES as REGISTER
+from scheduler.models import Execution, Task
+from tests.integration.conftest import Caller
+
+TASK, EXECUTION = "tasks/<uuid:task_id>", "executions/<uuid:execution_id>"
+
+LEAST = {
+    ("GET", "tasks"): "viewer",
+    ("POST", "tasks"): "editor",
+    ("GET", TASK): "viewer",
+    ("PUT", TASK): "editor",
+    ("PATCH", TASK): "editor",
+    ("DELETE", TASK): "editor",
+    ("GET", f"{TASK}/history"): "viewer",
+    ("GET", f"{TASK}/metrics"): "viewer",
+    ("GET", f"{TASK}/upcoming"): "viewer",
+    ("POST", f"{TASK}/trigger"): "operator",
+    ("POST", f"{TASK}/pause"): "operator",
+    ("POST", f"{TASK}/resume"): "operator",
+    ("POST", f"{TASK}/skip"): "operator",
+    ("POST", f"{TASK}/clone"): "editor",
+    ("GET", "executions"): "viewer",
+    ("GET", EXECUTION): "viewer",
+    ("GET", f"{EXECUTION}/log"): "viewer",
+    ("POST", f"{EXECUTION}/cancel"): "operator",
+    ("POST", f"{EXECUTION}/retry"): "operator",
+    ("GET", "handlers"): "viewer",
+    ("GET", "nodes"): "viewer",
+}
+SERVED = {
+    (method, route)
+    for routes in (QUERY, REGISTER)
+    for route, view in routes.items()
+    for method in _methods(view)
+    if method != "HEAD"
+}
+ALLOWED = [(*key, role) for key, least in LEAST.items() for role in LADDER[LADDER.index(least) :]]
+FORBIDDEN = [(*key, role) for key, least in LEAST.items() for role in LADDER[: LADDER.index(least)]]
+OF_ONE = [key for key in LEAST if "<" in key[1]]
+
+
+@pytest.fixture
+def execution(cleanup: Task, admin: Caller) -> Execution:
+    """Waits for a worker."""
+    admin.send("post", f"tasks/{cleanup.id}/trigger")
+    return Execution.objects.get()
+
+
+@pytest.fixture
+def admin(now: datetime) -> Caller:
+    """May do everything."""
+    return _caller("admin", now)
+
+
+@pytest.fixture
+def send(execution: Execution) -> Callable[..., Any]:
+    """Sends an empty object to a route of the cleanup task or of its execution."""
+
+    def send_it(caller: Client, method: str, route: str) -> Any:
+        path = route.replace("<uuid:task_id>", str(execution.task_id))
+        path = path.replace("<uuid:execution_id>", str(execution.id))
+        body = None if method == "GET" else "{}"
+        return caller.generic(method, f"/api/v1/{path}", data=body or "", content_type="application/json")
+
+    return send_it
+
+
+def _caller(role: str, now: datetime, namespace: str | None = None) -> Caller:
+    return Caller(create_token(role, role=role, namespace=namespace, now=now)[1])
+
+
+def test_the_table_has_every_endpoint() -> None:
+    assert set(LEAST) == SERVED
+
+
+@pytest.mark.parametrize(("method", "route", "role"), ALLOWED)
+def test_it_takes_the_role(send: Callable[..., Any], now: datetime, method: str, route: str, role: str) -> None:
+    assert send(_caller(role, now), method, route).status_code not in {401, 403, 404, 405, 500}
+
+
+@pytest.mark.parametrize(("method", "route", "role"), FORBIDDEN)
+def test_it_refuses_a_lesser_role(send: Callable[..., Any], now: datetime, method: str, route: str, role: str) -> None:
+    before = _everything()
+
+    answer = send(_caller(role, now), method, route)
+
+    assert (answer.status_code, answer["Content-Type"]) == (403, "application/problem+json")
+    assert _everything() == before
+
+
+@pytest.mark.parametrize(("method", "route"), LEAST)
+def test_it_asks_for_a_token(send: Callable[..., Any], method: str, route: str) -> None:
+    answer = send(Client(), method, route)
+
+    assert (answer.status_code, answer["WWW-Authenticate"][:6]) == (401, "Bearer")
+
+
+@pytest.mark.parametrize(("method", "route"), OF_ONE)
+def test_it_finds_nothing_of_another_namespace(
+    send: Callable[..., Any], now: datetime, method: str, route: str
+) -> None:
+    before = _everything()
+
+    answer = send(_caller("admin", now, namespace="payments"), method, route)
+
+    assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
+    assert _everything() == before
+
+
+@pytest.mark.parametrize(("method", "route"), [key for key in OF_ONE if key[0] == "POST"])
+def test_it_tells_faults_to_nobody_of_another_namespace(
+    execution: Execution, now: datetime, method: str, route: str
+) -> None:
+    path = route.replace("<uuid:task_id>", str(execution.task_id)).replace("<uuid:execution_id>", str(execution.id))
+
+    answer = _caller("admin", now, namespace="payments").send("post", path, {"until": "soon", "slot": 5})
+
+    assert answer.status_code in {400, 404}
+    assert "default" not in answer.content.decode()
+
+
+@pytest.mark.parametrize("path", ["tasks", "executions", "tasks?namespace=default", "executions?namespace=default"])
+@pytest.mark.usefixtures("execution")
+def test_it_lists_nothing_of_another_namespace(now: datetime, path: str) -> None:
+    answer = _caller("admin", now, namespace="payments").get(f"/api/v1/{path}").json()
+
+    assert (answer["content"], answer["totalElements"], answer["nextCursor"]) == ([], 0, None)
+
+
+def _everything() -> list[Any]:
+    return [*Task.objects.order_by("id").values(), *Execution.objects.order_by("id").values()]
