@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import psycopg
+from django.utils.datastructures import CaseInsensitiveMapping
 from psycopg.sql import SQL, Identifier
 
 from platform_scheduler.embedded.ports import free_port
@@ -85,19 +86,8 @@ class Platform:
 
     def call(self, method: str, path: str, body: str | dict[str, Any] | None = None) -> Answer:
         """Send a request with the admin's token; errors of HTTP are answers too."""
-        text = json.dumps(body) if isinstance(body, dict) else body
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}{path}",
-            method=method,
-            data=None if text is None else text.encode(),
-            headers={"Content-Type": "application/json", "Authorization": f"Bearer {self._token()}"},
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - our own address
-                return _answer(response.status, response.headers, response.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                return _answer(error.code, error.headers, error.read())
+        headers = {"Authorization": f"Bearer {self._token()}"}
+        return send(f"http://127.0.0.1:{self.port}{path}", method=method, body=body, headers=headers)
 
     def wait_for(self, condition: Callable[[], T], *, seconds: float) -> T:
         """Wait until `condition()` is true; return what it returned, or fail with the log."""
@@ -161,8 +151,25 @@ def running(data_dir: Path, **arguments: Any) -> Iterator[Platform]:
             platform.stop()
 
 
+def send(url: str, *, method: str, body: object = None, headers: Mapping[str, str]) -> Answer:
+    """Send a request, its body as JSON unless it is text already; errors of HTTP are answers too."""
+    text = body if body is None or isinstance(body, str) else json.dumps(body)
+    request = urllib.request.Request(  # noqa: S310 - our own address
+        url,
+        method=method,
+        data=None if text is None else text.encode(),
+        headers={"Content-Type": "application/json", **headers},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - the same
+            return _answer(response.status, response.headers, response.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return _answer(error.code, error.headers, error.read())
+
+
 def _answer(status: int, headers: Any, body: bytes) -> Answer:
     answer = Answer(json.loads(body) if body and "json" in headers.get("Content-Type", "") else {})
     answer.status = status
-    answer.headers = dict(headers)
+    answer.headers = CaseInsensitiveMapping(headers.items())  # granian writes them in lower case
     return answer

@@ -1,0 +1,67 @@
+"""A short steady load on the gateway, whose answers are kept with the moments at which they were asked for."""
+
+import itertools
+import threading
+import time
+import urllib.error
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from tests.acceptance.split import Split
+
+READERS = 3
+WRITERS = 2
+NO_ANSWER = 0
+
+
+class Asked(NamedTuple):
+    """One request: when it began and ended, by the monotonic clock, and its status."""
+
+    method: str
+    name: str
+    began: float
+    status: int
+
+
+class Load:
+    """Readers list the tasks, writers register new ones, each one request after the other, until stopped."""
+
+    def __init__(self, split: Split) -> None:
+        self._split = split
+        self._stopping = threading.Event()
+        self._numbers = itertools.count()
+        self.asked: list[Asked] = []
+        self._pool = ThreadPoolExecutor(READERS + WRITERS)
+
+    def __enter__(self) -> "Load":
+        for method in ["GET"] * READERS + ["POST"] * WRITERS:
+            self._pool.submit(self._keep_asking, method)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._pool.shutdown()
+
+    def count(self, method: str, *, since: float = 0.0) -> int:
+        """Return how many such requests were made since then."""
+        return sum(asked.method == method and asked.began >= since for asked in list(self.asked))
+
+    def statuses(self, method: str, *, since: float = 0.0) -> Counter[int]:
+        """Return how often each status was the answer to requests since then."""
+        return Counter(asked.status for asked in list(self.asked) if asked.method == method and asked.began >= since)
+
+    def names(self, status: int) -> set[str]:
+        """Return the names of the tasks whose registration had this answer."""
+        return {asked.name for asked in self.asked if asked.method == "POST" and asked.status == status}
+
+    def _keep_asking(self, method: str) -> None:
+        while not self._stopping.wait(0.02):
+            name = f"load {next(self._numbers)}"
+            body = {"name": name, "taskClass": "platform.noop"} if method == "POST" else None
+            began = time.monotonic()
+            try:
+                status = self._split.call(method, "/api/v1/tasks", body).status
+            except (urllib.error.URLError, OSError):
+                status = NO_ANSWER
+            self.asked.append(Asked(method, name, began, status))
