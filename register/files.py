@@ -1,57 +1,78 @@
-"""Reads task records from YAML and JSON files."""
+"""Opens the files of task records, in each of their formats, to be read once and again."""
 
-import json
+import shutil
+import sys
+import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO
 
-import yaml
+from register.formats import csv_file, json_file, ndjson_file, yaml_file
+from register.formats.record import Record, UnreadableFile
 
-from scheduler.engine import strict_json
+FORMATS = {"yaml": yaml_file, "json": json_file, "ndjson": ndjson_file, "csv": csv_file}
+STANDARD_INPUT = "-"
 
-
-class UnreadableFile(Exception):
-    """The file cannot be read as records; the message says why and where."""
+_ENDINGS = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson", ".csv": "csv"}
+_IN_MEMORY_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """One task of a file; `place` is where it stands: `tasks.yaml: tasks[3]`."""
+class Source:
+    """A file of records that is open, and that can be read from its beginning any number of times."""
 
-    place: str
-    fields: Any
+    name: str
+    format: str
+    stream: IO[bytes]
+
+    def records(self) -> Iterator[Record]:
+        """Yield the records with their places. Raises UnreadableFile."""
+        try:
+            self.stream.seek(0)
+            for index, record in enumerate(FORMATS[self.format].read(self.stream)):
+                yield replace(record, place=f"{self.name}: tasks[{index}]")
+        except UnreadableFile as refusal:
+            raise UnreadableFile(f"{self.name}: {refusal}") from None
+        except OSError as error:
+            raise _unopened(self.name, error) from None
+
+    def count(self) -> int:
+        """Return how many records there are; a file that cannot be read to its end is refused here."""
+        return sum(1 for _ in self.records())
 
 
-def read_records(path: Path) -> Iterator[Record]:
-    """Yield the records of a file: a list of tasks, or an object with the list under `tasks`.
+def open_source(file: str, *, format_name: str | None = None) -> Source:
+    """Open a file, or standard input for `-`. Raises UnreadableFile.
 
-    Raises UnreadableFile.
+    What can be read but once (a pipe) is kept in a temporary file.
     """
+    name = "standard input" if file == STANDARD_INPUT else file
+    format_name = format_name or format_of(file)
+    if format_name is None:
+        raise UnreadableFile(f"{name}: say which format it has: --format {'|'.join(FORMATS)}.")
     try:
-        content = _load(path)
+        if file == STANDARD_INPUT:
+            return Source(name, format_name, _kept(sys.stdin.buffer))
+        stream = Path(file).open("rb")
+        if stream.seekable():
+            return Source(name, format_name, stream)
+        with stream:
+            return Source(name, format_name, _kept(stream))
     except OSError as error:
-        raise UnreadableFile(f"{path}: it cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise UnreadableFile(f"{path}: {' '.join(str(error).split())}") from error
-    records = content.get("tasks") if isinstance(content, dict) else content
-    if not isinstance(records, list):
-        raise UnreadableFile(f"{path}: it must hold a list of tasks, or an object with such a list under `tasks`.")
-    for index, fields in enumerate(records):
-        yield Record(f"{path}: tasks[{index}]", fields)
+        raise _unopened(name, error) from None
 
 
-def _load(path: Path) -> Any:
-    text = path.read_text(encoding="utf-8-sig")
-    if path.suffix.lower() == ".json":
-        return strict_json.loads(text)
-    # By way of JSON: YAML's own types (dates) become the texts that they were written as, and what is no JSON,
-    # such as .nan or half a surrogate, is refused as it would be over HTTP.
-    return strict_json.loads(json.dumps(yaml.safe_load(text), default=_plain, ensure_ascii=True))
+def format_of(file: str) -> str | None:
+    """Return the format that the ending of a file's name stands for."""
+    return _ENDINGS.get(Path(file).suffix.lower())
 
 
-def _plain(value: object) -> str:
-    if isinstance(value, date):
-        return value.isoformat()
-    raise strict_json.InvalidJson(f"{type(value).__name__} is no type of JSON.")
+def _kept(stream: IO[bytes]) -> IO[bytes]:
+    copy = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)
+    shutil.copyfileobj(stream, copy)
+    return copy
+
+
+def _unopened(name: str, error: OSError) -> UnreadableFile:
+    return UnreadableFile(f"{name}: it cannot be read: {error.strerror}.")

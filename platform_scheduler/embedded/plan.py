@@ -89,6 +89,7 @@ class Plan:
             "SECRET_KEY": os.environ.get("SECRET_KEY") or self.state.secret_key,
             "DATA_DIR": str(self.options.data_dir),
             "ALLOWED_HOSTS": ",".join(_allowed_hosts(self.options.host)),
+            "HTTP_ALLOWED_ADDRESSES": ",".join(_allowed_addresses(self.options)),
         }
 
     def _is_misleading(self, name: str) -> bool:
@@ -149,6 +150,12 @@ def _allowed_hosts(host: str) -> list[str]:
     given = [name for name in os.environ.get("ALLOWED_HOSTS", "").split(",") if name]
     own = [socket.gethostname(), *_addresses()] if host in ANY_ADDRESS else [_bracketed(host)]
     return list(dict.fromkeys(["127.0.0.1", "localhost", "[::1]", *own, *given]))
+
+
+def _allowed_addresses(options: Options) -> list[str]:
+    """Name what `platform.http` may call beside public addresses: the platform's own web server, by its port."""
+    given = [name for name in os.environ.get("HTTP_ALLOWED_ADDRESSES", "").split(",") if name]
+    return [options.url.removeprefix("http://"), *given]
 
 
 def _addresses() -> list[str]:

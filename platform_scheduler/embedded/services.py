@@ -8,6 +8,8 @@ from .programs import Program
 PROJECT = Path(__file__).resolve().parents[2]
 MANAGE = str(PROJECT / "manage.py")
 EXAMPLES_FILE = PROJECT / "examples" / "tasks.yaml"
+# Where the examples find the platform unless `up` is told another place; as `make up` does by itself.
+EXAMPLES_URL = "http://127.0.0.1:8000"
 
 WEB_WORKERS = 2
 WEB_THREADS = 64
@@ -49,9 +51,14 @@ def bootstrap() -> Program:
     return _manage("bootstrap", "bootstrap")
 
 
-def register_examples() -> Program:
+def write_examples(file: Path, *, url: str) -> None:
+    """Write the example tasks with the platform's own address as it is this time."""
+    file.write_text(EXAMPLES_FILE.read_text(encoding="utf-8").replace(EXAMPLES_URL, url), encoding="utf-8")
+
+
+def register_examples(file: Path) -> Program:
     """Describe the command that registers the example tasks."""
-    arguments = ("register_tasks", str(EXAMPLES_FILE), "--mode", "upsert", "--owner", "examples")
+    arguments = ("register_tasks", str(file), "--mode", "upsert", "--owner", "examples")
     return _manage("examples", *arguments)
 
 

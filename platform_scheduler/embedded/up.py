@@ -21,7 +21,7 @@ from .parent import end_with_make
 from .plan import Plan
 from .ports import LOOPBACK, require_free
 from .programs import Program
-from .services import EXAMPLES_FILE, bootstrap, register_examples
+from .services import EXAMPLES_FILE, bootstrap, register_examples, write_examples
 from .supervision import Supervisor, SupervisorGone
 from .waiting import Interrupted, wait_until
 from .watching import watch
@@ -176,7 +176,9 @@ class Up:
             every=0.2,
             pause=self._pause,
         )
-        program = register_examples()
+        file = plan.layout.run / EXAMPLES_FILE.name
+        write_examples(file, url=self._options.url)
+        program = register_examples(file)
         log = plan.log(program.name)
         if self._run_command(program, plan, seconds=SECONDS_FOR_EXAMPLES):
             self._console.done("Examples", f"registered from {_shown(EXAMPLES_FILE)} (EXAMPLES=0 leaves them out)")

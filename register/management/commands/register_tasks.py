@@ -1,61 +1,99 @@
 """`manage.py register_tasks`: registers the tasks of files."""
 
+import sys
 from collections import Counter
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error as DatabaseError
 
-from register import bulk
-from register.files import Record, UnreadableFile, read_records
+from register import bulk, progress
+from register.batch import PRUNED, Batch, Wishes
+from register.files import FORMATS, Source, open_source
+from register.formats.record import UnreadableFile
 from scheduler import clock
-
-ACTOR = "register_tasks"
+from scheduler.errors import SchedulerError
 
 
 class Command(BaseCommand):
-    help = "Register the tasks of YAML or JSON files: a list of records with the API's field names."
+    help = "Register the tasks of files: records with the API's field names, in YAML, JSON, NDJSON or CSV."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
-        parser.add_argument(
-            "--mode", choices=bulk.MODES, default="create", help="upsert changes the task that has the name already"
-        )
-        parser.add_argument("--namespace", metavar="NS", help="for records that name none (default: default)")
-        parser.add_argument("--owner", metavar="LABEL", help="for records that name none")
-        parser.add_argument("--dry-run", action="store_true", help="say what would happen and change nothing")
+        add = parser.add_argument
+        add("files", nargs="+", metavar="FILE", help="`-` is standard input")
+        add("--format", choices=list(FORMATS), help="of all files (default: by the ending of each name)")
+        add("--mode", choices=bulk.MODES, default=bulk.CREATE, help="upsert changes the task that has the name already")
+        add("--namespace", metavar="NS", help="for records that name none (default: default)")
+        add("--owner", metavar="LABEL", help="whose files these are: the label registered-by, and owner where missing")
+        add("--prune", action="store_true", help="delete what this owner's files registered and no longer name")
+        add("--dry-run", action="store_true", help="say what would happen and change nothing")
+        add("--atomic", action="store_true", help="all or nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        counts: Counter[str] = Counter()
-        for file in options["files"]:
+        wishes = Wishes(**{name: options[name] for name in Wishes.__dataclass_fields__})
+        if wishes.prune and not wishes.owner:
+            raise CommandError("--prune deletes what an owner's files registered: say whose with --owner.")
+        with ExitStack() as open_files:
+            self._register(options, wishes, open_files)
+
+    def _register(self, options: dict[str, Any], wishes: Wishes, open_files: ExitStack) -> None:
+        sources, total = self._opened(options["files"], options["format"], open_files)
+        unread = len(options["files"]) - len(sources)
+        batch = Batch(wishes=wishes, now=clock.now(), complain=self._complain, tell=self._tell)
+        try:
+            if not (wishes.atomic and unread):
+                self._run(batch, sources, total=total, is_complete=not unread)
+        except UnreadableFile as refusal:
+            raise CommandError(str(refusal)) from None
+        except (DatabaseError, SchedulerError) as error:
+            raise CommandError(f"Stopped: {_one_line(str(error) or str(error.__doc__))} Run it again.") from None
+        self._summarise(batch.counts, wishes, unread=unread)
+
+    def _run(self, batch: Batch, sources: list[Source], *, total: int, is_complete: bool) -> None:
+        if batch.wishes.dry_run:
+            # The plan is progress enough, and on the same screen it would write across a bar.
+            batch.run(sources, is_complete=is_complete)
+            return
+        with progress.shown("Registering", total=total, stream=sys.stderr, say=self._complain) as (advance, say):
+            batch.advance, batch.complain = advance, lambda line: say(_one_line(line))
+            batch.run(sources, is_complete=is_complete)
+
+    def _opened(self, files: list[str], format_name: str | None, open_files: ExitStack) -> tuple[list[Source], int]:
+        """Return the files that can be read to their end, and how many records they hold together."""
+        sources, total = [], 0
+        for file in files:
             try:
-                for record in read_records(file):
-                    counts[self._register(record, options)] += 1
+                source = open_source(file, format_name=format_name)
+                open_files.callback(source.stream.close)
+                total += source.count()
+                sources.append(source)
             except UnreadableFile as refusal:
-                self.stderr.write(str(refusal))
-                counts["unreadable"] += 1
-        self._summarise(counts, dry_run=options["dry_run"])
+                self._complain(str(refusal))
+        return sources, total
 
-    def _register(self, record: Record, options: dict[str, Any]) -> str:
-        fields = record.fields
-        if isinstance(fields, dict) and options["owner"] is not None:
-            fields = {"owner": options["owner"]} | fields
-        result = bulk.register(
-            fields,
-            mode=options["mode"],
-            actor=ACTOR,
-            namespace=options["namespace"],
-            now=clock.now(),
-            dry_run=options["dry_run"],
-        )
-        for fault in result.faults:
-            field = f".{fault.field}" if fault.field else ""
-            self.stderr.write(f"{record.place}{field}: {fault.message}")
-        return result.outcome
+    def _complain(self, line: str) -> None:
+        self.stderr.write(_one_line(line))
 
-    def _summarise(self, counts: Counter[str], *, dry_run: bool) -> None:
-        words = [f"{counts[outcome]} {outcome}" for outcome in (bulk.CREATED, bulk.UPDATED, bulk.UNCHANGED)]
-        self.stdout.write(("Dry run: " if dry_run else "") + ", ".join(words))
-        if counts[bulk.FAILED] or counts["unreadable"]:
-            unread = f", {counts['unreadable']} files could not be read" if counts["unreadable"] else ""
-            raise CommandError(f"{counts[bulk.FAILED]} failed{unread}; the lines above say why.")
+    def _tell(self, line: str) -> None:
+        self.stdout.write(_one_line(line))
+
+    def _summarise(self, counts: Counter[str], wishes: Wishes, *, unread: int) -> None:
+        has_failed = bool(counts[bulk.FAILED] or unread)
+        if not (wishes.atomic and has_failed):
+            outcomes = (bulk.CREATED, bulk.UPDATED, bulk.UNCHANGED, *([PRUNED] if wishes.prune else []))
+            words = ", ".join(f"{counts[outcome]} {outcome}" for outcome in outcomes)
+            self.stdout.write(("Dry run: " if wishes.dry_run else "") + words)
+        if has_failed:
+            words = f"{counts[bulk.FAILED]} failed" + (f", {_files(unread)} could not be read" if unread else "")
+            nothing = "; nothing was written" if wishes.atomic else "; nothing was pruned" if wishes.prune else ""
+            raise CommandError(f"{words}{nothing}; the lines above say why.")
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
+
+
+def _one_line(text: str) -> str:
+    """Return the text without what would end the line or move the cursor: it may come from anybody's file."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text.rstrip())

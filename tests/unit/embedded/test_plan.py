@@ -78,6 +78,15 @@ def test_it_lets_the_web_server_be_called_by_its_address(planned, host, allowed)
     assert allowed in planned(host=host).environment()["ALLOWED_HOSTS"].split(",")
 
 
+@pytest.mark.parametrize(
+    ("host", "address"), [("127.0.0.1", "127.0.0.1:8123"), ("::", "[::1]:8123"), ("::1", "[::1]:8123")]
+)
+def test_it_lets_tasks_call_the_web_server_by_its_port(planned, monkeypatch, host, address):
+    monkeypatch.setenv("HTTP_ALLOWED_ADDRESSES", "10.1.0.0/16:80")
+    allowed = planned(host=host, port=8123).environment()["HTTP_ALLOWED_ADDRESSES"]
+    assert allowed == f"{address},10.1.0.0/16:80"
+
+
 def test_it_refuses_the_data_dir_of_another_user(tmp_path, monkeypatch):
     (tmp_path / "state.json").touch()
     monkeypatch.setattr(os, "geteuid", lambda: 12_345)

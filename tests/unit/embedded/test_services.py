@@ -29,3 +29,9 @@ def test_it_tells_a_service_where_to_answer_for_its_health():
 def test_it_gives_a_worker_its_children():
     argv = services.worker("worker", health_port=1, children=3).argv
     assert argv[argv.index("--concurrency") + 1] == "3"
+
+
+def test_it_writes_the_examples_with_its_own_address(tmp_path):
+    services.write_examples(tmp_path / "tasks.yaml", url="http://[::1]:8123")
+    text = (tmp_path / "tasks.yaml").read_text()
+    assert ("http://[::1]:8123/health/ready" in text, services.EXAMPLES_URL in text) == (True, False)

@@ -1,0 +1,1 @@
+"""The file formats of task records: each module has `read` and `write`, both streaming."""

@@ -1,0 +1,276 @@
+"""Tasks and tokens at /admin/."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+
+from register import admin
+from register.access import create_token
+from scheduler.models import ApiToken, Execution, Task
+
+TASKS = "/admin/scheduler/task/"
+
+
+def _page(client: Client, path: str = TASKS, **query: str) -> str:
+    answer = client.get(path, query)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def _act(client: Client, action: str, *tasks: Task) -> str:
+    """Choose the tasks, do the action, and return the page that then shows what happened."""
+    chosen = {"action": action, "_selected_action": [str(task.id) for task in tasks]}
+    answer: Any = client.post(TASKS, chosen, follow=True)
+    assert answer.status_code == 200
+    return str(answer.content.decode())
+
+
+class TestList:
+    """What the list shows."""
+
+    def test_it_lists_tasks(self, admin_client: Client, cleanup: Task) -> None:
+        assert "Daily Data Cleanup" in _page(admin_client)
+
+    def test_it_shows_the_next_fire_absolute_and_relative(
+        self, admin_client: Client, new_task: Callable[..., Task], now: datetime
+    ) -> None:
+        new_task(intervalSeconds=7200)
+
+        page = _page(admin_client)
+
+        assert f"{now + timedelta(hours=2):%Y-%m-%d %H:%M:%S} UTC" in page
+        assert "(in 1 h 59 min)" in page
+
+    def test_it_says_a_state_in_a_word_and_a_sign(self, admin_client: Client, cleanup: Task) -> None:
+        assert "▶\N{NO-BREAK SPACE}Active" in _page(admin_client)
+
+    def test_it_says_why_a_task_is_paused(self, admin_client: Client, cleanup: Task) -> None:
+        Task.objects.update(status="PAUSED", claim_at=None, pause_reason="Migration")
+
+        assert "‖\N{NO-BREAK SPACE}Paused: Migration" in _page(admin_client)
+
+    def test_it_says_how_late_a_task_is(
+        self, admin_client: Client, new_task: Callable[..., Task], now: datetime
+    ) -> None:
+        new_task(intervalSeconds=60, at=now - timedelta(seconds=130))
+
+        assert "⚠ Late by 1 min 10 s" in _page(admin_client)
+
+    def test_what_somebody_wrote_is_no_markup(self, admin_client: Client, new_task: Callable[..., Task]) -> None:
+        task = new_task("<script>alert(1)</script>")
+        Task.objects.update(status="PAUSED", claim_at=None, pause_reason="<b>why</b>")
+
+        assert "<b>why" not in _page(admin_client)
+        assert "<script>alert" not in _page(admin_client) + _page(admin_client, f"{TASKS}{task.id}/change/")
+
+    def test_it_leaves_deleted_tasks_out(self, admin_client: Client, cleanup: Task) -> None:
+        Task.objects.update(status="DELETED", claim_at=None)
+
+        assert "Daily Data Cleanup" not in _page(admin_client)
+        assert "Daily Data Cleanup" in _page(admin_client, status="DELETED")
+
+    def test_it_finds_what_is_late(self, admin_client: Client, new_task: Callable[..., Task], now: datetime) -> None:
+        new_task("Late", intervalSeconds=60, at=now - timedelta(seconds=130))
+        new_task("Punctual", intervalSeconds=60)
+
+        page = _page(admin_client, late="yes")
+
+        assert ("Late</a>" in page, "Punctual</a>" in page) == (True, False)
+
+    @pytest.mark.parametrize("term", ["daily", "Daily Data", "{id}"])
+    def test_it_finds_tasks(self, admin_client: Client, cleanup: Task, term: str) -> None:
+        assert "Daily Data Cleanup</a>" in _page(admin_client, q=term.format(id=cleanup.id))
+
+    @pytest.mark.parametrize("term", ["Payroll", "%", "018f0000-0000-7000-8000-000000000000"])
+    def test_it_finds_no_others(self, admin_client: Client, cleanup: Task, term: str) -> None:
+        assert "Daily Data Cleanup</a>" not in _page(admin_client, q=term)
+
+    def test_it_finds_a_name_by_its_beginning_without_a_scan(self, db: None) -> None:
+        query, parameters = Task.objects.filter(name__istartswith="daily").query.sql_with_params()
+
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute(f"EXPLAIN {query}", parameters)
+            plan = "\n".join(row[0] for row in cursor.fetchall())
+
+        assert "scheduler_tasks_name_begins" in plan
+
+    def test_it_shows_a_task(self, admin_client: Client, cleanup: Task) -> None:
+        page = _page(admin_client, f"{TASKS}{cleanup.id}/change/")
+
+        assert "Daily Data Cleanup" in page
+        assert f'<a href="/admin/scheduler/execution/?q={cleanup.id}">' in page
+
+    def test_it_shows_the_next_ten_slots(self, admin_client: Client, cleanup: Task) -> None:
+        page = _page(admin_client, f"{TASKS}{cleanup.id}/change/")
+
+        assert page.count("00:00:00 UTC") == 1 + 10
+
+    def test_it_asks_no_query_for_each_task(
+        self, admin_client: Client, new_task: Callable[..., Task], django_assert_max_num_queries: Any
+    ) -> None:
+        for number in range(5):
+            new_task(f"Task {number}")
+
+        with django_assert_max_num_queries(6):
+            _page(admin_client)
+
+    def test_it_offers_no_counts(self, admin_client: Client, cleanup: Task) -> None:
+        assert "_facets" not in _page(admin_client)
+
+    def test_it_adds_and_changes_nothing_by_form(self, admin_client: Client, cleanup: Task) -> None:
+        answers = [admin_client.post(TASKS + path, {"name": "x"}) for path in ("add/", f"{cleanup.id}/change/")]
+
+        assert [answer.status_code for answer in answers] == [403, 403]
+
+    def test_it_deletes_no_row(self, admin_client: Client, cleanup: Task) -> None:
+        assert admin_client.post(f"{TASKS}{cleanup.id}/delete/", {"post": "yes"}).status_code == 403
+        assert "delete_selected" not in _page(admin_client)
+
+
+class TestActions:
+    """What is done to the tasks chosen, and what is then said."""
+
+    def test_run_now(self, admin_client: Client, cleanup: Task) -> None:
+        page = _act(admin_client, "run_now", cleanup)
+
+        execution = Execution.objects.get()
+        assert (execution.status, execution.trigger) == ("QUEUED", "MANUAL")
+        assert f"Daily Data Cleanup is QUEUED, execution {execution.id}." in page
+
+    def test_pause_says_who(self, admin_client: Client, cleanup: Task) -> None:
+        page = _act(admin_client, "pause", cleanup)
+
+        task = Task.objects.get()
+        assert (task.status, task.pause_reason) == ("PAUSED", "Paused by admin (console).")
+        assert "Daily Data Cleanup is paused; what is queued or running goes on." in page
+
+    def test_resume(self, admin_client: Client, cleanup: Task) -> None:
+        _act(admin_client, "pause", cleanup)
+
+        page = _act(admin_client, "resume", cleanup)
+
+        assert Task.objects.get().status == "ACTIVE"
+        assert "Daily Data Cleanup is resumed; next fire " in page
+
+    def test_delete_keeps_the_row(self, admin_client: Client, cleanup: Task) -> None:
+        page = _act(admin_client, "delete", cleanup)
+
+        assert Task.objects.get().status == "DELETED"
+        assert "Daily Data Cleanup is deleted; what waited is cancelled" in page
+
+    def test_one_that_is_refused_stops_no_other(
+        self, admin_client: Client, cleanup: Task, new_task: Callable[..., Task]
+    ) -> None:
+        other = new_task("Other")
+        _act(admin_client, "pause", other)
+
+        page = _act(admin_client, "resume", cleanup, other)
+
+        assert "Daily Data Cleanup was not resumed: The task is not paused" in page
+        assert Task.objects.get(id=other.id).status == "ACTIVE"
+
+    def test_it_notes_who_did_what(self, admin_client: Client, admin_user: User, cleanup: Task) -> None:
+        _act(admin_client, "run_now", cleanup)
+
+        entry = LogEntry.objects.get()
+        assert (entry.user, entry.object_id) == (admin_user, str(cleanup.id))
+        assert "is QUEUED" in entry.get_change_message()
+
+    def test_it_does_not_act_on_too_many(
+        self, admin_client: Client, cleanup: Task, new_task: Callable[..., Task], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(admin, "MOST_AT_ONCE", 1)
+
+        page = _act(admin_client, "run_now", cleanup, new_task("Other"))
+
+        assert "Nothing was run: choose at most 1 tasks at once." in page
+        assert not Execution.objects.exists()
+
+    def test_a_link_acts_on_nothing(self, admin_client: Client, cleanup: Task) -> None:
+        admin_client.get(TASKS, {"action": "pause", "_selected_action": str(cleanup.id)}, follow=True)
+
+        assert Task.objects.get().status == "ACTIVE"
+
+    def test_another_site_cannot_act(self, admin_user: User, cleanup: Task) -> None:
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(admin_user)
+
+        answer = client.post(TASKS, {"action": "pause", "_selected_action": str(cleanup.id)})
+
+        assert (answer.status_code, Task.objects.get().status) == (403, "ACTIVE")
+
+
+class TestPermissions:
+    """Django's own permissions."""
+
+    @pytest.fixture
+    def staff(self, db: None) -> Callable[..., Client]:
+        """Somebody who may use the console, with these permissions."""
+
+        def log_in(*codenames: str) -> Client:
+            user = User.objects.create_user("sam", is_staff=True)
+            user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+            client = Client()
+            client.force_login(user)
+            return client
+
+        return log_in
+
+    def test_the_console_is_for_staff(self, client: Client, db: None) -> None:
+        assert client.get(TASKS).status_code == 302
+
+    def test_without_permission_there_is_nothing_to_see(self, staff: Callable[..., Client]) -> None:
+        assert staff().get(TASKS).status_code == 403
+
+    @pytest.mark.parametrize(
+        ("permissions", "offered"),
+        [
+            (["view_task"], []),
+            (["view_task", "change_task"], ["run_now", "pause", "resume"]),
+            (["view_task", "delete_task"], ["delete"]),
+        ],
+    )
+    def test_it_offers_what_is_allowed(
+        self, staff: Callable[..., Client], cleanup: Task, permissions: list[str], offered: list[str]
+    ) -> None:
+        page = _page(staff(*permissions))
+
+        verbs = ("run_now", "pause", "resume", "delete")
+        assert [verb for verb in verbs if f'<option value="{verb}">' in page] == offered
+
+    def test_it_does_nothing_that_is_not_allowed(self, staff: Callable[..., Client], cleanup: Task) -> None:
+        _act(staff("view_task"), "pause", cleanup)
+
+        assert Task.objects.get().status == "ACTIVE"
+
+
+class TestTokens:
+    """Tokens, without their secrets."""
+
+    @pytest.fixture
+    def token(self, now: datetime) -> tuple[ApiToken, str]:
+        """A token and its secret."""
+        return create_token("vera", role="viewer", now=now)
+
+    def test_it_lists_them(self, admin_client: Client, token: tuple[ApiToken, str]) -> None:
+        assert "vera" in _page(admin_client, "/admin/scheduler/apitoken/")
+
+    def test_it_shows_no_secret_and_no_hash(self, admin_client: Client, token: tuple[ApiToken, str]) -> None:
+        pages = _page(admin_client, "/admin/scheduler/apitoken/")
+        pages += _page(admin_client, f"/admin/scheduler/apitoken/{token[0].id}/change/")
+
+        assert token[0].secret_hash not in pages
+        assert token[1] not in pages
+
+    @pytest.mark.parametrize("path", ["add/", "{id}/change/", "{id}/delete/"])
+    def test_it_changes_none(self, admin_client: Client, token: tuple[ApiToken, str], path: str) -> None:
+        answer = admin_client.post(f"/admin/scheduler/apitoken/{path.format(id=token[0].id)}", {"post": "yes"})
+
+        assert answer.status_code == 403
