@@ -36,6 +36,10 @@ class Layout:
         return self.data_dir / "admin-login"
 
     @property
+    def environment_file(self) -> Path:
+        return self.data_dir / "environment"
+
+    @property
     def token_file(self) -> Path:
         return self.data_dir / "admin-token"
 

@@ -1,6 +1,7 @@
 """What one `up` will run, decided before anything is started."""
 
 import os
+import shlex
 import socket
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from .options import ANY_ADDRESS, Options
 from .orphans import Sought
 from .placement import left_behind
 from .ports import free_port, is_free
+from .private_files import write_private
 from .programs import MARKER, Program
 from .state import FILE, State
 
@@ -82,8 +84,15 @@ class Plan:
     def environment(self) -> dict[str, str]:
         """Give what every program of ours finds in its environment."""
         inherited = {name: value for name, value in os.environ.items() if not self._is_misleading(name)}
-        return inherited | {
-            MARKER: str(self.options.data_dir),
+        return inherited | self._settings() | {MARKER: str(self.options.data_dir)}
+
+    def write_environment(self) -> None:
+        """Leave the settings where a shell can read them, for `manage.py` commands beside a running `up`."""
+        lines = [f"export {name}={shlex.quote(value)}\n" for name, value in sorted(self._settings().items())]
+        write_private(self.layout.environment_file, "".join(lines))
+
+    def _settings(self) -> dict[str, str]:
+        return {
             "DATABASE_URL": self.database_url,
             "REDIS_URL": self.redis_url,
             "SECRET_KEY": os.environ.get("SECRET_KEY") or self.state.secret_key,

@@ -154,6 +154,7 @@ class Up:
             raise CannotStart(f"supervisord has ended: {error}; start again.") from None
 
     def _summarize(self, plan: Plan) -> None:
+        plan.write_environment()
         user, password = plan.layout.login_file.read_text().split()
         token = plan.layout.token_file.read_text().strip()
         say = self._console.line
@@ -162,6 +163,7 @@ class Up:
         say(f"  Login        {user} / {password}   ({_shown(plan.layout.login_file)})")
         say(f"  API token    {token}   ({_shown(plan.layout.token_file)})")
         say(f"  API          {self._options.url}/api/v1/tasks   (documented at {self._options.url}/api/docs/)")
+        say(f"  Commands     . {_shown(plan.layout.environment_file)} && .venv/bin/python manage.py help")
         say(f"  Logs         {_shown(plan.layout.logs)}/")
         say()
         say(f"Ready after {time.monotonic() - self._began:.1f} s. Ctrl-C stops everything.")

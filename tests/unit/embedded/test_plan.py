@@ -1,6 +1,7 @@
 """What is decided before anything starts."""
 
 import os
+import subprocess
 
 import pytest
 
@@ -99,3 +100,14 @@ def test_it_finds_a_short_place_for_the_socket_of_a_long_path(tmp_path, monkeypa
     deep = tmp_path / ("x" * 100)
     assert not Layout(deep).socket_path().is_relative_to(deep)
     assert len(str(Layout(tmp_path.parents[-2] / "d").socket_path())) <= LONGEST_SOCKET_PATH
+
+
+def test_it_leaves_its_settings_for_a_shell_that_only_the_owner_may_read(planned, tmp_path):
+    plan = planned(database_url="postgresql://u:it's secret@h/d")
+    plan.write_environment()
+    file = plan.layout.environment_file
+    said = subprocess.run(
+        ["sh", "-c", '. "$0" && printf %s "$DATABASE_URL"', file], capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "postgresql://u:it's secret@h/d"
+    assert file.stat().st_mode & 0o777 == 0o600
