@@ -200,7 +200,9 @@ class SchedulerNode:
     def _check_broker(self, connection: psycopg.Connection, broker: Broker, now: datetime) -> None:
         if broker.has_lost_data():
             count = sweep.republish_all(connection, before=now)
-            logger.warning("The broker has lost its data: %d messages go again.", count)
+            # A new broker knows nothing either, and has lost nothing.
+            level = logging.WARNING if count else logging.INFO
+            logger.log(level, "The broker does not know us: %d messages go again.", count)
             self.metrics.swept.labels(cause="broker_lost_data").inc(count)
             broker.remember()
 

@@ -1,9 +1,10 @@
 """An execution's log: the first and the last 64 KiB of what was logged while it ran."""
 
+import io
 import logging
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -73,3 +74,36 @@ def captured() -> Iterator[Capture]:
         yield capture
     finally:
         logging.getLogger().removeHandler(handler)
+
+
+class _Printed(io.TextIOBase):
+    """Standard output whose whole lines are logged."""
+
+    def __init__(self) -> None:
+        self._logger = logging.getLogger("workers.stdout")
+        self._rest = ""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._logger.info("%s", line)
+        return len(text)
+
+    def finish(self) -> None:
+        """Log what was printed without an end of line."""
+        if self._rest:
+            self._logger.info("%s", self._rest)
+
+
+@contextmanager
+def prints_logged() -> Iterator[None]:
+    """Log what the block prints; not for a run in the foreground, where a debugger prints too."""
+    printed = _Printed()
+    try:
+        with redirect_stdout(printed):
+            yield
+    finally:
+        printed.finish()

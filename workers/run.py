@@ -16,7 +16,7 @@ from workers.board import Board
 from workers.context import Context
 from workers.errors import UnknownHandler
 from workers.limits import HARD_LIMIT_GRACE_SECONDS, cancellable, soft_limit
-from workers.logs import Capture, captured
+from workers.logs import Capture, captured, prints_logged
 from workers.masking import Mask
 from workers.outcomes import REASON_MAX_BYTES, Ending
 from workers.pipe import LineTooLong, Pipe
@@ -63,7 +63,7 @@ class Runner:
             fence=started.fence,
         )
         try:
-            with captured() as log:
+            with captured() as log, prints_logged():
                 ending = call(started, connection, node_id=self._node_id, limit=self._limit)
             ended_at = started.started_at + timedelta(seconds=clock.monotonic() - began)
             self._save_log(connection, log, started)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.engine.schedules.cases import steady
-from workers.logs import HEAD_BYTES, TAIL_BYTES, Capture, captured
+from workers.logs import HEAD_BYTES, TAIL_BYTES, Capture, captured, prints_logged
 
 lines = st.lists(st.text(st.characters(), max_size=200).map(lambda text: text * 40), max_size=60)
 
@@ -102,3 +102,18 @@ def test_it_does_not_fail_for_a_line_that_cannot_be_formatted(monkeypatch: pytes
         logging.getLogger("some.library").warning("it is %d degrees", "hot")
         logging.getLogger("some.library").warning("still here")
     assert [line.rsplit(": ")[-1] for line in log.head] == ["still here"]
+
+
+def test_it_logs_what_is_printed_line_by_line(caplog):
+    caplog.set_level(logging.INFO)
+    with captured() as log, prints_logged():
+        print("one\ntwo", 3, flush=True)  # noqa: T201 - what this is about
+        print("no end of line", end="")  # noqa: T201 - what this is about
+    assert [line.split("workers.stdout: ")[1] for line in log.head] == ["one", "two 3", "no end of line"]
+
+
+def test_it_gives_standard_output_back(capsys):
+    with prints_logged():
+        pass
+    print("seen")  # noqa: T201 - what this is about
+    assert capsys.readouterr().out == "seen\n"
