@@ -55,7 +55,7 @@ test-external: $(VENV)/.dev ## integration and acceptance against TEST_DATABASE_
 	@: $${TEST_DATABASE_URL:?set it to a PostgreSQL 15 or newer that may create databases}
 	@: $${TEST_REDIS_URL:?set it to a Redis 7 or newer}
 	TEST_EXTERNAL=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/integration tests/concurrency $(ARGS)
-	TEST_EXTERNAL=1 $(BIN)/python -m pytest -m acceptance --ignore tests/acceptance/test_embedded.py $(ARGS)
+	TEST_EXTERNAL=1 $(BIN)/python -m pytest -m acceptance --ignore-glob 'tests/acceptance/test_embedded_*.py' $(ARGS)
 
 # Enough for Django to read its settings; nothing is connected to.
 CHECK_ENV = SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(60))') BEHIND_TLS=1 \

@@ -23,6 +23,7 @@ app.set_default()
 
 Open = Callable[[], psycopg.Connection]
 
+DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
 LEASE = timedelta(seconds=30)
@@ -134,6 +135,10 @@ def execution(connection: psycopg.Connection, execution_id: UUID) -> dict[str, A
 def statuses(connection: psycopg.Connection, task_id: UUID | None = None) -> list[str]:
     """Return the statuses of a task's executions, or of all, oldest slot first."""
     return [row["status"] for row in executions(connection, task_id)]
+
+
+def slots(connection: psycopg.Connection, task_id: UUID) -> list[datetime]:
+    return [row["scheduled_for"] for row in executions(connection, task_id)]
 
 
 def queue_one(connection: psycopg.Connection, task_id: UUID, *, now: datetime, task_data: str | None = None) -> UUID:

@@ -14,7 +14,7 @@ import pytest
 from scheduler import requests
 from scheduler.records import Started
 from tests.hot_paths import Open, execution, queue_one, statuses
-from tests.integration.workers.test_reporter import Desk
+from tests.integration.workers.desk import Desk
 from workers import registry
 from workers.context import Context
 from workers.errors import Cancelled

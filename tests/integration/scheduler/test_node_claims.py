@@ -1,0 +1,134 @@
+"""What a node claims at each pass: what is due, unless its clock, a partition or a flood is in the way."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from scheduler import partitions, sweep
+from scheduler.broker import Broker
+from scheduler.node import SchedulerNode
+from tests.hot_paths import DAY, SECOND, add_task, executions, queue_one, start_one, statuses
+from tests.integration.scheduler.hands import Hands
+
+# Claim
+
+
+def test_it_claims_and_hands_over(node: SchedulerNode, connection: psycopg.Connection, now: datetime):
+    task_id = add_task(connection, next_slot_for=now)
+    node._claim(connection)
+    batch = node._batches.get_nowait()
+    assert batch is not None
+    assert [one.id for one in batch] == [row["id"] for row in executions(connection, task_id)]
+
+
+def test_it_claims_again_at_once_where_more_is_due(node: SchedulerNode, connection: psycopg.Connection, now: datetime):
+    add_task(connection, next_slot_for=now - timedelta(days=1), misfire_policy="FIRE_ALL", catch_up_limit=500)
+    assert node._claim(connection) == 0
+
+
+def test_it_rests_for_a_tick_where_nothing_is_due(node: SchedulerNode, connection: psycopg.Connection):
+    assert node._claim(connection) == 0.05
+
+
+def test_it_releases_beside_the_claim(node: SchedulerNode, connection: psycopg.Connection, now: datetime, hands: Hands):
+    task_id = add_task(connection, next_slot_for=now + DAY, retry_policy='{"delaySeconds": 0, "jitter": false}')
+    start_one(connection, task_id, now=now - timedelta(minutes=1))
+    sweep.lose(connection, now=now, low=UUID(int=0))
+    hands.move(SECOND)
+    node._claim(connection)
+    assert statuses(connection, task_id) == ["LOST", "QUEUED"]
+
+
+def test_it_does_not_claim_after_a_jump_of_the_clock(
+    node: SchedulerNode, connection: psycopg.Connection, now: datetime, hands: Hands
+):
+    add_task(connection, next_slot_for=now + timedelta(minutes=30))
+    node._claim(connection)
+    hands.now += timedelta(hours=1)
+    node._claim(connection)
+    assert executions(connection) == []
+
+
+def test_it_claims_once_three_readings_agree_on_the_jump(
+    node: SchedulerNode, connection: psycopg.Connection, now: datetime, hands: Hands
+):
+    task_id = add_task(connection, next_slot_for=now + timedelta(minutes=59, seconds=30))
+    node._claim(connection)
+    hands.now += timedelta(hours=1)
+    for _ in range(4):
+        node._claim(connection)
+        hands.move(SECOND)
+    assert statuses(connection, task_id) == ["QUEUED"]
+
+
+# Partitions
+
+
+def test_it_makes_the_partition_that_a_slot_lacks_and_claims_again(
+    gap: datetime, node: SchedulerNode, connection: psycopg.Connection, hands: Hands
+):
+    task_id = add_task(connection, next_slot_for=gap)
+    hands.move(3 * DAY)
+    waits = [node._claim(connection), node._claim(connection)]
+    assert (waits, statuses(connection, task_id)) == ([0, 0.05], ["QUEUED"])
+
+
+def test_it_does_not_spin_where_no_partition_can_be_made(
+    gap: datetime, node: SchedulerNode, connection: psycopg.Connection, hands: Hands, monkeypatch: pytest.MonkeyPatch
+):
+    add_task(connection, next_slot_for=gap)
+    hands.move(3 * DAY)
+    monkeypatch.setattr(partitions, "fill", lambda *_, **__: [])
+    assert node._claim(connection) >= 1
+
+
+def test_it_renews_the_beat_lease_even_where_a_claim_lacks_its_partition(
+    gap: datetime, node: SchedulerNode, connection: psycopg.Connection, hands: Hands
+):
+    add_task(connection, next_slot_for=gap)
+    hands.move(3 * DAY)
+    node._claim(connection)
+    assert node.may_beat
+
+
+# The flood
+
+
+@pytest.fixture
+def flooded(
+    node: SchedulerNode, connection: psycopg.Connection, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> SchedulerNode:
+    """A node that has seen too many rows that no broker has taken."""
+    monkeypatch.setattr(sweep, "MOST_UNPUBLISHED", 1)
+    for number in range(2):
+        queue_one(connection, add_task(connection, next_slot_for=now + DAY), now=now - number * SECOND)
+    node._sweep(connection)
+    return node
+
+
+def test_it_claims_nothing_in_a_flood(flooded: SchedulerNode, connection: psycopg.Connection, now: datetime):
+    task_id = add_task(connection, next_slot_for=now)
+    assert (flooded._claim(connection), executions(connection, task_id)) == (0.05, [])
+
+
+def test_it_says_that_a_flood_holds_the_claim(flooded: SchedulerNode):
+    assert flooded.ready()[1]["isClaimHeldByFlood"] is True
+
+
+def test_it_keeps_the_beat_lease_in_a_flood(flooded: SchedulerNode, connection: psycopg.Connection):
+    flooded._claim(connection)
+    assert flooded.may_beat
+
+
+def test_it_claims_again_after_the_flood(
+    flooded: SchedulerNode, connection: psycopg.Connection, broker: Broker, now: datetime, hands: Hands
+):
+    task_id = add_task(connection, next_slot_for=now)
+    hands.move(6 * SECOND)
+    flooded._batches.put([])
+    flooded._publish(connection)
+    flooded._sweep(connection)
+    flooded._claim(connection)
+    assert (statuses(connection, task_id), flooded.ready()[1]["isClaimHeldByFlood"]) == (["QUEUED"], False)
