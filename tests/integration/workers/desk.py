@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -38,6 +39,12 @@ class Desk:
     def turn(self, times: int = 1) -> None:
         for _ in range(times):
             self.reporter.turn(0)
+
+    def turn_until(self, condition: Callable[[], bool], *, seconds: float = 5) -> None:
+        """Turn until the condition holds; for so short a time that no renewal falls due meanwhile."""
+        deadline = time.monotonic() + seconds
+        while not condition() and time.monotonic() < deadline:
+            self.reporter.turn(0.01)
 
     def move(self, by: timedelta) -> None:
         self.now += by

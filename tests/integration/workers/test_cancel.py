@@ -57,7 +57,8 @@ def test_the_child_is_asked_at_once(
 ):
     desk.turn()
     cancel(open_connection(), running, now)
-    desk.turn()
+    # The server tells a listener a moment after the commit.
+    desk.turn_until(lambda: desk.board.is_cancel_asked(0))
     wait_for(tmp_path / "log", "asked")
     assert desk.board.is_cancel_asked(0)
 
