@@ -8,6 +8,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.urls import path
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from platform_scheduler.problems import RETRY_AFTER_SECONDS
@@ -21,6 +22,7 @@ class _Migrated:
     known = False
 
 
+@csrf_exempt
 @never_cache
 @require_safe
 def live(request: HttpRequest) -> HttpResponseBase:
@@ -28,6 +30,7 @@ def live(request: HttpRequest) -> HttpResponseBase:
     return JsonResponse({"status": "up"})
 
 
+@csrf_exempt
 @never_cache
 @require_safe
 def ready(request: HttpRequest) -> HttpResponseBase:

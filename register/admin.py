@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import DataError
 from django.db.models import QuerySet, Value
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
@@ -31,6 +32,14 @@ else:  # generic for the type checker only
     TaskBase = TokenBase = admin.ModelAdmin
 
 Verb = Callable[[Task], str]
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -214,6 +223,13 @@ class TaskAdmin(TaskBase):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Allow the verb to whoever may delete tasks; rows stay."""
         return obj is None and super().has_delete_permission(request)
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Task], *args: Any) -> HttpResponse | None:
+        """Run an action on a selection of ids; one that holds anything else is no selection of this page."""
+        if all(map(_is_id, request.POST.getlist(ACTION_CHECKBOX_NAME))):
+            return super().response_action(request, queryset, *args)
+        self.message_user(request, "The selection holds something that is no task: nothing was done.", messages.ERROR)
+        return None
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Return the verbs without Django's own deletion of rows: history refers to them."""

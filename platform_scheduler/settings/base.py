@@ -45,6 +45,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "platform_scheduler.idempotency.RefuseKeys",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -73,8 +74,7 @@ DATABASES = {"default": database("DATABASE_URL")}
 
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
-# The console's: to the second, and the same way round everywhere.
-DATETIME_FORMAT = "Y-m-d H:i:s e"
+FORMAT_MODULE_PATH = ["platform_scheduler.formats"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 

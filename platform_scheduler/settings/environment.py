@@ -1,6 +1,7 @@
 """Reads what a deployment sets: every value comes from the environment and is refused where it is unsafe."""
 
 import json
+import os
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -12,6 +13,16 @@ from platform_scheduler.settings import refusals
 
 refusals.install()
 env = Env()
+
+# Compose files hand on what is not set as an empty text.
+EMPTY_IS_UNSET = (
+    "BEHIND_TLS", "HEALTH_HOST", "HEALTH_PORT", "LOG_LEVEL", "METRICS_OPEN", "METRICS_PORT", "REQUIRE_IF_MATCH",
+    "SHELL_HANDLER",
+)  # fmt: skip
+
+for _name in EMPTY_IS_UNSET:
+    if os.environ.get(_name) == "":
+        del os.environ[_name]
 
 SECRET_KEY_MIN_LENGTH = 50
 SECRET_KEY_MIN_DISTINCT = 10

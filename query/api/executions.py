@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 
 from query import selectors
 from query.api.lists import PAGING_PARAMETERS, answer_list
+from query.api.parameters import refuse_all
 from query.periods import LATEST_FIRST, LISTED, ExecutionFilter, HistoryFilter
 from scheduler.answers import ExecutionAnswer, ExecutionPage, LogAnswer
 from scheduler.engine.states import Status, Trigger
@@ -79,6 +80,7 @@ class ExecutionView(APIView):
     )
     def get(self, request: Request, execution_id: UUID) -> Response:
         """Show an execution."""
+        refuse_all(request.query_params)
         return Response(_show(selectors.find_execution(execution_id, namespace=caller_of(request).namespace)))
 
 
@@ -91,6 +93,7 @@ class LogView(APIView):
     )  # fmt: skip
     def get(self, request: Request, execution_id: UUID) -> Response:
         """Show what an execution has logged: the first and the last 64 KiB, once it has ended."""
+        refuse_all(request.query_params)
         execution = selectors.find_execution(execution_id, namespace=caller_of(request).namespace)
         return Response(log_as_json(execution, selectors.find_log(execution)))
 

@@ -98,3 +98,10 @@ class Reader:
         """Raise InvalidInput with all faults, where there are any."""
         if self.faults:
             raise InvalidInput(self.faults)
+
+
+def refuse_all(parameters: QueryDict) -> None:
+    """Refuse every parameter: the path alone says what is asked for. Raises InvalidInput."""
+    reader = Reader(parameters)
+    reader.refuse_strangers(())
+    reader.raise_faults()

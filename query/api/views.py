@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 
 from query import selectors
 from query.api.lists import PAGING_PARAMETERS, answer_list
+from query.api.parameters import refuse_all
 from query.filters import BANDS, DEFAULT_SORT, SORTS, TaskFilter
 from scheduler.answers import TaskAnswer, TaskPage
 from scheduler.engine.states import TaskStatus
@@ -55,5 +56,6 @@ class TaskView(APIView):
     @extend_schema(operation_id="getTask", summary="Show a task", tags=["tasks"], responses={200: TaskAnswer})
     def get(self, request: Request, task_id: UUID) -> Response:
         """Show a task; a deleted one is shown as DELETED."""
+        refuse_all(request.query_params)
         task = selectors.find_task(task_id, namespace=caller_of(request).namespace)
         return Response(task_as_json(task), headers={"ETag": etag(task)})

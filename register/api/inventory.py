@@ -7,6 +7,7 @@ from rest_framework.views import APIView
 
 from register import inventory
 from scheduler.answers import HandlerPage, NodePage
+from scheduler.errors import Fault, InvalidInput
 from scheduler.representations import Json, handler_as_json, node_as_json, page_as_json
 from scheduler.tokens import caller_of
 
@@ -20,6 +21,7 @@ class HandlersView(APIView):
     )  # fmt: skip
     def get(self, request: Request) -> Response:
         """List what workers have announced: the task classes that tasks may name."""
+        _refuse_parameters(request)
         return _whole([handler_as_json(handler) for handler in inventory.handlers()])
 
 
@@ -29,7 +31,15 @@ class NodesView(APIView):
     @extend_schema(operation_id="listNodes", summary="List the nodes", tags=["platform"], responses={200: NodePage})
     def get(self, request: Request) -> Response:
         """List the nodes that have been heard of within a day, the latest heartbeat first."""
+        _refuse_parameters(request)
         return _whole([node_as_json(node) for node in inventory.nodes(now=caller_of(request).now)])
+
+
+def _refuse_parameters(request: Request) -> None:
+    """Refuse every parameter: these lists are always short, and answered whole."""
+    names = request.query_params.keys() - {"format"}
+    if names:
+        raise InvalidInput([Fault(name[:100], "unknown", "There is no such parameter.") for name in sorted(names)])
 
 
 def _whole(content: list[Json]) -> Response:

@@ -184,3 +184,9 @@ def test_no_process_starts_with_a_weak_key(starter: str) -> None:
     assert done.returncode != 0
     assert "SECRET_KEY is missing or weak" in done.stderr + done.stdout
     assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_an_empty_variable_is_an_unset_one() -> None:
+    empty = dict.fromkeys(("METRICS_PORT", "HEALTH_PORT", "METRICS_OPEN", "BEHIND_TLS", "LOG_LEVEL"), "")
+    done = _run("manage.py", "check", environment=_environment("all") | empty)
+    assert done.returncode == 0, done.stderr

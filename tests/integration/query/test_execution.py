@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from uuid import uuid4
 
+import pytest
+
 from scheduler.models import Execution, ExecutionLog, Task
 from tests.integration.conftest import Caller
 from tests.integration.query.conftest import JANUARY
@@ -73,3 +75,10 @@ def test_a_bound_token_finds_no_log_of_another_namespace(payments_editor: Caller
     ExecutionLog.objects.create(id=january[0].id, head="secret")
 
     assert payments_editor.get(f"/api/v1/executions/{january[0].id}/log").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["executions/{}?bogus=1", "executions/{}/log?bogus=1"])
+def test_one_execution_takes_no_parameters(viewer: Caller, path: str) -> None:
+    answer = viewer.send("get", path.format("019a0000-0000-7000-8000-000000000003"))
+
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "bogus")

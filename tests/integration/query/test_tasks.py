@@ -299,3 +299,9 @@ def test_an_unknown_task_is_not_found(viewer: Caller) -> None:
 
 def test_a_bound_token_finds_no_task_of_another_namespace(payments_editor: Caller, cleanup: Task) -> None:
     assert payments_editor.get(f"/api/v1/tasks/{cleanup.id}").status_code == 404
+
+
+def test_one_task_takes_no_parameters(viewer: Caller, cleanup: Task) -> None:
+    answer = viewer.send("get", f"tasks/{cleanup.id}?bogus=1")
+
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "bogus")

@@ -274,3 +274,12 @@ class TestTokens:
         answer = admin_client.post(f"/admin/scheduler/apitoken/{path.format(id=token[0].id)}", {"post": "yes"})
 
         assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("chosen", ["notauuid", "a\x00b", ""])
+def test_a_selection_of_no_task_does_nothing(admin_client: Client, cleanup: Task, chosen: str) -> None:
+    answer = admin_client.post(TASKS, {"action": "pause", "_selected_action": [chosen]}, follow=True)
+
+    assert answer.status_code == 200
+    assert "nothing was done" in answer.content.decode()
+    assert Task.objects.get().status == "ACTIVE"

@@ -55,3 +55,12 @@ def test_it_looks_for_migrations_until_it_has_seen_them(
 
 def test_nobody_writes_to_it(client: Client) -> None:
     assert client.post("/health/live").status_code == 405
+
+
+def test_it_answers_no_other_method(client_with_csrf_checks: Client) -> None:
+    assert client_with_csrf_checks.post("/health/live").status_code == 405
+
+
+@pytest.fixture
+def client_with_csrf_checks() -> Client:
+    return Client(enforce_csrf_checks=True)

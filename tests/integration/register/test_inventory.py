@@ -35,3 +35,10 @@ def nodes(now: datetime) -> list[Node]:
 
 def test_it_lists_the_nodes_that_beat(viewer: Caller, nodes: list[Node]) -> None:
     assert [node["pid"] for node in viewer.send("get", "nodes").json()["content"]] == [1]
+
+
+@pytest.mark.parametrize("path", ["handlers", "nodes"])
+def test_a_parameter_that_is_none_is_refused(viewer: Caller, path: str) -> None:
+    answer = viewer.send("get", f"{path}?page=7")
+
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "page")

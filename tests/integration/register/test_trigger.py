@@ -99,3 +99,10 @@ def test_it_says_when_it_was_asked(operator: Caller, cleanup: Task, now: datetim
     operator.send("post", f"tasks/{cleanup.id}/trigger")
 
     assert Execution.objects.get().scheduled_for >= now
+
+
+def test_it_refuses_an_idempotency_key_rather_than_run_twice(operator: Caller, cleanup: Task) -> None:
+    answer = operator.send("post", f"tasks/{cleanup.id}/trigger", Idempotency_Key="k1")
+
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "Idempotency-Key")
+    assert not Execution.objects.exists()

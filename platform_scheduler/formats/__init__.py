@@ -1,0 +1,1 @@
+"""How the console writes instants; Django asks here before its own locales."""
