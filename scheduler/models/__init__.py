@@ -1,10 +1,12 @@
 """The tables. Every app reads them; who writes what is said in each module."""
 
 from scheduler.models.access import ApiToken
+from scheduler.models.calendar import Calendar
 from scheduler.models.execution import Execution, ExecutionLog
 from scheduler.models.handler import Handler
 from scheduler.models.lease import Lease
 from scheduler.models.node import Node
+from scheduler.models.operation import Operation
 from scheduler.models.task import Task
 
-__all__ = ["ApiToken", "Execution", "ExecutionLog", "Handler", "Lease", "Node", "Task"]
+__all__ = ["ApiToken", "Calendar", "Execution", "ExecutionLog", "Handler", "Lease", "Node", "Operation", "Task"]

@@ -23,6 +23,23 @@ class OverlapPolicy(models.TextChoices):
     CANCEL_RUNNING = "CANCEL_RUNNING"
 
 
+class IntervalMode(models.TextChoices):
+    FIXED_RATE = "FIXED_RATE"
+    FIXED_DELAY = "FIXED_DELAY"
+
+
+class OperationKind(models.TextChoices):
+    BACKFILL = "BACKFILL"
+
+
+class OperationStatus(models.TextChoices):
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    ABORTED = "ABORTED"
+    FAILED = "FAILED"
+
+
 class Role(models.TextChoices):
     VIEWER = "viewer"
     OPERATOR = "operator"

@@ -66,6 +66,10 @@ class Execution(models.Model):
             ),
             models.Index(fields=["task"], condition=Q(status__in=sorted(OPEN)), name="history_open"),
             models.Index(fields=["-id"], condition=Q(status__in=sorted(TROUBLES)), name="history_troubles"),
+            # Their ids hold the instant of the request, not that of the slot.
+            models.Index(
+                fields=["task", "scheduled_for"], condition=Q(cause__startswith="backfill:"), name="history_backfills"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,8 +8,10 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now, Upper
 
+from scheduler.engine.calendars import CalendarPolicy
 from scheduler.engine.states import TaskStatus
-from scheduler.models.choices import MisfirePolicy, OverlapPolicy, choices
+from scheduler.models.calendar import Calendar
+from scheduler.models.choices import IntervalMode, MisfirePolicy, OverlapPolicy, choices
 
 
 def default_retry_on() -> list[str]:
@@ -44,10 +46,27 @@ class Task(models.Model):
 
     time_zone = models.CharField(max_length=64, default="UTC", db_default="UTC")
     interval_seconds = models.IntegerField(null=True, blank=True)
+    interval_mode = models.CharField(
+        max_length=20, choices=IntervalMode, default=IntervalMode.FIXED_RATE, db_default=IntervalMode.FIXED_RATE
+    )
     run_at = models.DateTimeField(null=True, blank=True)
     start_at = models.DateTimeField(null=True, blank=True)
     end_at = models.DateTimeField(null=True, blank=True)
     anchor_at = models.DateTimeField(null=True, blank=True, help_text="Where an interval's slots are counted from.")
+
+    jitter_seconds = models.IntegerField(default=0, db_default=0)
+    calendar = models.ForeignKey(
+        Calendar, on_delete=models.PROTECT, null=True, blank=True, db_index=False, related_name="tasks"
+    )
+    calendar_policy = models.CharField(
+        max_length=20,
+        choices=choices(CalendarPolicy),
+        default=CalendarPolicy.SKIP.value,
+        db_default=CalendarPolicy.SKIP.value,
+    )
+    calendar_version = models.IntegerField(
+        null=True, blank=True, help_text="The version of the calendar by which next_slot_for was worked out."
+    )
 
     misfire_policy = models.CharField(
         max_length=20,
@@ -106,7 +125,24 @@ class Task(models.Model):
             models.Index(
                 fields=["paused_until"], condition=Q(status=TaskStatus.PAUSED), name="scheduler_tasks_paused_until"
             ),
+            models.Index(
+                fields=["calendar", "calendar_version", "id"],
+                condition=Q(calendar__isnull=False),
+                name="scheduler_tasks_calendar",
+            ),
+            models.Index(
+                fields=["id"],
+                condition=Q(
+                    interval_mode=IntervalMode.FIXED_DELAY, status=TaskStatus.ACTIVE, next_slot_for__isnull=True
+                ),
+                name="scheduler_tasks_awaiting_end",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def calendar_rules(self) -> str | None:
+        """The rules of the calendar that it uses, as text."""
+        return self.calendar.rules_text if self.calendar is not None else None

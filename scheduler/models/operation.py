@@ -1,0 +1,47 @@
+"""An operation: work on many slots or tasks that somebody asked for, carried out behind the answer."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from scheduler.models.choices import OperationKind, OperationStatus
+from scheduler.models.task import Task
+
+UNFINISHED = (OperationStatus.PENDING, OperationStatus.RUNNING)
+
+
+class Operation(models.Model):
+    """Its progress is committed with each step, so that another node goes on where one has died."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=40, choices=OperationKind)
+    status = models.CharField(
+        max_length=20, choices=OperationStatus, default=OperationStatus.PENDING, db_default=OperationStatus.PENDING
+    )
+    namespace = models.CharField(max_length=100, null=True, blank=True, help_text="NULL is every namespace.")
+    task = models.ForeignKey(Task, on_delete=models.DO_NOTHING, null=True, blank=True, related_name="operations")
+    arguments = models.JSONField(default=dict, db_default={})
+    position = models.DateTimeField(null=True, blank=True, help_text="Where it goes on: the next slot to look at.")
+    total_count = models.IntegerField(null=True, blank=True)
+    done_count = models.IntegerField(default=0, db_default=0)
+    failed_count = models.IntegerField(default=0, db_default=0)
+    skipped_count = models.IntegerField(default=0, db_default=0)
+    errors = models.JSONField(default=list, db_default=[])
+    created_at = models.DateTimeField(db_default=Now())
+    created_by = models.CharField(max_length=100, null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    abort_requested_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "scheduler_operations"
+        indexes = [
+            models.Index(
+                fields=["created_at", "id"], condition=Q(status__in=UNFINISHED), name="scheduler_operations_open"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
