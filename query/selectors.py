@@ -10,7 +10,7 @@ from scheduler.models import Execution, ExecutionLog, Task
 
 def visible_tasks(*, namespace: str | None) -> QuerySet[Task]:
     """Return the tasks that the caller may see, deleted ones among them."""
-    tasks = Task.objects.all()
+    tasks = Task.objects.select_related("calendar")
     return tasks if namespace is None else tasks.filter(namespace=namespace)
 
 

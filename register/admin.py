@@ -97,9 +97,11 @@ class TaskAdmin(TaskBase):
     paginator = CappedPaginator
     fields = (
         "name", "namespace", "state", "next_fire", "next_ten", "last_run", "executions", "description",
-        "owner", "labels", "task_class", "task_data", "cron_expression", "time_zone", "interval_seconds", "run_at",
-        "start_at", "end_at", "skip_slots", "misfire_policy", "misfire_grace_seconds", "catch_up_limit",
-        "overlap_policy", "priority", "queue", "timeout_seconds", "max_retry_count", "retry_policy", "retry_on",
+        "owner", "labels", "task_class", "task_data",
+        "cron_expression", "time_zone", "interval_seconds", "interval_mode", "run_at", "start_at", "end_at",
+        "jitter_seconds", "calendar", "calendar_policy", "skip_slots",
+        "misfire_policy", "misfire_grace_seconds", "catch_up_limit", "overlap_policy", "priority", "queue",
+        "timeout_seconds", "max_retry_count", "retry_policy", "retry_on",
         "version", "created_at", "created_by", "updated_at", "id",
     )  # fmt: skip
     readonly_fields = ("state", "next_fire", "next_ten", "last_run", "executions", "id")

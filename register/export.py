@@ -18,7 +18,7 @@ _ALWAYS = frozenset({"name", "taskClass"})
 
 def records(*, namespace: str | None) -> Iterator[Json]:
     """Yield the tasks of one namespace or of all that are not deleted, by namespace and name."""
-    tasks = Task.objects.exclude(status=TaskStatus.DELETED)
+    tasks = Task.objects.select_related("calendar").exclude(status=TaskStatus.DELETED)
     if namespace is not None:
         tasks = tasks.filter(namespace=namespace)
     # By code points: the order, hence the difference between two exports, is the same on every server.

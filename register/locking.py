@@ -16,7 +16,7 @@ from scheduler.records import Ready
 
 def visible(task_id: UUID, *, namespace: str | None) -> Task:
     """Return the task, deleted or not, where a caller bound to `namespace` may see it. Raises TaskNotFound."""
-    tasks = Task.objects.filter(id=task_id)
+    tasks = Task.objects.select_related("calendar").filter(id=task_id)
     if namespace is not None:
         tasks = tasks.filter(namespace=namespace)
     task = tasks.first()

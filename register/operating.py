@@ -101,7 +101,7 @@ def skip_slot(task_id: UUID, given: Given, *, namespace: str | None, now: dateti
         coming = {slot for slot in task.skip_slots or [] if slot > now} | {given.values["slot"]}
         task.skip_slots = sorted(coming)
         if task.status == TaskStatus.ACTIVE:
-            task.next_execution_time = schedules.shown(task, task.next_slot_for)
+            task.next_execution_time = schedules.shown_at(task, task.next_slot_for)
         task.save(update_fields=["skip_slots", "next_execution_time"])
         publish_after_commit(ready, now=now)
     return task
@@ -110,7 +110,7 @@ def skip_slot(task_id: UUID, given: Given, *, namespace: str | None, now: dateti
 def _skip_faults(task: Task, slot: datetime, *, now: datetime) -> list[Fault]:
     if slot <= now:
         return [Fault("slot", "impossible", "This has passed: only coming slots can be left out.", is_impossible=True)]
-    if schedules.of(task).next_after(slot - _TICK) != slot:
+    if schedules.running(task).next_after(slot - _TICK) != slot:
         return [Fault("slot", "impossible", "This task has no slot at that instant.", is_impossible=True)]
     if len([other for other in task.skip_slots or [] if other > now and other != slot]) >= MOST_SKIPPED:
         message = f"{MOST_SKIPPED} coming slots are left out already; pause the task instead."

@@ -1,18 +1,25 @@
 """What must hold between the fields of a definition; what one field must be by itself stands with the field."""
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from register import timing
+from scheduler import schedules
+from scheduler.engine.calendars import CalendarPolicy
 from scheduler.engine.retry import RetryPolicy
-from scheduler.engine.schedules import InvalidSchedule
+from scheduler.engine.schedules import InvalidSchedule, least_gap
 from scheduler.errors import Fault
 from scheduler.models import Task
+from scheduler.models.choices import IntervalMode, OverlapPolicy
 
 # Open executions are looked for in the ids of the last 8 days; a slot's last attempt must end within them (design §4).
 LONGEST_SLOT = timedelta(days=8)
+
+_TICK = timedelta(microseconds=1)
+_A_YEAR = timedelta(days=366)
 
 
 def broken(task: Task, *, changed: frozenset[str], faulty: frozenset[str], now: datetime) -> list[Fault]:
@@ -73,12 +80,37 @@ def _attempts_end_in_time(task: Task) -> Iterable[Fault]:
         )
 
 
+def _fixed_delay(task: Task) -> Iterable[Fault]:
+    if task.interval_mode != IntervalMode.FIXED_DELAY:
+        return
+    if task.interval_seconds is None:
+        yield _impossible("intervalMode", "FIXED_DELAY counts intervalSeconds from the end of each run: set them.")
+        return
+    if task.overlap_policy != OverlapPolicy.SKIP:
+        yield _impossible("overlapPolicy", "With FIXED_DELAY this is always SKIP: leave it out.")
+    if task.calendar is not None and task.calendar_policy == CalendarPolicy.PREVIOUS_OPEN:
+        message = "With FIXED_DELAY a slot cannot move before the end that it counts from: use SKIP or NEXT_OPEN."
+        yield _impossible("calendarPolicy", message)
+
+
+def _calendar(task: Task) -> Iterable[Fault]:
+    if task.calendar is None and task.calendar_policy != CalendarPolicy.SKIP:
+        yield _impossible("calendarPolicy", "This task has no calendar: set calendar, or leave this out.")
+    if task.calendar is not None and task.calendar.namespace not in (None, task.namespace):
+        yield _impossible("calendar", f"{task.calendar.name!r} belongs to another namespace.")
+
+
 _Rule = Callable[[Task], Iterable[Fault]]
 
 _RULES: tuple[tuple[frozenset[str], _Rule], ...] = (
     (frozenset(timing.KINDS), _one_schedule),
     (frozenset({"start_at", "end_at"}), _window),
     (frozenset({"run_at", "start_at", "end_at"}), _run_at_in_window),
+    (
+        frozenset({"interval_seconds", "interval_mode", "overlap_policy", "calendar_id", "calendar_policy"}),
+        _fixed_delay,
+    ),
+    (frozenset({"calendar_id", "calendar_policy", "namespace"}), _calendar),
     (frozenset({"retry_policy"}), _delays),
     (frozenset({"retry_policy", "max_retry_count", "timeout_seconds"}), _attempts_end_in_time),
 )
@@ -96,6 +128,26 @@ def _never_fires(task: Task, *, changed: frozenset[str], now: datetime) -> Itera
         return
     if slot is None and changed & timing.SCHEDULE_COLUMNS != {"end_at"}:
         yield _impossible(kind, _no_slot(task, kind, now))
+    elif slot is not None and not schedules.is_fixed_delay(task):
+        yield from _closed_always(task, slot)
+        yield from _jitter(task, now=now)
+    elif task.jitter_seconds >= (task.interval_seconds or math.inf):
+        yield _impossible("jitterSeconds", "This must be shorter than intervalSeconds.")
+
+
+def _closed_always(task: Task, slot: datetime) -> Iterable[Fault]:
+    if schedules.running(task).next_after(slot - _TICK) is None:
+        yield _impossible("calendar", f"{task.calendar_name!r} is closed at every slot that is left.")
+
+
+def _jitter(task: Task, *, now: datetime) -> Iterable[Fault]:
+    """Refuse jitter that could carry a slot beyond the next one: slots are due in their own order."""
+    if not task.jitter_seconds:
+        return
+    gap = least_gap(schedules.of(task), now, now + _A_YEAR)
+    if gap is not None and gap <= timedelta(seconds=task.jitter_seconds):
+        shortest = int(gap.total_seconds())
+        yield _impossible("jitterSeconds", f"Two slots of the next year lie {shortest} s apart: use less than that.")
 
 
 def _no_slot(task: Task, kind: str, now: datetime) -> str:

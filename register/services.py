@@ -12,14 +12,16 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
-from register import catalogue, rules, timing
+from register import calendars, catalogue, rules, timing
 from register.errors import NamespaceForbidden, NameTaken
 from register.given import Given
 from register.locking import lock, publish_after_commit, visible
 from scheduler import claims, connections, pauses, transitions
+from scheduler.engine.admission import TURN_TAKERS
 from scheduler.engine.retry import RetryPolicy
-from scheduler.engine.states import OPEN, Reason, TaskStatus
+from scheduler.engine.states import OPEN, Reason, Status, TaskStatus
 from scheduler.errors import Fault, InvalidInput, TaskNotFound
 from scheduler.models import Execution, Task
 from scheduler.models.choices import OverlapPolicy
@@ -35,11 +37,13 @@ def create_task(given: Given, *, actor: str, namespace: str | None, now: datetim
     # Stored in full: what a policy leaves out must not change under a task when a default does.
     presets = {"namespace": namespace or DEFAULT_NAMESPACE, "retry_policy": RetryPolicy().as_json()}
     values = presets | given.values
+    values, faults = calendars.resolved(values, namespace=values["namespace"])
+    given = replace(given, faults=(*given.faults, *faults))
     if namespace not in (None, values["namespace"]):
         raise NamespaceForbidden
     task = Task(**values, created_at=now, updated_at=now, created_by=actor[:CREATED_BY_LENGTH])
     task.status = TaskStatus.ACTIVE
-    timing.anchor(task)
+    timing.settle(task, given=given.values)
     with transaction.atomic():
         _refuse_faults(task, given, changed=frozenset(values), now=now)
         timing.set_first_slot(task, now=now)
@@ -64,9 +68,11 @@ def change_task(
     with transaction.atomic():
         task, ready = lock(task_id, namespace=namespace, versions=versions, now=now)
         before = {column: getattr(task, column) for column in _definition_columns()}
-        for column, value in _resolved(given.values).items():
+        values, faults = calendars.resolved(_resolved(given.values), namespace=task.namespace)
+        given = replace(given, faults=(*given.faults, *faults))
+        for column, value in values.items():
             setattr(task, column, value)
-        timing.anchor(task)
+        timing.settle(task, given=given.values)
         changed = frozenset(column for column, value in before.items() if getattr(task, column) != value)
         if changed & timing.SCHEDULE_COLUMNS:
             # The next slot is about to move; of a paused task, nobody has recorded those of the pause yet.
@@ -85,9 +91,10 @@ def clone_task(task_id: UUID, given: Given, *, actor: str, namespace: str | None
     """
     source = visible(task_id, namespace=namespace)
     definition = {column: getattr(source, column) for column in _definition_columns() if column != "anchor_at"}
-    return create_task(
-        replace(given, values=definition | _resolved(given.values)), actor=actor, namespace=namespace, now=now
-    )
+    if "calendar_name" in given.values:
+        del definition["calendar_id"]
+    values = definition | _resolved(given.values)
+    return create_task(replace(given, values=values), actor=actor, namespace=namespace, now=now)
 
 
 def delete_task(task_id: UUID, *, namespace: str | None, now: datetime, versions: frozenset[int] | None = None) -> None:
@@ -107,7 +114,8 @@ def delete_task(task_id: UUID, *, namespace: str | None, now: datetime, versions
 def _definition_columns() -> Sequence[str]:
     return (
         "name", "namespace", "description", "task_class", "task_data", "owner", "labels",
-        "cron_expression", "time_zone", "interval_seconds", "run_at", "start_at", "end_at", "anchor_at",
+        "cron_expression", "time_zone", "interval_seconds", "interval_mode", "run_at", "start_at", "end_at",
+        "anchor_at", "jitter_seconds", "calendar_id", "calendar_policy",
         "misfire_policy", "misfire_grace_seconds", "catch_up_limit", "overlap_policy", "priority", "queue",
         "timeout_seconds", "max_retry_count", "retry_policy", "retry_on",
     )  # fmt: skip
@@ -168,7 +176,8 @@ def _open_count(task: Task) -> int:
     """
     if task.overlap_policy == OverlapPolicy.ALLOW:
         return 0
-    return Execution.objects.filter(task_id=task.id, status__in=sorted(OPEN)).count()
+    takes_turns = Q(status=Status.SCHEDULED, reason=Reason.OVERLAP, trigger__in=sorted(TURN_TAKERS))
+    return Execution.objects.filter(task_id=task.id, status__in=sorted(OPEN)).exclude(takes_turns).count()
 
 
 @contextmanager

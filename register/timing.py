@@ -1,23 +1,41 @@
 """When a new or changed definition fires first, and what that makes of the task's status."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from scheduler import schedules
+from scheduler.engine.calendars import CalendarPolicy
 from scheduler.engine.schedules import NeverSchedule
-from scheduler.engine.states import TaskStatus
+from scheduler.engine.states import OPEN, TaskStatus
 from scheduler.firing import first_slot
-from scheduler.models import Task
+from scheduler.models import Execution, Task
+from scheduler.models.choices import IntervalMode, OverlapPolicy
 
 KINDS = {"cron_expression": "cronExpression", "interval_seconds": "intervalSeconds", "run_at": "runAt"}
-SCHEDULE_COLUMNS = frozenset({*KINDS, "time_zone", "start_at", "end_at"})
-TIMING_COLUMNS = ("anchor_at", "next_slot_for", "next_execution_time", "claim_at", "status")
+SCHEDULE_COLUMNS = frozenset(
+    {*KINDS, "time_zone", "interval_mode", "start_at", "end_at", "jitter_seconds", "calendar_id", "calendar_policy"}
+)
+TIMING_COLUMNS = (
+    "anchor_at", "next_slot_for", "next_execution_time", "claim_at", "status", "calendar_version", "overlap_policy"
+)  # fmt: skip
 
 _TICK = timedelta(microseconds=1)
 
 
-def anchor(task: Task) -> None:
-    """Set where an interval counts from: startAt, or creation; never the last run, nor the latest change."""
+def settle(task: Task, *, given: Collection[str]) -> None:
+    """Set what follows from the columns `given`: where an interval counts from, which rules its calendar has now.
+
+    An interval counts from startAt, or from creation; never from the last run, nor from the latest change. What runs
+    with a fixed delay does not overlap with itself, and what has no interval or no calendar has no rules for one.
+    """
     task.anchor_at = (task.start_at or task.created_at) if task.interval_seconds is not None else None
+    task.calendar_version = task.calendar.version if task.calendar is not None else None
+    if task.interval_seconds is None and "interval_mode" not in given:
+        task.interval_mode = IntervalMode.FIXED_RATE
+    if task.calendar is None and "calendar_policy" not in given:
+        task.calendar_policy = CalendarPolicy.SKIP
+    if schedules.is_fixed_delay(task) and "overlap_policy" not in given:
+        task.overlap_policy = OverlapPolicy.SKIP
 
 
 def first_slot_of(task: Task, *, now: datetime) -> datetime | None:
@@ -31,19 +49,28 @@ def first_slot_of(task: Task, *, now: datetime) -> datetime | None:
         after = now - timedelta(seconds=task.misfire_grace_seconds) - _TICK
     elif task.start_at is not None and task.start_at >= now:
         after = now - _TICK
-    return first_slot(schedules.of(task), after=after, last_slot=task.last_slot_for)
+    if schedules.is_fixed_delay(task) and task.last_slot_for is not None:
+        return schedules.after_end(task, now)
+    return first_slot(schedules.grid(task), after=after, last_slot=task.last_slot_for)
 
 
 def set_first_slot(task: Task, *, now: datetime) -> None:
     """Set the slot columns and the status that follows from them; a paused task stays paused.
 
-    A task without a schedule is ACTIVE: it waits for requests. One whose schedule has no slot left is COMPLETED.
+    A task without a schedule is ACTIVE: it waits for requests. One whose schedule has no slot left is COMPLETED. One
+    with a fixed delay that runs is ACTIVE too: its next slot waits for the end.
     """
-    slot = first_slot_of(task, now=now)
-    task.next_slot_for = slot
+    is_waiting = schedules.is_fixed_delay(task) and _runs_a_slot(task)
+    task.next_slot_for = slot = None if is_waiting else first_slot_of(task, now=now)
     if task.status != TaskStatus.PAUSED:
-        waits_for_requests = isinstance(schedules.of(task), NeverSchedule)
-        task.status = TaskStatus.ACTIVE if slot is not None or waits_for_requests else TaskStatus.COMPLETED
+        is_waiting = is_waiting or isinstance(schedules.grid(task), NeverSchedule)
+        task.status = TaskStatus.ACTIVE if slot is not None or is_waiting else TaskStatus.COMPLETED
     fires = task.status == TaskStatus.ACTIVE
-    task.claim_at = slot if fires else None
-    task.next_execution_time = schedules.shown(task, slot) if fires else None
+    task.claim_at = schedules.looked_at(task, slot) if fires else None
+    task.next_execution_time = schedules.shown_at(task, slot) if fires else None
+
+
+def _runs_a_slot(task: Task) -> bool:
+    """Tell whether an execution of one of the task's own slots is open, not one by hand."""
+    mine = Execution.objects.filter(task_id=task.id, status__in=sorted(OPEN), cause__startswith="slot:")
+    return task.last_slot_for is not None and mine.exists()

@@ -4,13 +4,15 @@ from typing import Any
 
 from rest_framework import serializers
 
+from scheduler.engine.calendars import CalendarPolicy
 from scheduler.engine.retry import BACKOFFS, RETRYABLE
 from scheduler.engine.states import Status, TaskStatus, Trigger
-from scheduler.models.choices import MisfirePolicy, NodeRole, OverlapPolicy
+from scheduler.models.choices import IntervalMode, MisfirePolicy, NodeRole, OverlapPolicy
 
 TASK_STATUSES = [status.value for status in TaskStatus]
 EXECUTION_STATUSES = [status.value for status in Status]
 OVERLAP_POLICIES = OverlapPolicy.values
+CALENDAR_POLICIES = [policy.value for policy in CalendarPolicy]
 
 
 class Answer(serializers.Serializer[Any]):
@@ -34,9 +36,13 @@ class TaskAnswer(Answer):
     cronExpression = serializers.CharField(allow_null=True)
     timeZone = serializers.CharField()
     intervalSeconds = serializers.IntegerField(allow_null=True)
+    intervalMode = serializers.ChoiceField(IntervalMode.values)
     runAt = serializers.DateTimeField(allow_null=True)
     startAt = serializers.DateTimeField(allow_null=True)
     endAt = serializers.DateTimeField(allow_null=True)
+    jitterSeconds = serializers.IntegerField(help_text="Each slot is due later by a stable share of it.")
+    calendar = serializers.CharField(allow_null=True, help_text="Name of a calendar.")
+    calendarPolicy = serializers.ChoiceField(CALENDAR_POLICIES)
     misfirePolicy = serializers.ChoiceField(MisfirePolicy.values)
     misfireGraceSeconds = serializers.IntegerField()
     catchUpLimit = serializers.IntegerField()

@@ -3,16 +3,26 @@
 from dataclasses import replace
 from datetime import datetime
 
-from scheduler.engine.admission import admit
+from scheduler.engine.admission import FIRST_WAIT, LONGEST_WAIT, TURN_TAKERS, Admission
 from scheduler.engine.firing import Pass
 from scheduler.engine.identity import execution_id, slot_cause
-from scheduler.engine.states import Status, Trigger
+from scheduler.engine.states import Reason, Status, Trigger
 from scheduler.records import DueTask, NewExecution
 
 
-def fired(task: DueTask, *, slot: datetime, cause: str, trigger: Trigger, open_count: int) -> NewExecution:
+def fired(
+    task: DueTask,
+    admission: Admission,
+    *,
+    slot: datetime,
+    due_at: datetime,
+    cause: str,
+    trigger: Trigger,
+    now: datetime,
+) -> NewExecution:
     """Return a slot's first attempt, as admission lets it be born."""
-    admission = admit(overlap_policy=task.overlap_policy, open_count=open_count)
+    if admission.status is Status.QUEUED and due_at > now:
+        admission = Admission(Status.SCHEDULED, Reason.JITTER)  # an edit records a slot before its jitter is over
     return NewExecution(
         id=execution_id(task.id, cause=cause, at=slot, attempt=1),
         task_id=task.id,
@@ -21,9 +31,9 @@ def fired(task: DueTask, *, slot: datetime, cause: str, trigger: Trigger, open_c
         trigger=trigger,
         status=admission.status,
         reason=admission.reason,
-        not_before=admission.not_before,
+        not_before=_not_before(admission, trigger, due_at=due_at, now=now),
         scheduled_for=slot,
-        due_at=slot,
+        due_at=due_at,
         namespace=task.namespace,
         queue=task.queue,
         priority=task.priority,
@@ -32,15 +42,27 @@ def fired(task: DueTask, *, slot: datetime, cause: str, trigger: Trigger, open_c
     )
 
 
-def passed(task: DueTask, entry: Pass, *, slot_count: int | None = None) -> NewExecution:
+def _not_before(admission: Admission, trigger: Trigger, *, due_at: datetime, now: datetime) -> datetime | None:
+    if admission.status is not Status.SCHEDULED:
+        return None
+    if admission.reason is Reason.JITTER:
+        return due_at
+    # The end that it waits for wakes it; it looks by itself in case that was missed.
+    return now + (LONGEST_WAIT if trigger in TURN_TAKERS else FIRST_WAIT)
+
+
+def passed(
+    task: DueTask, entry: Pass, *, due_at: datetime, now: datetime, slot_count: int | None = None
+) -> NewExecution:
     """Return the row of slots that do not run; the sweep counts those of a range that nobody has counted."""
-    cause = slot_cause(entry.slot)
-    row = fired(task, slot=entry.slot, cause=cause, trigger=Trigger.SCHEDULE, open_count=0)
-    return replace(
-        row,
-        status=Status.SKIPPED,
-        reason=entry.reason,
-        not_before=None,
-        scheduled_until=entry.until,
-        slot_count=1 if entry.until == entry.slot else slot_count,
+    row = fired(
+        task,
+        Admission(Status.SKIPPED, entry.reason),
+        slot=entry.slot,
+        due_at=due_at,
+        cause=slot_cause(entry.slot),
+        trigger=Trigger.SCHEDULE,
+        now=now,
     )
+    is_single = entry.until == entry.slot
+    return replace(row, scheduled_until=entry.until, slot_count=1 if is_single else slot_count)

@@ -12,13 +12,19 @@ from uuid import UUID
 
 import psycopg
 
+from scheduler.engine.admission import Standing
 from scheduler.engine.identity import lower_bound
-from scheduler.engine.states import Status
-from scheduler.records import Attempt, DueTask, EndingTask, Ready
+from scheduler.engine.states import Status, Trigger
+from scheduler.records import Attempt, DueTask, EndingTask, Held, Ready
 
 RECENT = timedelta(days=8)
 
-_TASK_COLUMNS = ", ".join(column.name for column in fields(DueTask))
+# Of a task's calendar the claim reads the rules as they are now, and which version they are.
+_OF_CALENDAR = {
+    "calendar_rules": "(SELECT c.rules::text FROM scheduler_calendars c WHERE c.id = calendar_id)",
+    "calendar_version": "(SELECT c.version FROM scheduler_calendars c WHERE c.id = calendar_id)",
+}
+_TASK_COLUMNS = ", ".join(_OF_CALENDAR.get(column.name, column.name) for column in fields(DueTask))
 
 _DUE_TASKS = f"""
 SELECT {_TASK_COLUMNS} FROM scheduler_tasks
@@ -42,6 +48,41 @@ def task(connection: psycopg.Connection, task_id: UUID) -> DueTask | None:
     """Lock one task, waiting for a claim that holds it; None where there is none."""
     row = connection.execute(_ONE_TASK, (task_id,)).fetchone()
     return DueTask(*row) if row else None
+
+
+_BY_OLD_RULES = f"""
+SELECT {_TASK_COLUMNS} FROM scheduler_tasks
+WHERE id IN (
+    SELECT t.id FROM scheduler_calendars c
+    JOIN scheduler_tasks t ON t.calendar_id = c.id AND t.calendar_version < c.version
+    WHERE t.status <> 'ACTIVE' OR t.next_slot_for IS NULL OR t.next_slot_for > %(now)s
+    LIMIT %(limit)s
+)
+ORDER BY id
+FOR NO KEY UPDATE SKIP LOCKED
+"""  # noqa: S608 - the columns are those of DueTask
+
+
+def tasks_by_old_rules(connection: psycopg.Connection, *, now: datetime, limit: int) -> list[DueTask]:
+    """Lock tasks whose next slot was worked out by rules that their calendar no longer has, but those that are due."""
+    return [DueTask(*row) for row in connection.execute(_BY_OLD_RULES, {"now": now, "limit": limit})]
+
+
+_AWAITING_NOTHING = f"""
+SELECT {_TASK_COLUMNS} FROM scheduler_tasks t
+WHERE t.interval_mode = 'FIXED_DELAY' AND t.status = 'ACTIVE' AND t.next_slot_for IS NULL
+    AND t.interval_seconds IS NOT NULL AND NOT EXISTS (
+        SELECT FROM task_execution_history h
+        WHERE h.task_id = t.id AND h.status IN ('QUEUED', 'RUNNING', 'SCHEDULED') AND h.cause LIKE 'slot:%%'
+    )
+ORDER BY t.id LIMIT %(limit)s
+FOR NO KEY UPDATE OF t SKIP LOCKED
+"""  # noqa: S608 - the columns are those of DueTask
+
+
+def tasks_awaiting_nothing(connection: psycopg.Connection, *, limit: int) -> list[DueTask]:
+    """Lock tasks of a fixed delay whose next slot waits for the end of an execution that is not there."""
+    return [DueTask(*row) for row in connection.execute(_AWAITING_NOTHING, {"limit": limit})]
 
 
 _PAUSE_ENDED = f"""
@@ -71,7 +112,8 @@ def attempt(connection: psycopg.Connection, execution: UUID) -> Attempt | None:
 
 
 _ENDING_TASKS = """
-SELECT id, status, version, timeout_seconds, max_retry_count, retry_policy::text, retry_on::text
+SELECT id, status, version, timeout_seconds, max_retry_count, retry_policy::text, retry_on::text, overlap_policy,
+    interval_mode
 FROM scheduler_tasks WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
 """
 
@@ -102,16 +144,69 @@ def busy_tasks(connection: psycopg.Connection, *, after: UUID, limit: int) -> li
 
 
 _HELD = """
-SELECT h.id FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+SELECT h.id, h.task_id, h.trigger, h.reason, h.due_at, h.attempt, t.overlap_policy
+FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
 WHERE h.status = 'SCHEDULED' AND h.not_before <= %(now)s AND h.id >= %(low)s AND t.status IN ('ACTIVE', 'COMPLETED')
 ORDER BY h.not_before, h.id LIMIT %(limit)s
 FOR UPDATE OF h SKIP LOCKED
 """
 
 
-def held_executions(connection: psycopg.Connection, *, now: datetime, low: UUID, limit: int) -> list[UUID]:
+def held_executions(connection: psycopg.Connection, *, now: datetime, low: UUID, limit: int) -> list[Held]:
     """Lock up to `limit` SCHEDULED rows whose time has come, ids from `low` on; those of a paused task wait."""
-    return [row[0] for row in connection.execute(_HELD, {"now": now, "low": low, "limit": limit})]
+    rows = connection.execute(_HELD, {"now": now, "low": low, "limit": limit})
+    return [Held(row[0], row[1], Trigger(row[2]), *row[3:]) for row in rows]
+
+
+# Held for an overlap; of those, slots of a catch-up or backfill only wait for their turn.
+_IS_HELD = "h.status = 'SCHEDULED' AND h.reason = 'overlap'"
+_TAKES_TURNS = "h.trigger IN ('CATCH_UP', 'BACKFILL')"
+
+_STANDINGS = f"""
+SELECT h.task_id, count(*) FILTER (WHERE NOT ({_IS_HELD})), count(*) FILTER (WHERE {_IS_HELD} AND NOT {_TAKES_TURNS}),
+    count(*) FILTER (WHERE {_IS_HELD} AND {_TAKES_TURNS})
+FROM task_execution_history h
+WHERE h.task_id = ANY(%s) AND h.status IN ('QUEUED', 'RUNNING', 'SCHEDULED')
+GROUP BY h.task_id
+"""  # noqa: S608 - the conditions stand above
+
+
+def standings(connection: psycopg.Connection, task_ids: Collection[UUID]) -> dict[UUID, Standing]:
+    """Return what these tasks, which the caller has locked, have open; a task that is idle is left out."""
+    if not task_ids:
+        return {}
+    return {row[0]: Standing(*row[1:]) for row in connection.execute(_STANDINGS, (list(task_ids),))}
+
+
+_NEXT_HELD = f"""
+SELECT next.id FROM unnest(%s::uuid[]) AS u (task_id) CROSS JOIN LATERAL (
+    SELECT h.id FROM task_execution_history h
+    WHERE h.task_id = u.task_id AND {_IS_HELD}
+    ORDER BY {_TAKES_TURNS}, h.due_at, h.id LIMIT 1
+    FOR UPDATE SKIP LOCKED
+) next
+"""  # noqa: S608 - the conditions stand above
+
+
+def next_held(connection: psycopg.Connection, task_ids: Collection[UUID]) -> list[UUID]:
+    """Lock the execution of each task that is the next to go of those held for an overlap."""
+    return [row[0] for row in connection.execute(_NEXT_HELD, (list(task_ids),))]
+
+
+_IN_THE_WAY = f"""
+SELECT h.id, h.status FROM task_execution_history h
+WHERE h.task_id = %(task_id)s AND h.status IN ('QUEUED', 'RUNNING', 'SCHEDULED') AND h.id <> %(newcomer)s
+    AND h.cancel_requested_at IS NULL AND NOT ({_IS_HELD} AND {_TAKES_TURNS})
+FOR UPDATE SKIP LOCKED
+"""  # noqa: S608 - the conditions stand above
+
+
+def executions_in_the_way(
+    connection: psycopg.Connection, task_id: UUID, *, newcomer: UUID
+) -> list[tuple[UUID, Status]]:
+    """Lock what keeps a task busy beside `newcomer` and has not been asked to end; what is on the move is skipped."""
+    rows = connection.execute(_IN_THE_WAY, {"task_id": task_id, "newcomer": newcomer})
+    return [(execution, Status(status)) for execution, status in rows]
 
 
 _EXPIRED = """
@@ -183,6 +278,20 @@ def stale_executions(
     """Lock up to `limit` QUEUED rows of `queue` published longer ago than `first`, doubled with each publishing."""
     parameters = {"queue": queue, "now": now, "first": first, "longest": longest, "limit": limit}
     return [row[0] for row in connection.execute(_STALE, parameters)]
+
+
+_READY = """
+SELECT h.id, h.queue, h.priority, h.timeout_seconds FROM task_execution_history h
+WHERE h.id = ANY(%(ids)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s ORDER BY h.id
+"""
+
+
+def ready(connection: psycopg.Connection, executions: Collection[UUID]) -> list[Ready]:
+    """Return what is to be published of executions that have just become QUEUED."""
+    if not executions:
+        return []
+    parameters = {"ids": list(executions), "low": min(executions), "high": max(executions)}
+    return [Ready(*row) for row in connection.execute(_READY, parameters)]
 
 
 def recent(now: datetime) -> UUID:

@@ -9,10 +9,12 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import births, claims, clock, followups, schedules, transitions
+from scheduler import births, claims, clock, followups, overlaps, schedules, transitions
+from scheduler.engine.admission import TURN_TAKERS, Standing
 from scheduler.engine.firing import Fire, Misfire, Pass, Plan, plan
 from scheduler.engine.identity import slot_cause
 from scheduler.engine.schedules import Schedule
+from scheduler.engine.slots import Slots
 from scheduler.engine.states import Status, TaskStatus, Trigger
 from scheduler.errors import TaskDeleted, TaskNotFound
 from scheduler.records import DueTask, NewExecution, Ready
@@ -45,15 +47,31 @@ class _Write(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """What the claim writes on one task."""
+    """What the claim writes on one task; `newcomer` is the execution for which its open ones are cancelled."""
 
     task: DueTask
     rows: list[NewExecution]
     last_slot: datetime | None
     next_slot: datetime | None
-    shown_slot: datetime | None
+    claim_at: datetime | None
+    shown_at: datetime | None
     status: TaskStatus
     pause_reason: str | None = None
+    newcomer: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """One task's slots and what becomes of those that are due; `error` where that cannot be worked out."""
+
+    task: DueTask
+    slots: Slots | None
+    plan: Plan
+    error: Exception | None = None
+
+    @property
+    def catches_up(self) -> bool:
+        return any(isinstance(entry, Fire) and entry.trigger in TURN_TAKERS for entry in self.plan.records)
 
 
 def claim(connection: psycopg.Connection, *, now: datetime, limit: int = TASKS_PER_CLAIM) -> Claimed:
@@ -75,15 +93,15 @@ def claim(connection: psycopg.Connection, *, now: datetime, limit: int = TASKS_P
 def record_due(connection: psycopg.Connection, task_id: UUID, *, now: datetime) -> list[Ready]:
     """Record one task's slots up to `now` as the claim would have, inside the caller's transaction.
 
-    Every change of a definition begins here, so that the old definition answers for its own slots. The task stays
-    locked until the caller commits.
+    Every change of a definition begins here, so that the old definition answers for its own slots; one that still
+    waits for its jitter is recorded, and goes when it is due. The task stays locked until the caller commits.
     """
     ready: list[Ready] = []
     while (task := claims.task(connection, task_id)) and task.status == TaskStatus.ACTIVE:
         if task.next_slot_for is None or task.next_slot_for > now:
             break
-        move = _plan(task, now)
-        ready += _write(connection, [move], now=now).ready
+        moves = _moves(connection, [_plan(task, now, waits_for_jitter=False)], now=now)
+        ready += _write(connection, moves, now=now).ready
     return ready
 
 
@@ -101,14 +119,16 @@ def trigger(
             raise TaskNotFound
         if task.status == TaskStatus.DELETED:
             raise TaskDeleted
-        row = replace(
-            births.fired(task, slot=now, cause=f"manual:{request}", trigger=Trigger.MANUAL, open_count=task.open_count),
-            task_data=task_data,
-        )
-        inserted = transitions.record(connection, [row], now=now)
-        if row.id in inserted and row.status is not Status.SKIPPED:
-            followups.count_opened(connection, task_id)
-    return row.id, _ready([row] if row.id in inserted else [])
+        standing = overlaps.standings(connection, [task]).get(task_id, Standing())
+        admission = standing.admit(task.overlap_policy, Trigger.MANUAL)
+        cause = f"manual:{request}"
+        row = births.fired(task, admission, slot=now, due_at=now, cause=cause, trigger=Trigger.MANUAL, now=now)
+        inserted = transitions.record(connection, [replace(row, task_data=task_data)], now=now)
+        if inserted and row.status is not Status.SKIPPED:
+            followups.count_opened(connection, [task_id])
+        if inserted and admission.cancels:
+            overlaps.make_room(connection, {task_id: row.id}, now=now)
+    return row.id, _ready([row] if inserted else [])
 
 
 def first_slot(schedule: Schedule, *, after: datetime, last_slot: datetime | None) -> datetime | None:
@@ -118,31 +138,38 @@ def first_slot(schedule: Schedule, *, after: datetime, last_slot: datetime | Non
 
 _MOVE_ON = """
 UPDATE scheduler_tasks t
-SET next_slot_for = u.next_slot, next_execution_time = u.shown_slot,
-    claim_at = CASE WHEN u.status = 'ACTIVE' THEN u.next_slot END,
+SET next_slot_for = u.next_slot, next_execution_time = u.shown_at, claim_at = u.claim_at,
     last_slot_for = coalesce(u.last_slot, t.last_slot_for), status = u.status,
     pause_reason = coalesce(u.pause_reason, t.pause_reason),
     open_count = CASE WHEN t.overlap_policy = 'ALLOW' THEN 0 ELSE t.open_count + u.opened END
 FROM unnest(
-    %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[], %s::int[]
-) AS u (id, next_slot, shown_slot, last_slot, status, pause_reason, opened)
+    %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[],
+    %s::int[]
+) AS u (id, next_slot, claim_at, shown_at, last_slot, status, pause_reason, opened)
 WHERE t.id = u.id
+"""
+
+# By which rules the next slot was worked out: a claim that read them just before an edit is worked out anew.
+_BY_CALENDAR = """
+UPDATE scheduler_tasks t SET calendar_version = u.calendar_version
+FROM unnest(%s::uuid[], %s::int[]) AS u (id, calendar_version)
+WHERE t.id = u.id AND t.calendar_version IS DISTINCT FROM u.calendar_version
 """
 
 
 def _claim(connection: psycopg.Connection, write: _Write, *, now: datetime, limit: int) -> Claimed:
     due = claims.due_tasks(connection, now=now, limit=limit)
     deadline = clock.monotonic() + PLANNING_SECONDS
-    moves: list[_Move] = []
+    planned: list[_Planned] = []
     row_count = 0
     for task in due:
         if row_count >= ROWS_PER_CLAIM or clock.monotonic() > deadline:
             break
-        move = _plan(task, now)
-        row_count += len(move.rows)
-        moves.append(move)
+        planned.append(_plan(task, now))
+        row_count += len(planned[-1].plan.records)
+    moves = _moves(connection, planned, now=now)
     claimed = write(connection, moves, now=now)
-    unfinished = any(move.next_slot is not None and move.next_slot <= now for move in moves)
+    unfinished = any(move.claim_at is not None and move.claim_at <= now for move in moves)
     return replace(claimed, is_full=len(due) == limit or len(moves) < len(due) or unfinished)
 
 
@@ -150,8 +177,11 @@ def _write(connection: psycopg.Connection, moves: Sequence[_Move], *, now: datet
     rows = [row for move in moves for row in move.rows]
     inserted = transitions.record(connection, rows, now=now)
     _move_on(connection, moves, inserted)
+    newcomers = {move.task.id: move.newcomer for move in moves if move.newcomer is not None}
+    cancelled = overlaps.make_room(connection, newcomers, now=now)
     recorded = [row for row in rows if row.id in inserted]
-    return Claimed(_ready(recorded), len(moves), len(rows) - len(recorded), recorded=recorded)
+    ready = _ready([row for row in recorded if row.id not in cancelled])
+    return Claimed(ready, len(moves), len(rows) - len(recorded), recorded=recorded)
 
 
 def _write_in_halves(connection: psycopg.Connection, moves: Sequence[_Move], *, now: datetime) -> Claimed:
@@ -175,45 +205,82 @@ def _write_in_halves(connection: psycopg.Connection, moves: Sequence[_Move], *, 
     )
 
 
-def _plan(task: DueTask, now: datetime) -> _Move:
-    """Work out one task's move; whatever its definition does wrong pauses it alone, with the reason."""
-    try:
-        return _planned(task, now)
-    except Exception as error:  # one definition may not stop the claim of all others
-        logger.exception("Task %s has no next slot that can be worked out; it is paused.", task.id)
-        return _paused(task, error)
-
-
-def _planned(task: DueTask, now: datetime) -> _Move:
-    due = task.next_slot_for
-    planned = _NOTHING
-    if due is not None:
-        skipped = task.skip_slots or ()
-        planned = plan(schedules.remembered(task), due=due, now=now, misfire=_misfire(task), skipped=skipped)
-    rows: list[NewExecution] = []
-    open_count = task.open_count
-    for entry in planned.records:
-        row = _row(task, entry, open_count)
-        open_count += row.status is not Status.SKIPPED
-        rows.append(row)
-    status = TaskStatus.ACTIVE if planned.next_slot is not None else TaskStatus.COMPLETED
-    shown = schedules.shown(task, planned.next_slot)
-    return _Move(task, rows, planned.last_slot, planned.next_slot, shown, status)
-
-
 _NOTHING = Plan((), None, None)
 
 
-def _paused(task: DueTask, error: Exception) -> _Move:
+def _plan(task: DueTask, now: datetime, *, waits_for_jitter: bool = True) -> _Planned:
+    """Work out what is due of one task; whatever its definition does wrong is told with it."""
+    try:
+        slots, due = schedules.slots_of(task), task.next_slot_for
+        if due is None:
+            return _Planned(task, slots, _NOTHING)
+        at = now if waits_for_jitter else max(now, slots.due_at(slots.latest_at(now) or due))
+        skipped = task.skip_slots or ()
+        return _Planned(task, slots, plan(slots, due=due, now=at, misfire=_misfire(task), skipped=skipped))
+    except Exception as error:  # one definition may not stop the claim of all others
+        logger.exception("Task %s has no next slot that can be worked out; it is paused.", task.id)
+        return _Planned(task, None, _NOTHING, error)
+
+
+def _moves(connection: psycopg.Connection, planned: Sequence[_Planned], *, now: datetime) -> list[_Move]:
+    """Decide on every slot by what its task has open, and on where the task goes on."""
+    catching_up = {one.task.id for one in planned if one.catches_up}
+    standings = overlaps.standings(connection, (one.task for one in planned), catching_up=catching_up)
+    return [_move(one, standings.get(one.task.id) or Standing(), now=now) for one in planned]
+
+
+def _move(planned: _Planned, standing: Standing, *, now: datetime) -> _Move:
+    task, slots = planned.task, planned.slots
+    if slots is None or planned.error is not None:
+        return _paused(task, planned.error)
+    rows, newcomer = _rows(planned, slots, standing, now=now)
+    next_slot = planned.plan.next_slot
+    is_waiting = schedules.is_fixed_delay(task) and bool(rows)
+    if is_waiting and rows[-1].status is Status.SKIPPED:
+        next_slot, is_waiting = schedules.after_end(task, now), False
+    shown = slots.first_shown(next_slot, skipped=task.skip_slots or ())
+    return _Move(
+        task,
+        rows,
+        planned.plan.last_slot,
+        next_slot,
+        claim_at=slots.looked_at(next_slot) if next_slot is not None else None,
+        shown_at=slots.due_at(shown) if shown is not None else None,
+        status=TaskStatus.ACTIVE if next_slot is not None or is_waiting else TaskStatus.COMPLETED,
+        newcomer=newcomer,
+    )
+
+
+def _rows(
+    planned: _Planned, slots: Slots, standing: Standing, *, now: datetime
+) -> tuple[list[NewExecution], UUID | None]:
+    """Return the rows of the slots that are due, and the last of them for which open executions are cancelled."""
+    task, newcomer = planned.task, None
+    rows: list[NewExecution] = []
+    for entry in planned.plan.records:
+        due_at = slots.due_at(entry.slot)
+        if isinstance(entry, Pass):
+            rows.append(births.passed(task, entry, due_at=due_at, now=now))
+            continue
+        admission = standing.admit(task.overlap_policy, entry.trigger)
+        rows.append(
+            births.fired(
+                task,
+                admission,
+                slot=entry.slot,
+                due_at=due_at,
+                cause=slot_cause(entry.slot),
+                trigger=entry.trigger,
+                now=now,
+            )
+        )
+        newcomer = rows[-1].id if admission.cancels else newcomer
+    return rows, newcomer
+
+
+def _paused(task: DueTask, error: Exception | None) -> _Move:
     reason = f"Its next slot cannot be worked out: {error}"
-    return _Move(task, [], None, task.next_slot_for, None, TaskStatus.PAUSED, reason)
-
-
-def _row(task: DueTask, entry: Fire | Pass, open_count: int) -> NewExecution:
-    if isinstance(entry, Fire):
-        cause = slot_cause(entry.slot)
-        return births.fired(task, slot=entry.slot, cause=cause, trigger=entry.trigger, open_count=open_count)
-    return births.passed(task, entry)
+    return _Move(task, [], None, task.next_slot_for, None, None, TaskStatus.PAUSED, reason)
 
 
 def _move_on(connection: psycopg.Connection, moves: Sequence[_Move], inserted: set[UUID]) -> None:
@@ -224,14 +291,23 @@ def _move_on(connection: psycopg.Connection, moves: Sequence[_Move], inserted: s
         (
             [move.task.id for move in moves],
             [move.next_slot for move in moves],
-            [move.shown_slot for move in moves],
+            [move.claim_at for move in moves],
+            [move.shown_at for move in moves],
             [move.last_slot for move in moves],
             [move.status for move in moves],
             [move.pause_reason for move in moves],
             # A row that stood already is open or not by another copy's count.
-            [sum(row.status is not Status.SKIPPED and row.id in inserted for row in move.rows) for move in moves],
+            [sum(_makes_busy(row) for row in move.rows if row.id in inserted) for move in moves],
         ),
     )
+    under = [move.task for move in moves if move.task.calendar_version is not None]
+    if under:
+        connection.execute(_BY_CALENDAR, ([task.id for task in under], [task.calendar_version for task in under]))
+
+
+def _makes_busy(row: NewExecution) -> bool:
+    waits_for_turn = row.status is Status.SCHEDULED and row.trigger in TURN_TAKERS
+    return row.status is not Status.SKIPPED and not waits_for_turn
 
 
 def _ready(recorded: Sequence[NewExecution]) -> list[Ready]:

@@ -3,25 +3,33 @@
 import json
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 import psycopg
 
-from scheduler import claims
+from scheduler import claims, delays
+from scheduler.delays import SlotEnd
 from scheduler.engine.identity import retry_id
 from scheduler.engine.retry import RetryPolicy, should_retry
 from scheduler.engine.states import Reason, Status, TaskStatus, Trigger
 from scheduler.records import Ended, EndingTask, NewExecution
+from scheduler.schedules import FIXED_DELAY
 
 logger = logging.getLogger(__name__)
 
 
-def retries(connection: psycopg.Connection, ended: Sequence[Ended]) -> list[NewExecution]:
-    """Lock the tasks of what has ended; return the retries, for the caller to record."""
-    if not ended:
-        return []
-    tasks = claims.ending_tasks(connection, {execution.task_id for execution in ended})
+RELEASE_CHANNEL = "execution_release"
+
+
+def lock_tasks(connection: psycopg.Connection, ended: Sequence[Ended]) -> dict[UUID, EndingTask]:
+    """Lock the tasks of what has ended and return them, by id."""
+    return claims.ending_tasks(connection, {execution.task_id for execution in ended}) if ended else {}
+
+
+def retries(ended: Sequence[Ended], tasks: Mapping[UUID, EndingTask]) -> list[NewExecution]:
+    """Return the retries of what has ended, for the caller to record."""
     decided = (_retry_or_none(execution, tasks[execution.task_id]) for execution in ended)
     return [retry for retry in decided if retry is not None]
 
@@ -54,6 +62,43 @@ def reflect(connection: psycopg.Connection, ended: Sequence[Ended], recorded: Se
         )
 
 
+def go_on(
+    connection: psycopg.Connection,
+    ended: Sequence[Ended],
+    tasks: Mapping[UUID, EndingTask],
+    *,
+    retried: Collection[UUID],
+    now: datetime,
+) -> None:
+    """Set the next slots that counted from these ends, and let go what waited for them.
+
+    `retried` are the ids of the attempts that follow: what is tried again has not come to its end.
+    """
+    delayed = [one for one in ended if tasks[one.task_id].interval_mode == FIXED_DELAY]
+    delays.go_on(
+        connection,
+        [SlotEnd(one.task_id, one.cause, one.ended_at) for one in delayed if _next_id(one) not in retried],
+    )
+    wake(connection, {one.task_id for one in ended if tasks[one.task_id].overlap_policy != "ALLOW"}, now=now)
+
+
+_WAKE = """
+UPDATE task_execution_history h SET not_before = %(now)s
+WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'SCHEDULED'
+"""
+
+
+def wake(connection: psycopg.Connection, task_ids: Collection[UUID], *, now: datetime) -> None:
+    """Have the next held execution of each task looked at as soon as the caller commits.
+
+    One that another transaction holds is being looked at.
+    """
+    held = claims.next_held(connection, task_ids) if task_ids else []
+    if held:
+        connection.execute(_WAKE, {"id": held, "low": min(held), "high": max(held), "now": now})
+        connection.execute("SELECT pg_notify(%s, '')", (RELEASE_CHANNEL,))
+
+
 _CLOSE = """
 UPDATE scheduler_tasks t SET open_count = greatest(t.open_count - u.closed, 0)
 FROM unnest(%s::uuid[], %s::int[]) AS u (id, closed)
@@ -61,21 +106,29 @@ WHERE t.id = u.id AND t.overlap_policy <> 'ALLOW'
 """
 
 
-def close(connection: psycopg.Connection, closed: Mapping[UUID, int]) -> None:
-    """Take executions that will never run off their tasks' counts of open ones."""
-    if closed:
-        claims.lock_tasks(connection, closed)
-        connection.execute(_CLOSE, (list(closed), list(closed.values())))
+def close(
+    connection: psycopg.Connection, ends: Sequence[SlotEnd], *, counted: Mapping[UUID, int], now: datetime
+) -> None:
+    """Take executions that will never run off their tasks' counts (`counted`), and go on from their ends."""
+    if not ends:
+        return
+    tasks = claims.ending_tasks(connection, {end.task_id for end in ends})
+    connection.execute(_CLOSE, (list(counted), list(counted.values())))
+    delays.go_on(connection, [end for end in ends if tasks[end.task_id].interval_mode == FIXED_DELAY])
+    wake(connection, {id for id, task in tasks.items() if task.overlap_policy != "ALLOW"}, now=now)
 
 
 _OPENED = """
-UPDATE scheduler_tasks SET open_count = open_count + 1 WHERE id = %s AND overlap_policy <> 'ALLOW'
+UPDATE scheduler_tasks t SET open_count = t.open_count + u.opened
+FROM unnest(%s::uuid[], %s::int[]) AS u (id, opened)
+WHERE t.id = u.id AND t.overlap_policy <> 'ALLOW'
 """
 
 
-def count_opened(connection: psycopg.Connection, task_id: UUID) -> None:
-    """Count an execution that somebody asked for among its task's open ones; the caller has locked the task."""
-    connection.execute(_OPENED, (task_id,))
+def count_opened(connection: psycopg.Connection, task_ids: Iterable[UUID]) -> None:
+    """Count executions among their tasks' open ones, one for each id; the caller has locked the tasks."""
+    if opened := Counter(task_ids):
+        connection.execute(_OPENED, (list(opened), list(opened.values())))
 
 
 def _retry_or_none(execution: Ended, task: EndingTask) -> NewExecution | None:
@@ -97,11 +150,15 @@ def _is_retried(execution: Ended, task: EndingTask) -> bool:
     )
 
 
+def _next_id(execution: Ended) -> UUID:
+    return retry_id(execution.id, task_id=execution.task_id, cause=execution.cause, attempt=execution.attempt + 1)
+
+
 def _retry(execution: Ended, task: EndingTask) -> NewExecution:
     attempt = execution.attempt + 1
     policy = RetryPolicy.from_json(json.loads(task.retry_policy))
     return NewExecution(
-        id=retry_id(execution.id, task_id=execution.task_id, cause=execution.cause, attempt=attempt),
+        id=_next_id(execution),
         task_id=execution.task_id,
         cause=execution.cause,
         attempt=attempt,

@@ -30,6 +30,10 @@ class Timer:
     action: Callable[..., None]
     due_at: float = field(default_factory=clock.monotonic)
 
+    def make_due(self) -> None:
+        """Act at the next opportunity."""
+        self.due_at = clock.monotonic()
+
     def run(self, *arguments: Any) -> None:
         """Act where it is time. After an error it is tried a second later, and the parts behind it get their turn."""
         if clock.monotonic() >= self.due_at:

@@ -11,9 +11,10 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from scheduler import claims, clock, dispatch, firing, leases, nodes, partitions, sweep
+from scheduler import claims, clock, delays, dispatch, firing, leases, nodes, partitions, releases, reschedule, sweep
 from scheduler.broker import BATCH, Broker
 from scheduler.errors import BrokerUnavailable, PartitionMissing
+from scheduler.followups import RELEASE_CHANNEL
 from scheduler.loops import Loop, Timer
 from scheduler.metrics import NodeMetrics
 from scheduler.ranges import RangeCounter
@@ -33,6 +34,7 @@ WAITING_BATCHES = 200
 # Rows that nobody published go out between the batches of the claim, so many of theirs at a time.
 UNPUBLISHED_BATCHES = 20
 PARTITION_TRIES = 50
+RESCHEDULED_BATCHES = 20
 EVERYWHERE = UUID(int=0)
 
 
@@ -52,6 +54,7 @@ class SchedulerNode:
         self._recount_after = EVERYWHERE
         self._lease_timer = Timer(5, self._renew_beat_lease)
         self._release_timer = Timer(1, self._release)
+        self._listening: psycopg.Connection | None = None
         self._sweep_timers = self._make_sweep_timers()
         self._broker_timers = self._make_broker_timers()
         self.claim_loop = Loop("claim", self._claim)
@@ -115,6 +118,7 @@ class SchedulerNode:
     # The claim loop
 
     def _claim(self, connection: psycopg.Connection) -> float:
+        self._listen(connection)
         now = clock.read(connection)
         if not self._guard.trusts(now, at=clock.monotonic()):
             logger.warning("The database's clock has jumped: claiming waits until three ticks agree.")
@@ -132,6 +136,13 @@ class SchedulerNode:
         self._hand_over(claimed.ready)
         return 0 if claimed.is_full else TICK_SECONDS
 
+    def _listen(self, connection: psycopg.Connection) -> None:
+        """Hear of executions that may go: each statement takes the notices that have come."""
+        if self._listening is not connection:
+            connection.execute(f"LISTEN {RELEASE_CHANNEL}")
+            connection.add_notify_handler(lambda _: self._release_timer.make_due())
+            self._listening = connection
+
     def _fill_partitions(self, connection: psycopg.Connection, now: datetime) -> float:
         """Make what the claim, which was rolled back and is repeated, had no partition for."""
         made = partitions.fill(connection, now=now)
@@ -139,7 +150,7 @@ class SchedulerNode:
         return 0 if made else STALE_SECONDS
 
     def _release(self, connection: psycopg.Connection, now: datetime) -> None:
-        self._hand_over(self._released(sweep.release(connection, now=now, low=claims.recent(now))))
+        self._hand_over(self._released(releases.release(connection, now=now, low=claims.recent(now))))
 
     def _released(self, ready: Sequence[Ready]) -> Sequence[Ready]:
         self.metrics.released.inc(len(ready))
@@ -238,6 +249,8 @@ class SchedulerNode:
             Timer(1, self._count_ranges),
             Timer(60, self._sweep_everywhere),
             Timer(60, self._recount_open),
+            Timer(1, self._reschedule),
+            Timer(60, self._revive_delays),
         ]
 
     def _sweep(self, connection: psycopg.Connection) -> float:
@@ -273,12 +286,21 @@ class SchedulerNode:
         except PartitionMissing:
             self._fill_partitions(connection, now)
 
+    def _reschedule(self, connection: psycopg.Connection, now: datetime) -> None:
+        for _ in range(RESCHEDULED_BATCHES):
+            if reschedule.reschedule(connection, now=now) < reschedule.BATCH:
+                return
+
+    def _revive_delays(self, connection: psycopg.Connection, now: datetime) -> None:
+        if count := delays.revive(connection, now=now, limit=BATCH):
+            logger.warning("%d tasks of a fixed delay waited for an end that nobody would report.", count)
+
     def _count_ranges(self, connection: psycopg.Connection, _now: datetime) -> None:
         self._ranges.count(connection)
 
     def _sweep_everywhere(self, connection: psycopg.Connection, now: datetime) -> None:
         """Look in all partitions: a long outage, a retry by hand and a long hold keep an old slot's id."""
-        self._hand_over(self._released(sweep.release(connection, now=now, low=EVERYWHERE)))
+        self._hand_over(self._released(releases.release(connection, now=now, low=EVERYWHERE)))
         self.metrics.swept.labels(cause="task_deleted").inc(sweep.cancel_deleted(connection, now=now))
         self._lose(connection, now, everywhere=True)
 

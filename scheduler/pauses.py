@@ -6,7 +6,7 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import births, claims, schedules, transitions
+from scheduler import births, claims, delays, schedules, transitions
 from scheduler.engine.firing import Pass
 from scheduler.engine.schedules import Schedule
 from scheduler.engine.states import Reason, TaskStatus
@@ -98,13 +98,14 @@ def _pass_over(
     first = task.next_slot_for
     if first is None or first >= before:
         return first
-    schedule = schedules.remembered(task)
-    last = max(schedule.latest_at(before - _TICK) or first, first)
-    slot_count = _count(schedule.schedule, first, last) if counts else None
-    row = births.passed(task, Pass(first, last, Reason.PAUSED), slot_count=slot_count)
+    slots = schedules.slots_of(task)
+    last = max(slots.latest_at(before - _TICK) or first, first)
+    slot_count = _count(schedules.of(task), first, last) if counts else None
+    entry = Pass(first, last, Reason.PAUSED)
+    row = births.passed(task, entry, due_at=slots.due_at(first), now=now, slot_count=slot_count)
     transitions.record(connection, [row], now=now)
     connection.execute(_LAST_SLOT, (last, task.id))
-    return schedule.next_after(last)
+    return schedules.after_end(task, now) if schedules.is_fixed_delay(task) else slots.next_after(last)
 
 
 def _count(schedule: Schedule, first: datetime, last: datetime) -> int | None:
@@ -115,7 +116,7 @@ def _count(schedule: Schedule, first: datetime, last: datetime) -> int | None:
 
 _GO_ON = """
 UPDATE scheduler_tasks
-SET status = %(status)s, next_slot_for = %(slot)s, next_execution_time = %(shown)s, claim_at = %(slot)s,
+SET status = %(status)s, next_slot_for = %(slot)s, next_execution_time = %(shown_at)s, claim_at = %(claim_at)s,
     pause_reason = NULL, paused_until = NULL
 WHERE id = %(id)s AND status = 'PAUSED'
 """
@@ -123,13 +124,14 @@ WHERE id = %(id)s AND status = 'PAUSED'
 
 def _go_on(connection: psycopg.Connection, task: DueTask, next_slot: datetime | None) -> None:
     has_schedule = task.cron_expression is not None or task.interval_seconds is not None or task.run_at is not None
-    completed = next_slot is None and has_schedule
+    completed = next_slot is None and has_schedule and not delays.awaits(task)
     connection.execute(
         _GO_ON,
         {
             "id": task.id,
             "slot": next_slot,
-            "shown": schedules.shown(task, next_slot),
+            "shown_at": schedules.shown_at(task, next_slot),
+            "claim_at": schedules.looked_at(task, next_slot),
             "status": TaskStatus.COMPLETED if completed else TaskStatus.ACTIVE,
         },
     )

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import psycopg
 
+from scheduler.engine.calendars import InvalidCalendar
 from scheduler.engine.schedules import InvalidSchedule, NeverSchedule, Schedule
 from scheduler.schedules import build
 
@@ -18,12 +19,13 @@ SLOTS_PER_PASS = 100_000
 _MICROSECOND = timedelta(microseconds=1)
 
 _SCHEDULE_COLUMNS = (
-    "cron_expression", "time_zone", "interval_seconds", "anchor_at", "run_at", "start_at", "end_at"
+    "cron_expression", "time_zone", "interval_seconds", "anchor_at", "run_at", "start_at", "end_at", "calendar_policy"
 )  # fmt: skip
 
 _UNCOUNTED = f"""
-SELECT h.id, h.scheduled_for, h.scheduled_until, t.{", t.".join(_SCHEDULE_COLUMNS)}
+SELECT h.id, h.scheduled_for, h.scheduled_until, t.{", t.".join(_SCHEDULE_COLUMNS)}, c.rules::text
 FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+LEFT JOIN scheduler_calendars c ON c.id = t.calendar_id
 WHERE h.scheduled_until IS NOT NULL AND h.slot_count IS NULL
 ORDER BY h.id LIMIT %s
 """  # noqa: S608 - the columns stand above
@@ -58,8 +60,8 @@ class RangeCounter:
 
 def _schedule(columns: Sequence[Any]) -> Schedule:
     try:
-        return build(**dict(zip(_SCHEDULE_COLUMNS, columns, strict=True)))
-    except InvalidSchedule:
+        return build(**dict(zip((*_SCHEDULE_COLUMNS, "calendar_rules"), columns, strict=True)))
+    except (InvalidSchedule, InvalidCalendar):
         # Its task is paused by the next claim; the range keeps its two ends, and the other ranges their turn.
         return NeverSchedule()
 

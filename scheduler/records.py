@@ -112,16 +112,22 @@ class DueTask:
     cron_expression: str | None
     time_zone: str
     interval_seconds: int | None
+    interval_mode: str
     anchor_at: datetime | None
     run_at: datetime | None
     start_at: datetime | None
     end_at: datetime | None
+    jitter_seconds: int
+    calendar_policy: str
+    calendar_rules: str | None
+    calendar_version: int | None
     misfire_policy: str
     misfire_grace_seconds: int
     catch_up_limit: int
     overlap_policy: str
     open_count: int
     next_slot_for: datetime | None
+    last_slot_for: datetime | None = None
     skip_slots: list[datetime] | None = None
 
 
@@ -151,3 +157,18 @@ class EndingTask:
     max_retry_count: int
     retry_policy: str
     retry_on: str
+    overlap_policy: str
+    interval_mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A locked SCHEDULED row whose time has come, with its task's rule for overlaps."""
+
+    id: UUID
+    task_id: UUID
+    trigger: Trigger
+    reason: str | None
+    due_at: datetime
+    attempt: int
+    overlap_policy: str

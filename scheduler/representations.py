@@ -1,4 +1,7 @@
-"""How tasks and executions are shown: plain functions that cost no query, shared by register and query."""
+"""How tasks and executions are shown, shared by register and query.
+
+Plain functions that cost no query, where a task was read with its calendar.
+"""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -32,9 +35,13 @@ def task_as_json(task: Task) -> Json:
         "cronExpression": task.cron_expression,
         "timeZone": task.time_zone,
         "intervalSeconds": task.interval_seconds,
+        "intervalMode": task.interval_mode,
         "runAt": instant(task.run_at),
         "startAt": instant(task.start_at),
         "endAt": instant(task.end_at),
+        "jitterSeconds": task.jitter_seconds,
+        "calendar": task.calendar_name,
+        "calendarPolicy": task.calendar_policy,
         "misfirePolicy": task.misfire_policy,
         "misfireGraceSeconds": task.misfire_grace_seconds,
         "catchUpLimit": task.catch_up_limit,

@@ -7,14 +7,13 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import births, claims, followups, transitions
-from scheduler.engine.admission import ADMITTED, admit
+from scheduler import births, claims, followups, overlaps, transitions
+from scheduler.engine.admission import Admission, Standing
 from scheduler.engine.identity import retry_id
 from scheduler.engine.states import Status, TaskStatus, Trigger
 from scheduler.errors import TaskDeleted
 from scheduler.records import Attempt, DueTask, NewExecution, Ready
 
-CANCEL_CHANNEL = "execution_cancel"
 RETRYABLE = frozenset({Status.FAILED, Status.TIMED_OUT, Status.LOST, Status.CANCELLED})
 
 
@@ -27,10 +26,7 @@ class Retried(NamedTuple):
 
 
 def cancel(connection: psycopg.Connection, execution_id: UUID, *, reason: str, now: datetime) -> bool:
-    """Cancel what waits, ask what runs to end; False where it has ended already.
-
-    The worker hears of it when the caller commits, by NOTIFY, and again with each renewal of the lease.
-    """
+    """Cancel what waits, ask what runs to end; False where it has ended already."""
     attempt = claims.attempt(connection, execution_id)
     if attempt is None:
         return False
@@ -39,12 +35,11 @@ def cancel(connection: psycopg.Connection, execution_id: UUID, *, reason: str, n
     if attempt.status != Status.RUNNING:
         return False
     transitions.request_cancel(connection, execution_id, reason=reason, now=now)
-    connection.execute("SELECT pg_notify(%s, %s)", (CANCEL_CHANNEL, str(execution_id)))
     return True
 
 
 def retry(connection: psycopg.Connection, execution_id: UUID, *, now: datetime) -> Retried:
-    """Record the next attempt at the execution's slot, whatever maxRetryCount says; it is QUEUED at once.
+    """Record the next attempt at the execution's slot, whatever maxRetryCount says; overlapPolicy may hold it.
 
     Raises TaskDeleted.
     """
@@ -55,18 +50,25 @@ def retry(connection: psycopg.Connection, execution_id: UUID, *, now: datetime) 
     task = claims.task(connection, attempt.task_id)
     if task is None or task.status == TaskStatus.DELETED:
         raise TaskDeleted
-    if admit(overlap_policy=task.overlap_policy, open_count=task.open_count) != ADMITTED:
+    standing = overlaps.standings(connection, [task]).get(task.id, Standing())
+    admission = standing.admit(task.overlap_policy, Trigger.RETRY)
+    if admission.status is Status.SKIPPED:
         return Retried("Another execution of the task is open, and its overlapPolicy lets none run beside it.")
-    row = _next(task, attempt)
+    row = _next(task, attempt, admission, now=now)
     if not transitions.record(connection, [row], now=now):
         return Retried("It has been tried again already: there is a newer attempt.")
-    followups.count_opened(connection, task.id)
-    return Retried("", row.id, (Ready(row.id, row.queue, row.priority, row.timeout_seconds),))
+    followups.count_opened(connection, [task.id])
+    if admission.cancels:
+        overlaps.make_room(connection, {task.id: row.id}, now=now)
+    ready = Ready(row.id, row.queue, row.priority, row.timeout_seconds)
+    return Retried("", row.id, (ready,) if row.status is Status.QUEUED else ())
 
 
-def _next(task: DueTask, attempt: Attempt) -> NewExecution:
+def _next(task: DueTask, attempt: Attempt, admission: Admission, *, now: datetime) -> NewExecution:
     """Return the next attempt: by today's definition, with what the execution itself was given."""
-    row = births.fired(task, slot=attempt.scheduled_for, cause=attempt.cause, trigger=Trigger.RETRY, open_count=0)
+    row = births.fired(
+        task, admission, slot=attempt.scheduled_for, due_at=now, cause=attempt.cause, trigger=Trigger.RETRY, now=now
+    )
     number = attempt.attempt + 1
     return replace(
         row,

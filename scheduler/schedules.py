@@ -1,10 +1,14 @@
-"""From a task's stored columns to its Schedule: the one place where claim, API and admin build it."""
+"""From a task's stored columns to its slots: the one place where claim, API and admin build them."""
 
+import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from itertools import islice
+from typing import Any, Final, Protocol
+from uuid import UUID
 
+from scheduler.engine.calendars import Calendar, build_calendar, running_slots, with_calendar
 from scheduler.engine.schedules import (
     IntervalSchedule,
     NeverSchedule,
@@ -13,10 +17,49 @@ from scheduler.engine.schedules import (
     bounded,
     parse_cron,
 )
-from scheduler.records import DueTask
+from scheduler.engine.slots import Slots
 
-CACHED_SCHEDULES = 20_000
-CACHED_SLOTS = 65_536
+FIXED_DELAY: Final = "FIXED_DELAY"
+
+_TICK = timedelta(microseconds=1)
+_END = datetime(2200, 1, 1, tzinfo=UTC)
+
+CACHED_SCHEDULES: Final = 20_000
+CACHED_CALENDARS: Final = 2_048
+CACHED_SLOTS: Final = 65_536
+
+
+class Timed(Protocol):
+    """The columns that say when a task fires; a row of the model has them, and so has a locked one."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def cron_expression(self) -> str | None: ...
+    @property
+    def time_zone(self) -> str: ...
+    @property
+    def interval_seconds(self) -> int | None: ...
+    @property
+    def interval_mode(self) -> str: ...
+    @property
+    def anchor_at(self) -> datetime | None: ...
+    @property
+    def run_at(self) -> datetime | None: ...
+    @property
+    def start_at(self) -> datetime | None: ...
+    @property
+    def end_at(self) -> datetime | None: ...
+    @property
+    def jitter_seconds(self) -> int: ...
+    @property
+    def calendar_rules(self) -> str | None: ...
+    @property
+    def calendar_policy(self) -> str: ...
+    @property
+    def next_slot_for(self) -> datetime | None: ...
+    @property
+    def skip_slots(self) -> list[datetime] | None: ...
 
 
 @lru_cache(maxsize=CACHED_SCHEDULES)
@@ -29,11 +72,15 @@ def build(
     run_at: datetime | None = None,
     start_at: datetime | None = None,
     end_at: datetime | None = None,
+    calendar_rules: str | None = None,
+    calendar_policy: str = "SKIP",
+    runs_only: bool = False,
 ) -> Schedule:
     """Return the schedule of a task with these columns, none of which may contradict another.
 
-    An interval counts from `anchor_at`: a start is its first slot, a creation is not. Raises InvalidSchedule, which
-    names the field and the remedy.
+    An interval counts from `anchor_at`: a start is its first slot, a creation is not. With `runs_only` it has the
+    slots that the calendar leaves open, else all of them. Raises InvalidSchedule, which names the field and the
+    remedy, and InvalidCalendar.
     """
     schedule: Schedule
     if cron_expression is not None:
@@ -41,10 +88,19 @@ def build(
     elif interval_seconds is not None and anchor_at is not None:
         schedule = IntervalSchedule(anchor_at, interval_seconds, includes_anchor=start_at is not None)
     elif run_at is not None:
-        return OneTimeSchedule(run_at)
+        schedule = OneTimeSchedule(run_at)
     else:
         return NeverSchedule()
+    if calendar_rules is not None:
+        under = running_slots if runs_only else with_calendar
+        schedule = under(schedule, calendar(calendar_rules, time_zone), calendar_policy)
     return bounded(schedule, start_at=start_at, end_at=end_at)
+
+
+@lru_cache(maxsize=CACHED_CALENDARS)
+def calendar(rules: str, time_zone: str) -> Calendar:
+    """Return the calendar of stored rules for a task in a zone. Raises InvalidCalendar."""
+    return build_calendar(json.loads(rules), time_zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,39 +119,101 @@ class Remembered:
         return self.schedule.latest_at(instant)
 
 
-def of(task: Any) -> Schedule:
-    """Return the schedule of a task: of a row of the model, or of a locked one. Raises InvalidSchedule."""
-    return build(
-        cron_expression=task.cron_expression,
-        time_zone=task.time_zone,
-        interval_seconds=task.interval_seconds,
-        anchor_at=task.anchor_at,
-        run_at=task.run_at,
-        start_at=task.start_at,
-        end_at=task.end_at,
+def of(task: Timed) -> Schedule:
+    """Return the schedule of a task, with the slots that its calendar closes. Raises InvalidSchedule."""
+    return _built(task, runs_only=False)
+
+
+def running(task: Timed) -> Schedule:
+    """Return the schedule of a task without the slots that its calendar closes. Raises InvalidSchedule."""
+    return _built(task, runs_only=True) if task.calendar_rules is not None else of(task)
+
+
+def is_fixed_delay(task: Timed) -> bool:
+    """Tell whether each slot counts from the end of the one before: then only one of them is known."""
+    return task.interval_seconds is not None and task.interval_mode == FIXED_DELAY
+
+
+def grid(task: Timed) -> Schedule:
+    """Return the schedule by which a task fires for the first time: of a fixed delay, an interval like any other."""
+    return build(**_columns(task))
+
+
+def slots_of(task: Timed) -> Slots:
+    """Return what the claim, and whoever does as it does, asks of a task's slots. Raises InvalidSchedule."""
+    every = Remembered(of(task))
+    if task.calendar_rules is None:
+        return Slots(every, task_id=task.id, jitter_seconds=task.jitter_seconds)
+    return Slots(
+        every,
+        running=Remembered(running(task)),
+        calendar=calendar(task.calendar_rules, task.time_zone),
+        task_id=task.id,
+        jitter_seconds=task.jitter_seconds,
     )
 
 
-def remembered(task: DueTask) -> Remembered:
-    """Return the schedule of a locked task. Raises InvalidSchedule."""
-    return Remembered(of(task))
+def shown(task: Timed, slot: datetime | None) -> datetime | None:
+    """Return the first slot from `slot` on that will run: neither closed nor left out on request."""
+    return slots_of(task).first_shown(slot, skipped=task.skip_slots or ()) if slot is not None else None
 
 
-def shown(task: Any, slot: datetime | None) -> datetime | None:
-    """Return the first slot from `slot` on that will run: those left out on request are not shown."""
-    while slot is not None and slot in (task.skip_slots or ()):
-        slot = of(task).next_after(slot)
-    return slot
+def shown_at(task: Timed, slot: datetime | None) -> datetime | None:
+    """Return when the first slot from `slot` on that will run is due: nextExecutionTime."""
+    shown_slot = shown(task, slot)
+    return slots_of(task).due_at(shown_slot) if shown_slot is not None else None
 
 
-def coming(task: Any, *, after: datetime, count: int) -> list[datetime]:
-    """Return up to `count` slots after an instant that will run, the next first. Raises InvalidSchedule."""
-    schedule, slots = of(task), list[datetime]()
-    slot = shown(task, schedule.next_after(after))
-    while slot is not None and len(slots) < count:
-        slots.append(slot)
-        slot = shown(task, schedule.next_after(slot))
-    return slots
+def looked_at(task: Timed, slot: datetime | None) -> datetime | None:
+    """Return when the claim is to look at a task whose next slot this is: claim_at."""
+    return slots_of(task).looked_at(slot) if slot is not None else None
+
+
+def coming(task: Timed, *, after: datetime, count: int) -> list[datetime]:
+    """Return up to `count` slots after an instant that will run, the next first. Raises InvalidSchedule.
+
+    Of a fixed delay it is one at most, and an estimate where a run has not ended.
+    """
+    schedule, skipped = running(task), frozenset(task.skip_slots or ())
+    slots = schedule.between(after + _TICK, _END, limit=count + len(skipped))
+    return list(islice((slot for slot in slots if slot not in skipped), count))
+
+
+def after_end(task: Timed, ended_at: datetime) -> datetime | None:
+    """Return the slot of a fixed delay that follows one which ended at `ended_at`; None beyond its window.
+
+    Under NEXT_OPEN it moves; under SKIP a closed one stays, and is recorded as such.
+    """
+    if task.interval_seconds is None:
+        return None
+    slot: datetime | None = ended_at + timedelta(seconds=task.interval_seconds)
+    if task.start_at is not None and slot is not None:
+        slot = max(slot, task.start_at)
+    if task.calendar_rules is not None and task.calendar_policy == "NEXT_OPEN" and slot is not None:
+        slot = calendar(task.calendar_rules, task.time_zone).next_open(slot) or slot
+    return None if slot is None or (task.end_at is not None and slot >= task.end_at) else slot
+
+
+def _built(task: Timed, *, runs_only: bool) -> Schedule:
+    columns = _columns(task)
+    if is_fixed_delay(task):
+        # Nobody knows more than its next slot, and that one where no run has to end first.
+        columns |= {"interval_seconds": None, "run_at": task.next_slot_for, "calendar_policy": "SKIP"}
+    return build(**columns, runs_only=runs_only)
+
+
+def _columns(task: Timed) -> dict[str, Any]:
+    return {
+        "cron_expression": task.cron_expression,
+        "time_zone": task.time_zone,
+        "interval_seconds": task.interval_seconds,
+        "anchor_at": task.anchor_at,
+        "run_at": task.run_at,
+        "start_at": task.start_at,
+        "end_at": task.end_at,
+        "calendar_rules": task.calendar_rules,
+        "calendar_policy": task.calendar_policy,
+    }
 
 
 @lru_cache(maxsize=CACHED_SLOTS)

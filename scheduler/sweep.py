@@ -1,7 +1,6 @@
 """The sweep: repairs what a dead process or a broker left behind. Every node runs it; each part is idempotent."""
 
 import logging
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -9,7 +8,7 @@ import psycopg
 
 from scheduler import claims, pauses, transitions
 from scheduler.engine.states import Reason, Status
-from scheduler.records import Outcome, Ready
+from scheduler.records import Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -20,14 +19,6 @@ RESUME_BATCH = 100
 MOST_UNPUBLISHED = 200_000
 REPUBLISH_FIRST = timedelta(minutes=5)
 REPUBLISH_MAX = timedelta(hours=1)
-
-
-def release(connection: psycopg.Connection, *, now: datetime, low: UUID) -> list[Ready]:
-    """Let SCHEDULED rows go whose `not_before` has come; return what to publish."""
-    with connection.transaction():
-        held = claims.held_executions(connection, now=now, low=low, limit=BATCH)
-        released = transitions.release(connection, held, now=now)
-    return _ready(connection, released)
 
 
 def lose(connection: psycopg.Connection, *, now: datetime, low: UUID) -> int:
@@ -136,6 +127,7 @@ FROM (
     SELECT t.id, (
         SELECT count(*) FROM task_execution_history h
         WHERE h.task_id = t.id AND h.status IN ('QUEUED', 'RUNNING', 'SCHEDULED')
+            AND NOT (h.status = 'SCHEDULED' AND h.reason = 'overlap' AND h.trigger IN ('CATCH_UP', 'BACKFILL'))
     ) AS open_count
     FROM scheduler_tasks t WHERE t.id = ANY(%s)
 ) c
@@ -153,16 +145,3 @@ def recount_open(connection: psycopg.Connection, *, after: UUID) -> UUID | None:
         if busy:
             connection.execute(_RECOUNT, (busy,))
     return busy[-1] if len(busy) == BATCH else None
-
-
-_READY = """
-SELECT h.id, h.queue, h.priority, h.timeout_seconds FROM task_execution_history h
-WHERE h.id = ANY(%(ids)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s ORDER BY h.id
-"""
-
-
-def _ready(connection: psycopg.Connection, executions: Sequence[UUID] | set[UUID]) -> list[Ready]:
-    if not executions:
-        return []
-    parameters = {"ids": list(executions), "low": min(executions), "high": max(executions)}
-    return [Ready(*row) for row in connection.execute(_READY, parameters)]

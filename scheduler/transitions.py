@@ -1,7 +1,7 @@
 """Every write of an execution's status, conditional on what the writer believes; zero rows means "I lost it"."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from uuid import UUID
 import psycopg
 
 from scheduler import followups
+from scheduler.delays import SlotEnd
 from scheduler.engine.states import Reason, Status, Trigger
 from scheduler.errors import PartitionMissing
 from scheduler.records import Ended, NewExecution, Outcome, Started
@@ -150,9 +151,11 @@ def finish(connection: psycopg.Connection, outcomes: Sequence[Outcome], *, now: 
     with connection.transaction():
         rows = connection.execute(_FINISH, columns | _bounds(columns["id"]) | {"now": now}).fetchall()
         ended = [Ended(row[0], row[1], Status(row[2]), *row[3:]) for row in rows]
-        retries = followups.retries(connection, ended)
+        tasks = followups.lock_tasks(connection, ended)
+        retries = followups.retries(ended, tasks)
         recorded = record(connection, retries, now=now)
         followups.reflect(connection, ended, [retry for retry in retries if retry.id in recorded])
+        followups.go_on(connection, ended, tasks, retried={retry.id for retry in retries}, now=now)
     return {execution.id: execution for execution in ended}
 
 
@@ -165,17 +168,34 @@ RETURNING h.id
 
 
 def release(connection: psycopg.Connection, executions: Sequence[UUID], *, now: datetime) -> set[UUID]:
-    """Let held rows go; the caller has locked them (`scheduler.claims.release`)."""
+    """Let held rows go; the caller has locked them (`scheduler.claims.held_executions`)."""
     if not executions:
         return set()
     parameters: dict[str, Any] = {"id": list(executions), "now": now}
     return {row[0] for row in connection.execute(_RELEASE, parameters | _bounds(executions))}
 
 
+_HOLD_AGAIN = """
+UPDATE task_execution_history h SET not_before = u.not_before
+FROM unnest(%(id)s::uuid[], %(not_before)s::timestamptz[]) AS u (id, not_before)
+WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'SCHEDULED'
+"""
+
+
+def hold_again(connection: psycopg.Connection, looks: Mapping[UUID, datetime]) -> None:
+    """Look at held rows again later, each at its instant; the caller has locked them."""
+    if looks:
+        parameters: dict[str, Any] = {"id": list(looks), "not_before": list(looks.values())}
+        connection.execute(_HOLD_AGAIN, parameters | _bounds(list(looks)))
+
+
 _CANCEL = """
 UPDATE task_execution_history h SET status = 'CANCELLED', end_time = %(now)s, reason = %(reason)s, not_before = NULL
+FROM task_execution_history was
 WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status IN ('QUEUED', 'SCHEDULED')
-RETURNING h.id, h.task_id
+    AND was.id = h.id AND was.id BETWEEN %(low)s AND %(high)s
+RETURNING h.id, h.task_id, h.cause,
+    NOT (was.status = 'SCHEDULED' AND was.reason = 'overlap' AND was.trigger IN ('CATCH_UP', 'BACKFILL'))
 """
 
 
@@ -191,9 +211,14 @@ def cancel_waiting(
     parameters: dict[str, Any] = {"id": list(executions), "reason": reason, "now": now}
     with connection.transaction():
         rows = connection.execute(_CANCEL, parameters | _bounds(executions)).fetchall()
-        followups.close(connection, Counter(task_id for _, task_id in rows))
-    return {execution for execution, _ in rows}
+        ends = [SlotEnd(task_id, cause, now) for _, task_id, cause, _ in rows]
+        # What waited for its turn did not make its task busy.
+        counted = Counter(task_id for _, task_id, _, made_busy in rows if made_busy)
+        followups.close(connection, ends, counted=counted, now=now)
+    return {row[0] for row in rows}
 
+
+CANCEL_CHANNEL = "execution_cancel"
 
 _REQUEST_CANCEL = """
 UPDATE task_execution_history h
@@ -203,8 +228,12 @@ WHERE h.id = %(id)s AND h.status = 'RUNNING'
 
 
 def request_cancel(connection: psycopg.Connection, execution: UUID, *, reason: str, now: datetime) -> None:
-    """Note that what runs is to end; its worker sees to it, and who asked first stands in its reason."""
+    """Note that what runs is to end, and who asked first stands in its reason.
+
+    Its worker hears of it when the caller commits, by NOTIFY, and again with each renewal of the lease.
+    """
     connection.execute(_REQUEST_CANCEL, {"id": execution, "reason": reason, "now": now})
+    connection.execute("SELECT pg_notify(%s, %s)", (CANCEL_CHANNEL, str(execution)))
 
 
 _PUBLISHED = """

@@ -24,7 +24,7 @@ from scheduler.connections import connect
 from scheduler.engine.states import Status
 from scheduler.loops import Timer
 from scheduler.records import Ended, Outcome
-from scheduler.requests import CANCEL_CHANNEL
+from scheduler.transitions import CANCEL_CHANNEL
 from workers import catalogue, registry
 from workers.board import Board, Note
 from workers.cancels import Cancels

@@ -23,6 +23,7 @@ from register.api.fields import (
 )
 from register.given import Given
 from register.names import KEY_MAX_LENGTH
+from scheduler.engine.calendars import CalendarPolicy
 from scheduler.engine.retry import (
     BACKOFFS,
     DEFAULT_DELAY_SECONDS,
@@ -33,18 +34,16 @@ from scheduler.engine.retry import (
 from scheduler.engine.schedules import MAX_LENGTH
 from scheduler.engine.suggestions import did_you_mean
 from scheduler.errors import Fault
-from scheduler.models.choices import MisfirePolicy, OverlapPolicy
+from scheduler.models.choices import IntervalMode, MisfirePolicy, OverlapPolicy
 
 DAY_SECONDS = 86_400
 LONGEST_SECONDS = 8 * DAY_SECONDS
+LONGEST_JITTER_SECONDS = DAY_SECONDS
 LONGEST_INTERVAL_SECONDS = 3_660 * DAY_SECONDS
 LONGEST_GRACE_SECONDS = 366 * DAY_SECONDS
 MOST_RETRIES = 1_000
 MOST_CAUGHT_UP = 1_000
 PAUSE_REASON_MAX_LENGTH = 1_000
-
-# The others are refused until something honours them.
-BUILT_OVERLAP_POLICIES = [OverlapPolicy.ALLOW.value, OverlapPolicy.SKIP.value]
 
 # Housekeeping travels in it, ahead of everything: users' tasks there would hold it up.
 RESERVED_QUEUES = frozenset({"platform"})
@@ -55,7 +54,7 @@ READ_ONLY = frozenset(
 )
 # Of the contract, and refused until something honours them: an accepted field that does nothing would be a lie.
 NOT_YET = frozenset(
-    "intervalMode jitterSeconds flexSeconds calendar calendarPolicy maxConcurrency autoPauseAfterFailures "
+    "flexSeconds maxConcurrency autoPauseAfterFailures "
     "dependencies dependencyMode listensTo sla uses circuitPolicy notifyOn idempotencyKey".split()
 )
 
@@ -138,21 +137,21 @@ class TaskInput(Strict):
     intervalSeconds = Whole(
         source="interval_seconds", min_value=1, max_value=LONGEST_INTERVAL_SECONDS, allow_null=True, required=False
     )
+    intervalMode = Word(IntervalMode.values, source="interval_mode", required=False)
     runAt = Instant(source="run_at", allow_null=True, required=False)
     startAt = Instant(source="start_at", allow_null=True, required=False)
     endAt = Instant(source="end_at", allow_null=True, required=False)
+
+    jitterSeconds = Whole(source="jitter_seconds", min_value=0, max_value=LONGEST_JITTER_SECONDS, required=False)
+    calendar = Line(source="calendar_name", max_length=100, allow_null=True, required=False)
+    calendarPolicy = Word([policy.value for policy in CalendarPolicy], source="calendar_policy", required=False)
 
     misfirePolicy = Word(MisfirePolicy.values, source="misfire_policy", required=False)
     misfireGraceSeconds = Whole(
         source="misfire_grace_seconds", min_value=0, max_value=LONGEST_GRACE_SECONDS, required=False
     )
     catchUpLimit = Whole(source="catch_up_limit", min_value=1, max_value=MOST_CAUGHT_UP, required=False)
-    overlapPolicy = Word(
-        OverlapPolicy.values,
-        source="overlap_policy",
-        unavailable=frozenset(OverlapPolicy.values) - frozenset(BUILT_OVERLAP_POLICIES),
-        required=False,
-    )
+    overlapPolicy = Word(OverlapPolicy.values, source="overlap_policy", required=False)
     priority = Whole(min_value=1, max_value=10, required=False)
     queue = Key(max_length=KEY_MAX_LENGTH, reserved=RESERVED_QUEUES, required=False)
 

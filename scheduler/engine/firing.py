@@ -4,21 +4,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
-from typing import Protocol
 
+from scheduler.engine.slots import Slots
 from scheduler.engine.states import Reason, Trigger
 
 SLOTS_PER_CLAIM = 100
 
 _MICROSECOND = timedelta(microseconds=1)
-
-
-class Slots(Protocol):
-    """What firing asks of a schedule (`scheduler.engine.schedules.Schedule`)."""
-
-    def next_after(self, instant: datetime) -> datetime | None: ...
-
-    def latest_at(self, instant: datetime) -> datetime | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,58 +48,68 @@ class Plan:
     next_slot: datetime | None
 
 
-def plan(
-    schedule: Slots, *, due: datetime, now: datetime, misfire: Misfire, skipped: Collection[datetime] = ()
-) -> Plan:
+def plan(slots: Slots, *, due: datetime, now: datetime, misfire: Misfire, skipped: Collection[datetime] = ()) -> Plan:
     """Work out what becomes of the slots from `due` (the task's next slot) up to `now`.
 
     At most 100 slots run; where more are due, `next_slot` is still due and another claim goes on. A slot is missed
-    when it is older than `now` minus the grace; late inside the grace is no misfire, each such slot runs (contract
-    §4, misfirePolicy). One in `skipped` is passed over, as somebody has asked. Nothing here counts missed slots: only
-    next-after and latest-before are asked.
+    when it was due, jitter and all, before `now` minus the grace; late inside the grace is no misfire, each such slot
+    runs (contract §4, misfirePolicy). One in `skipped` is passed over, as somebody has asked, and so is one that the
+    calendar closes, with its neighbours. Nothing here counts missed slots: only next-after and latest-before are asked.
     """
     records: list[Fire | Pass] = []
     slot: datetime | None = due
     cutoff = now - misfire.grace
-    if due < cutoff:
-        first_kept = _first_kept(schedule, due=due, cutoff=cutoff, misfire=misfire)
+    if slots.due_at(due) < cutoff:
+        first_kept = _first_kept(slots, due=due, cutoff=cutoff, misfire=misfire)
         if first_kept != due:
-            # `due` itself need not be a slot any more: a new release of the zone data moves slots.
-            until = max(schedule.latest_at((first_kept or cutoff) - _MICROSECOND) or due, due)
-            records.append(Pass(due, until, Reason.MISFIRE))
-            slot = first_kept or schedule.next_after(until)
-    while slot is not None and slot <= now and len(records) < SLOTS_PER_CLAIM:
-        records.append(_due(slot, skipped=skipped, cutoff=cutoff))
-        slot = schedule.next_after(slot)
-    return Plan(tuple(records), _last_slot(records), slot)
+            missed = _missed(slots, due=due, first_kept=first_kept, cutoff=cutoff)
+            records.append(missed)
+            slot = first_kept or slots.next_after(missed.until)
+    while slot is not None and slots.due_at(slot) <= now and len(records) < SLOTS_PER_CLAIM:
+        record = _due(slots, slot, skipped=skipped, now=now, cutoff=cutoff)
+        records.append(record)
+        slot = slots.next_after(_end_of(record))
+    return Plan(tuple(records), _end_of(records[-1]) if records else None, slot)
 
 
-def _due(slot: datetime, *, skipped: Collection[datetime], cutoff: datetime) -> Fire | Pass:
+def _due(
+    slots: Slots, slot: datetime, *, skipped: Collection[datetime], now: datetime, cutoff: datetime
+) -> Fire | Pass:
+    if not slots.runs(slot):
+        opens = slots.next_running_after(slot)
+        last = now if opens is None else min(opens - _MICROSECOND, now)
+        return Pass(slot, max(slots.latest_at(last) or slot, slot), Reason.CALENDAR)
     if slot in skipped:
         return Pass(slot, slot, Reason.REQUESTED)
-    return Fire(slot, Trigger.CATCH_UP if slot < cutoff else Trigger.SCHEDULE)
+    return Fire(slot, Trigger.CATCH_UP if slots.due_at(slot) < cutoff else Trigger.SCHEDULE)
 
 
-def _first_kept(schedule: Slots, *, due: datetime, cutoff: datetime, misfire: Misfire) -> datetime | None:
+def _missed(slots: Slots, *, due: datetime, first_kept: datetime | None, cutoff: datetime) -> Pass:
+    """Return the range of what is missed and not kept; where none of it would have run, the calendar is the reason."""
+    last = slots.latest_at(first_kept - _MICROSECOND) if first_kept else slots.latest_due_before(cutoff)
+    # `due` itself need not be a slot any more: a new release of the zone data moves slots.
+    until = max(last or due, due)
+    running = due if slots.runs(due) else slots.next_running_after(due)
+    return Pass(due, until, Reason.MISFIRE if running is not None and running <= until else Reason.CALENDAR)
+
+
+def _first_kept(slots: Slots, *, due: datetime, cutoff: datetime, misfire: Misfire) -> datetime | None:
     """Return the oldest missed slot that still runs, or None where none does."""
     limit = {"SKIP": 0, "FIRE_ONCE": 1}.get(misfire.policy, misfire.limit)
     if limit < 1:
         return None
-    newest = list(takewhile(lambda slot: slot > due, _backwards(schedule, before=cutoff, limit=limit)))
+    newest = list(takewhile(lambda slot: slot > due, _backwards(slots, before=cutoff, limit=limit)))
     return newest[-1] if len(newest) == limit else due
 
 
-def _backwards(schedule: Slots, *, before: datetime, limit: int) -> Iterator[datetime]:
-    slot = schedule.latest_at(before - _MICROSECOND)
+def _backwards(slots: Slots, *, before: datetime, limit: int) -> Iterator[datetime]:
+    slot = slots.latest_running_due_before(before)
     for _ in range(limit):
         if slot is None:
             return
         yield slot
-        slot = schedule.latest_at(slot - _MICROSECOND)
+        slot = slots.latest_running_at(slot - _MICROSECOND)
 
 
-def _last_slot(records: list[Fire | Pass]) -> datetime | None:
-    if not records:
-        return None
-    last = records[-1]
-    return last.until if isinstance(last, Pass) else last.slot
+def _end_of(record: Fire | Pass) -> datetime:
+    return record.until if isinstance(record, Pass) else record.slot

@@ -54,6 +54,7 @@ class Reason(StrEnum):
     DEPENDENCY = "dependency"
     DELETED = "deleted"
     RETRY = "retry"
+    JITTER = "jitter"
 
 
 OPEN = frozenset({Status.SCHEDULED, Status.QUEUED, Status.RUNNING})

@@ -143,6 +143,11 @@ class Task(models.Model):
         return self.name
 
     @property
+    def calendar_name(self) -> str | None:
+        """The name of the calendar that it uses."""
+        return self.calendar.name if self.calendar is not None else None
+
+    @property
     def calendar_rules(self) -> str | None:
         """The rules of the calendar that it uses, as text."""
         return self.calendar.rules_text if self.calendar is not None else None

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 import redis
 
-from scheduler import dispatch, firing, leases, partitions, sweep, transitions
+from scheduler import dispatch, firing, leases, partitions, releases, sweep, transitions
 from scheduler.broker import Broker
 from scheduler.engine.states import Status, Trigger
 from scheduler.records import NewExecution
@@ -132,7 +132,7 @@ def test_it_releases_each_held_row_once_with_several_schedulers(
     later = now + MINUTE
     sweep.lose(connection, now=later, low=EVERYWHERE)
     ready = flat(
-        together(*(partial(sweep.release, open_connection(), now=later + SECOND, low=EVERYWHERE) for _ in range(4)))
+        together(*(partial(releases.release, open_connection(), now=later + SECOND, low=EVERYWHERE) for _ in range(4)))
     )
     assert (len(ready), len({one.id for one in ready})) == (60, 60)
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from scheduler import claims, firing, sweep, transitions
+from scheduler import claims, firing, releases, sweep, transitions
 from scheduler.engine.states import OPEN, Reason, Status
 from scheduler.records import Outcome, Started
 from tests.concurrency.together import together
@@ -119,7 +119,7 @@ def test_it_leaves_nothing_waiting_once_a_task_is_deleted_and_swept(
     together(
         partial(finish, open_connection(), running, Status.FAILED, now=now),
         partial(delete, open_connection(), report, now=now),
-        partial(sweep.release, open_connection(), now=now + MINUTE, low=EVERYWHERE),
+        partial(releases.release, open_connection(), now=now + MINUTE, low=EVERYWHERE),
     )
     sweep.cancel_deleted(connection, now=now + MINUTE)
     assert not set(statuses(connection, report)) & OPEN
@@ -140,8 +140,9 @@ def test_it_ends_crossing_batches_without_a_deadlock(
     connection: psycopg.Connection, open_connection: Open, now: datetime
 ):
     """Two workers end executions of the same tasks in opposite order, while a scheduler claims those tasks."""
-    tasks = [add_task(connection, next_slot_for=now, overlap_policy="QUEUE") for _ in range(40)]
+    tasks = [add_task(connection, next_slot_for=now) for _ in range(40)]
     batches = [[start_one(connection, one, now=now + number * SECOND) for one in tasks] for number in (1, 2)]
+    connection.execute("UPDATE scheduler_tasks SET overlap_policy = 'QUEUE', open_count = 2")
     outcomes = [[Outcome(one.id, one.fence, Status.FAILED) for one in batch] for batch in batches]
     together(
         partial(transitions.finish, open_connection(), outcomes[0], now=now + MINUTE),
@@ -189,7 +190,7 @@ class Crowd:
             transitions.cancel_waiting(connection, waiting[:2], reason="requested", now=now)
 
     def release(self, connection: psycopg.Connection, dice: random.Random, now: datetime) -> None:
-        sweep.release(connection, now=now + MINUTE, low=EVERYWHERE)
+        releases.release(connection, now=now + MINUTE, low=EVERYWHERE)
 
     def recount(self, connection: psycopg.Connection, dice: random.Random, now: datetime) -> None:
         sweep.recount_open(connection, after=EVERYWHERE)

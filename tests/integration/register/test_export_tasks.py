@@ -9,7 +9,7 @@ import pytest
 
 from register.definition import FIELDS
 from register.services import delete_task
-from scheduler.models import Handler, Task
+from scheduler.models import Calendar, Handler, Task
 from tests.integration.register.filing import command, register
 
 pytestmark = pytest.mark.usefixtures("handlers")
@@ -24,6 +24,7 @@ FULL: dict[str, Any] = {
     "timeZone": "Europe/Berlin",
     "startAt": "2030-01-01T00:00:00.123456Z",
     "endAt": "2040-01-01T00:00:00Z",
+    "jitterSeconds": 3,
     "misfirePolicy": "FIRE_ALL",
     "misfireGraceSeconds": 0,
     "catchUpLimit": 7,
@@ -41,6 +42,8 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "@hourly, as in Unix": {"cronExpression": "@hourly"},
     "-Quartz": {"cronExpression": "*/10 * * ? * FRI#2"},
     "Interval": {"intervalSeconds": 90},
+    "Delay": {"intervalSeconds": 90, "intervalMode": "FIXED_DELAY"},
+    "Under a calendar": {"cronExpression": "@daily", "calendar": "Wörk: days", "calendarPolicy": "NEXT_OPEN"},
     "Once": {"runAt": "2031-01-01T06:00:00Z"},
     "123": {},
 }
@@ -49,6 +52,7 @@ SCHEDULES: dict[str, dict[str, Any]] = {
 @pytest.fixture
 def tasks(new_task: Callable[..., Task]) -> list[Task]:
     """Every field with a value of its own, and each kind of schedule."""
+    Calendar.objects.create(name="Wörk: days", rules={"weekdays": ["SAT", "SUN"]})
     return [new_task("Plain"), *(new_task(name, **FULL | schedule) for name, schedule in SCHEDULES.items())]
 
 
@@ -65,7 +69,8 @@ def exported(tmp_path: Path) -> Callable[..., str]:
 
 
 def test_the_cast_has_every_field() -> None:
-    assert set(FIELDS) == {"name", *FULL, "cronExpression", "intervalSeconds", "runAt"}
+    schedules = {field for schedule in SCHEDULES.values() for field in schedule}
+    assert set(FIELDS) == {"name", *FULL, *schedules}
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
@@ -73,7 +78,7 @@ def test_what_it_writes_is_read_back_as_unchanged(tasks: list[Task], tmp_path: P
     path = tmp_path / f"tasks.{format_name}"
     command("export_tasks", "--output", path)
 
-    assert register(path, "--mode", "upsert").summary == "0 created, 0 updated, 6 unchanged"
+    assert register(path, "--mode", "upsert").summary == "0 created, 0 updated, 8 unchanged"
 
 
 @pytest.mark.parametrize("format_name", FORMATS)

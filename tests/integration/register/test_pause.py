@@ -10,7 +10,7 @@ from register import operating
 from register.api.reading import read_changes, read_pause, read_resume
 from register.errors import NotPaused
 from register.services import change_task, delete_task
-from scheduler import claims, connections, firing, sweep, transitions
+from scheduler import claims, connections, firing, releases, sweep
 from scheduler.models import Execution, Task
 from scheduler.representations import instant
 from tests.integration.conftest import Caller
@@ -301,9 +301,9 @@ def test_a_retry_that_waited_goes_after_the_pause(minutely_failed: Execution, no
     assert minutely_failed.status == "SCHEDULED"
 
     _resume(minutely_failed.task, now + 2 * MINUTE)
-    held = claims.held_executions(connections.current(), now=now + 2 * MINUTE, low=claims.recent(now), limit=9)
+    ready = releases.release(connections.current(), now=now + 2 * MINUTE, low=claims.recent(now))
 
-    assert transitions.release(connections.current(), held, now=now) == {minutely_failed.id}
+    assert [one.id for one in ready] == [minutely_failed.id]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from scheduler import claims, firing, sweep, transitions
+from scheduler import claims, firing, releases, sweep, transitions
 from scheduler.engine.identity import lower_bound
 from scheduler.engine.states import Status
 from scheduler.records import Outcome
@@ -48,17 +48,17 @@ def retry(connection: psycopg.Connection, report: UUID, now: datetime) -> UUID:
 
 
 def test_it_releases_a_retry_when_its_time_has_come(connection: psycopg.Connection, retry: UUID, now: datetime):
-    ready = sweep.release(connection, now=now + 30 * SECOND, low=EVERYWHERE)
+    ready = releases.release(connection, now=now + 30 * SECOND, low=EVERYWHERE)
     assert ([one.id for one in ready], execution(connection, retry)["status"]) == ([retry], "QUEUED")
 
 
 def test_it_holds_a_retry_until_then(connection: psycopg.Connection, retry: UUID, now: datetime):
-    assert sweep.release(connection, now=now + 29 * SECOND, low=EVERYWHERE) == []
+    assert releases.release(connection, now=now + 29 * SECOND, low=EVERYWHERE) == []
 
 
 def test_it_releases_only_once(connection: psycopg.Connection, retry: UUID, now: datetime):
-    sweep.release(connection, now=now + MINUTE, low=EVERYWHERE)
-    assert sweep.release(connection, now=now + MINUTE, low=EVERYWHERE) == []
+    releases.release(connection, now=now + MINUTE, low=EVERYWHERE)
+    assert releases.release(connection, now=now + MINUTE, low=EVERYWHERE) == []
 
 
 @pytest.mark.parametrize(("status", "count"), [("PAUSED", 0), ("DELETED", 0), ("COMPLETED", 1)])
@@ -66,7 +66,7 @@ def test_it_lets_retries_wait_while_their_task_is_paused(
     connection: psycopg.Connection, report: UUID, retry: UUID, now: datetime, status: str, count: int
 ):
     change(connection, "scheduler_tasks", report, status=status, claim_at=None)
-    assert len(sweep.release(connection, now=now + MINUTE, low=EVERYWHERE)) == count
+    assert len(releases.release(connection, now=now + MINUTE, low=EVERYWHERE)) == count
 
 
 def test_it_skips_a_held_row_that_another_scheduler_releases(
@@ -75,13 +75,13 @@ def test_it_skips_a_held_row_that_another_scheduler_releases(
     other = open_connection()
     with other.transaction():
         claims.held_executions(other, now=now + MINUTE, low=EVERYWHERE, limit=500)
-        assert sweep.release(connection, now=now + MINUTE, low=EVERYWHERE) == []
+        assert releases.release(connection, now=now + MINUTE, low=EVERYWHERE) == []
 
 
 def test_it_looks_at_old_ids_only_where_it_looks_everywhere(connection: psycopg.Connection, retry: UUID, now: datetime):
     later = now + timedelta(days=9)
-    assert sweep.release(connection, now=later, low=claims.recent(later)) == []
-    assert len(sweep.release(connection, now=later, low=EVERYWHERE)) == 1
+    assert releases.release(connection, now=later, low=claims.recent(later)) == []
+    assert len(releases.release(connection, now=later, low=EVERYWHERE)) == 1
 
 
 # Lost leases

@@ -11,7 +11,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from scheduler import requests
+from scheduler import requests, transitions
 from scheduler.records import Started
 from tests.hot_paths import Open, execution, queue_one, statuses
 from tests.integration.workers.desk import Desk
@@ -132,7 +132,7 @@ def test_nobody_else_is_asked(
     desk.turn()
     other = open_connection()
     with other.transaction():
-        other.execute("SELECT pg_notify(%s, %s)", (requests.CANCEL_CHANNEL, str(report)))
+        other.execute("SELECT pg_notify(%s, %s)", (transitions.CANCEL_CHANNEL, str(report)))
     desk.turn()
     assert not desk.board.is_cancel_asked(0)
 

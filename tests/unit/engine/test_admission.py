@@ -1,24 +1,98 @@
-"""What a recorded slot may do now."""
+"""What a recorded slot may do now, by what its task has open."""
+
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from scheduler.engine.admission import ADMITTED, Admission, admit
-from scheduler.engine.states import Reason, Status
+from scheduler.engine.admission import ADMITTED, Admission, Standing, next_look
+from scheduler.engine.states import Reason, Status, Trigger
+
+NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
+FRESH, CAUGHT_UP, FILLED = Trigger.SCHEDULE, Trigger.CATCH_UP, Trigger.BACKFILL
+SKIPPED = Admission(Status.SKIPPED, Reason.OVERLAP)
+HELD = Admission(Status.SCHEDULED, Reason.OVERLAP)
+CANCELLING = Admission(Status.SCHEDULED, Reason.OVERLAP, cancels=True)
+POLICIES = ["ALLOW", "SKIP", "QUEUE", "CANCEL_RUNNING"]
+
+BUSY = [
+    ("ALLOW", Standing(active=3), FRESH, ADMITTED),
+    ("SKIP", Standing(active=1), FRESH, SKIPPED),
+    ("SKIP", Standing(active=100), Trigger.MANUAL, SKIPPED),
+    ("SKIP", Standing(waiting=1), FRESH, SKIPPED),
+    ("QUEUE", Standing(active=1), FRESH, HELD),
+    ("QUEUE", Standing(active=5), Trigger.EVENT, HELD),
+    ("QUEUE", Standing(active=1, waiting=1), FRESH, SKIPPED),
+    ("QUEUE", Standing(waiting=1), FRESH, SKIPPED),
+    ("CANCEL_RUNNING", Standing(active=1), FRESH, CANCELLING),
+    ("CANCEL_RUNNING", Standing(active=1, waiting=1), FRESH, CANCELLING),
+    ("ALLOW", Standing(active=1, turns=4), CAUGHT_UP, ADMITTED),
+    ("SKIP", Standing(active=1), CAUGHT_UP, HELD),
+    ("QUEUE", Standing(active=1, waiting=1), CAUGHT_UP, HELD),
+    ("CANCEL_RUNNING", Standing(active=1), FILLED, HELD),
+    ("SKIP", Standing(turns=2), CAUGHT_UP, HELD),
+    ("SKIP", Standing(turns=2), FRESH, ADMITTED),
+    ("QUEUE", Standing(turns=2), FRESH, ADMITTED),
+    ("CANCEL_RUNNING", Standing(turns=2), Trigger.MANUAL, ADMITTED),
+]
 
 
-@pytest.mark.parametrize("overlap_policy", ["ALLOW", "SKIP", "QUEUE", "CANCEL_RUNNING"])
-def test_it_admits_a_slot_of_an_idle_task(overlap_policy: str):
-    assert admit(overlap_policy=overlap_policy, open_count=0) == ADMITTED
+@pytest.mark.parametrize("trigger", list(Trigger))
+@pytest.mark.parametrize("overlap_policy", POLICIES)
+def test_it_admits_what_comes_to_an_idle_task(overlap_policy: str, trigger: Trigger):
+    assert Standing().admit(overlap_policy, trigger) == ADMITTED
 
 
-def test_it_admits_a_slot_of_a_busy_task_that_may_overlap():
-    assert admit(overlap_policy="ALLOW", open_count=3) == ADMITTED
+@pytest.mark.parametrize(("overlap_policy", "standing", "trigger", "expected"), BUSY)
+def test_it_decides_by_what_is_open(overlap_policy: str, standing: Standing, trigger: Trigger, expected: Admission):
+    assert standing.admit(overlap_policy, trigger) == expected
 
 
-@pytest.mark.parametrize("open_count", [1, 2, 100])
-def test_it_skips_a_slot_of_a_busy_task_that_may_not_overlap(open_count: int):
-    assert admit(overlap_policy="SKIP", open_count=open_count) == Admission(Status.SKIPPED, Reason.OVERLAP)
+@pytest.mark.parametrize(
+    ("overlap_policy", "expected"),
+    [
+        ("ALLOW", [ADMITTED] * 3),
+        ("SKIP", [ADMITTED, SKIPPED, SKIPPED]),
+        ("QUEUE", [ADMITTED, HELD, SKIPPED]),
+        ("CANCEL_RUNNING", [ADMITTED, CANCELLING, CANCELLING]),
+    ],
+)
+def test_it_counts_what_it_has_admitted(overlap_policy: str, expected: list[Admission]):
+    standing = Standing()
+    assert [standing.admit(overlap_policy, FRESH) for _ in expected] == expected
 
 
-def test_it_queues_what_it_admits():
-    assert ADMITTED == Admission(Status.QUEUED, reason=None, not_before=None)
+@pytest.mark.parametrize("overlap_policy", ["SKIP", "QUEUE", "CANCEL_RUNNING"])
+@pytest.mark.parametrize("trigger", [CAUGHT_UP, FILLED])
+def test_it_lets_the_slots_of_one_catch_up_take_turns(overlap_policy: str, trigger: Trigger):
+    standing = Standing()
+    assert [standing.admit(overlap_policy, trigger) for _ in range(3)] == [ADMITTED, HELD, HELD]
+    assert standing == Standing(active=1, turns=2)
+
+
+def test_it_lets_a_held_slot_go_when_nothing_is_active():
+    standing = Standing(waiting=1)
+    assert standing.release("QUEUE", FRESH)
+    assert standing == Standing(active=1)
+
+
+def test_it_holds_on_while_something_is_active():
+    assert not Standing(active=1, waiting=1).release("QUEUE", FRESH)
+
+
+def test_it_lets_one_go_at_a_time():
+    standing = Standing(turns=3)
+    assert [standing.release("SKIP", CAUGHT_UP) for _ in range(3)] == [True, False, False]
+
+
+def test_it_lets_a_fresh_slot_go_before_those_that_take_turns():
+    assert not Standing(waiting=1, turns=1).release("QUEUE", CAUGHT_UP)
+
+
+def test_it_lets_all_go_where_the_policy_has_been_lifted():
+    standing = Standing(active=1, turns=2)
+    assert [standing.release("ALLOW", CAUGHT_UP) for _ in range(2)] == [True, True]
+
+
+@pytest.mark.parametrize(("held", "wait"), [(0, 1), (0.2, 1), (3, 3), (40, 40), (61, 60), (86_400, 60)])
+def test_it_looks_again_after_a_second_doubling_to_a_minute(held: float, wait: int):
+    assert next_look(NOON, since=NOON - timedelta(seconds=held)) == NOON + timedelta(seconds=wait)

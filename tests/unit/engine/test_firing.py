@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.engine.firing import SLOTS_PER_CLAIM, Fire, Misfire, Pass, Plan, plan
+from scheduler.engine.firing import SLOTS_PER_CLAIM, Fire, Misfire, Pass, Plan
+from scheduler.engine.firing import plan as plan_slots
 from scheduler.engine.schedules import IntervalSchedule, NeverSchedule, OneTimeSchedule, Schedule, parse_cron
+from scheduler.engine.slots import Searched, Slots
 from scheduler.engine.states import Reason, Trigger
 from tests.unit.engine.schedules.cases import steady
 
@@ -28,6 +30,11 @@ def every(limit: int = 100) -> Misfire:
 
 
 SKIP = Misfire("SKIP", GRACE, 100)
+
+
+def plan(schedule: Searched, *, due: datetime, now: datetime, misfire: Misfire) -> Plan:
+    """Plan the slots of a schedule without calendar and jitter."""
+    return plan_slots(Slots(schedule), due=due, now=now, misfire=misfire)
 
 
 def minutely(begin: datetime = NOON) -> IntervalSchedule:
