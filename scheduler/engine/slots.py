@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from scheduler.engine.calendars import Calendar
 from scheduler.engine.jitter import jitter
 
 # A slot that a calendar closes is recorded with the next one that runs, so that neighbours share a row, or after this.
@@ -24,6 +23,14 @@ class Searched(Protocol):
     def latest_at(self, instant: datetime) -> datetime | None: ...
 
 
+class Opened(Protocol):
+    """What is asked of a calendar here (`scheduler.engine.calendars.Calendar`)."""
+
+    def is_open(self, instant: datetime) -> bool: ...
+
+    def next_open(self, instant: datetime) -> datetime | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Slots:
     """`every` has all slots, `running` those that the calendar leaves open; both None where there is no calendar.
@@ -33,7 +40,7 @@ class Slots:
 
     every: Searched
     running: Searched | None = None
-    calendar: Calendar | None = None
+    calendar: Opened | None = None
     task_id: UUID = _NOBODY
     jitter_seconds: int = 0
 
