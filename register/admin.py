@@ -100,7 +100,8 @@ class TaskAdmin(TaskBase):
         "owner", "labels", "task_class", "task_data",
         "cron_expression", "time_zone", "interval_seconds", "interval_mode", "run_at", "start_at", "end_at",
         "jitter_seconds", "calendar", "calendar_policy", "skip_slots",
-        "misfire_policy", "misfire_grace_seconds", "catch_up_limit", "overlap_policy", "priority", "queue",
+        "misfire_policy", "misfire_grace_seconds", "catch_up_limit", "overlap_policy", "max_concurrency",
+        "auto_pause_after_failures", "failed_slot_count", "priority", "queue",
         "timeout_seconds", "max_retry_count", "retry_policy", "retry_on",
         "version", "created_at", "created_by", "updated_at", "id",
     )  # fmt: skip

@@ -116,7 +116,8 @@ def _definition_columns() -> Sequence[str]:
         "name", "namespace", "description", "task_class", "task_data", "owner", "labels",
         "cron_expression", "time_zone", "interval_seconds", "interval_mode", "run_at", "start_at", "end_at",
         "anchor_at", "jitter_seconds", "calendar_id", "calendar_policy",
-        "misfire_policy", "misfire_grace_seconds", "catch_up_limit", "overlap_policy", "priority", "queue",
+        "misfire_policy", "misfire_grace_seconds", "catch_up_limit", "overlap_policy",
+        "max_concurrency", "auto_pause_after_failures", "priority", "queue",
         "timeout_seconds", "max_retry_count", "retry_policy", "retry_on",
     )  # fmt: skip
 

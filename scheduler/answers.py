@@ -47,6 +47,8 @@ class TaskAnswer(Answer):
     misfireGraceSeconds = serializers.IntegerField()
     catchUpLimit = serializers.IntegerField()
     overlapPolicy = serializers.ChoiceField(OVERLAP_POLICIES)
+    maxConcurrency = serializers.IntegerField(allow_null=True, help_text="Its executions QUEUED or RUNNING at once.")
+    autoPauseAfterFailures = serializers.IntegerField(allow_null=True, help_text="Slots failed in a row.")
     priority = serializers.IntegerField(help_text="1 to 10, larger first.")
     queue = serializers.CharField()
     timeoutSeconds = serializers.IntegerField()

@@ -113,7 +113,7 @@ def attempt(connection: psycopg.Connection, execution: UUID) -> Attempt | None:
 
 _ENDING_TASKS = """
 SELECT id, status, version, timeout_seconds, max_retry_count, retry_policy::text, retry_on::text, overlap_policy,
-    interval_mode
+    interval_mode, max_concurrency, task_class, auto_pause_after_failures
 FROM scheduler_tasks WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
 """
 
@@ -144,7 +144,8 @@ def busy_tasks(connection: psycopg.Connection, *, after: UUID, limit: int) -> li
 
 
 _HELD = """
-SELECT h.id, h.task_id, h.trigger, h.reason, h.due_at, h.attempt, t.overlap_policy
+SELECT h.id, h.task_id, h.trigger, h.reason, h.due_at, h.queue, h.namespace, t.task_class, t.overlap_policy,
+    t.max_concurrency
 FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
 WHERE h.status = 'SCHEDULED' AND h.not_before <= %(now)s AND h.id >= %(low)s AND t.status IN ('ACTIVE', 'COMPLETED')
 ORDER BY h.not_before, h.id LIMIT %(limit)s
@@ -164,7 +165,7 @@ _TAKES_TURNS = "h.trigger IN ('CATCH_UP', 'BACKFILL')"
 
 _STANDINGS = f"""
 SELECT h.task_id, count(*) FILTER (WHERE NOT ({_IS_HELD})), count(*) FILTER (WHERE {_IS_HELD} AND NOT {_TAKES_TURNS}),
-    count(*) FILTER (WHERE {_IS_HELD} AND {_TAKES_TURNS})
+    count(*) FILTER (WHERE {_IS_HELD} AND {_TAKES_TURNS}), count(*) FILTER (WHERE h.status IN ('QUEUED', 'RUNNING'))
 FROM task_execution_history h
 WHERE h.task_id = ANY(%s) AND h.status IN ('QUEUED', 'RUNNING', 'SCHEDULED')
 GROUP BY h.task_id
@@ -181,7 +182,7 @@ def standings(connection: psycopg.Connection, task_ids: Collection[UUID]) -> dic
 _NEXT_HELD = f"""
 SELECT next.id FROM unnest(%s::uuid[]) AS u (task_id) CROSS JOIN LATERAL (
     SELECT h.id FROM task_execution_history h
-    WHERE h.task_id = u.task_id AND {_IS_HELD}
+    WHERE h.task_id = u.task_id AND h.status = 'SCHEDULED' AND h.reason IN ('overlap', 'limit')
     ORDER BY {_TAKES_TURNS}, h.due_at, h.id LIMIT 1
     FOR UPDATE SKIP LOCKED
 ) next
@@ -189,8 +190,35 @@ SELECT next.id FROM unnest(%s::uuid[]) AS u (task_id) CROSS JOIN LATERAL (
 
 
 def next_held(connection: psycopg.Connection, task_ids: Collection[UUID]) -> list[UUID]:
-    """Lock the execution of each task that is the next to go of those held for an overlap."""
+    """Lock the execution of each task that is the next to go of those held for an overlap or a limit."""
     return [row[0] for row in connection.execute(_NEXT_HELD, (list(task_ids),))]
+
+
+HELD_BATCH = 500
+
+_PERMITS = """
+SELECT key, capacity, used FROM scheduler_permits WHERE key = ANY(%s) ORDER BY key FOR NO KEY UPDATE
+"""
+
+
+def permits(connection: psycopg.Connection, keys: Collection[str]) -> list[tuple[str, int, int]]:
+    """Lock the limited ones of these keys, in their order: (key, capacity, used)."""
+    return connection.execute(_PERMITS, (list(keys),)).fetchall() if keys else []
+
+
+_HELD_BY_LIMITS = """
+SELECT h.id FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+WHERE h.status = 'SCHEDULED' AND h.reason = 'limit' AND h.not_before > %(now)s
+    AND ARRAY['all', 'queue:' || h.queue, 'namespace:' || h.namespace, 'class:' || t.task_class] && %(keys)s::text[]
+ORDER BY h.not_before, h.id LIMIT %(count)s
+FOR UPDATE OF h SKIP LOCKED
+"""
+
+
+def held_by_limits(connection: psycopg.Connection, keys: Collection[str], *, count: int, now: datetime) -> list[UUID]:
+    """Lock up to `count` executions that wait for one of these limits and are not being looked at already."""
+    parameters = {"keys": list(keys), "count": count, "now": now}
+    return [row[0] for row in connection.execute(_HELD_BY_LIMITS, parameters)]
 
 
 _IN_THE_WAY = f"""

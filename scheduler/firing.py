@@ -1,15 +1,17 @@
 """Turns due slots, and requests, into executions: lock, decide, record, move the task on, in one transaction."""
 
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 from uuid import UUID
 
 import psycopg
 
-from scheduler import births, claims, clock, followups, overlaps, schedules, transitions
+from scheduler import births, claims, clock, overlaps, permits, schedules, transitions
 from scheduler.engine.admission import TURN_TAKERS, Standing
 from scheduler.engine.firing import Fire, Misfire, Pass, Plan, plan
 from scheduler.engine.identity import slot_cause
@@ -17,6 +19,7 @@ from scheduler.engine.schedules import Schedule
 from scheduler.engine.slots import Slots
 from scheduler.engine.states import Status, TaskStatus, Trigger
 from scheduler.errors import TaskDeleted, TaskNotFound
+from scheduler.permits import Permits
 from scheduler.records import DueTask, NewExecution, Ready
 
 logger = logging.getLogger(__name__)
@@ -47,7 +50,11 @@ class _Write(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """What the claim writes on one task; `newcomer` is the execution for which its open ones are cancelled."""
+    """What the claim writes on one task.
+
+    `newcomer` is the execution for which its open ones are cancelled, `limited` the keys of the permits that each of
+    its QUEUED rows takes.
+    """
 
     task: DueTask
     rows: list[NewExecution]
@@ -58,6 +65,7 @@ class _Move:
     status: TaskStatus
     pause_reason: str | None = None
     newcomer: UUID | None = None
+    limited: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,10 @@ class _Planned:
     slots: Slots | None
     plan: Plan
     error: Exception | None = None
+
+    @property
+    def fires(self) -> bool:
+        return any(isinstance(entry, Fire) for entry in self.plan.records)
 
     @property
     def catches_up(self) -> bool:
@@ -119,15 +131,12 @@ def trigger(
             raise TaskNotFound
         if task.status == TaskStatus.DELETED:
             raise TaskDeleted
-        standing = overlaps.standings(connection, [task]).get(task_id, Standing())
-        admission = standing.admit(task.overlap_policy, Trigger.MANUAL)
+        admission = overlaps.admit(connection, task, Trigger.MANUAL)
         cause = f"manual:{request}"
         row = births.fired(task, admission, slot=now, due_at=now, cause=cause, trigger=Trigger.MANUAL, now=now)
         inserted = transitions.record(connection, [replace(row, task_data=task_data)], now=now)
-        if inserted and row.status is not Status.SKIPPED:
-            followups.count_opened(connection, [task_id])
-        if inserted and admission.cancels:
-            overlaps.make_room(connection, {task_id: row.id}, now=now)
+        if inserted:
+            overlaps.count(connection, task, row, admission, now=now)
     return row.id, _ready([row] if inserted else [])
 
 
@@ -177,6 +186,7 @@ def _write(connection: psycopg.Connection, moves: Sequence[_Move], *, now: datet
     rows = [row for move in moves for row in move.rows]
     inserted = transitions.record(connection, rows, now=now)
     _move_on(connection, moves, inserted)
+    permits.use(connection, _taken(moves, inserted))
     newcomers = {move.task.id: move.newcomer for move in moves if move.newcomer is not None}
     cancelled = overlaps.make_room(connection, newcomers, now=now)
     recorded = [row for row in rows if row.id in inserted]
@@ -226,14 +236,15 @@ def _moves(connection: psycopg.Connection, planned: Sequence[_Planned], *, now: 
     """Decide on every slot by what its task has open, and on where the task goes on."""
     catching_up = {one.task.id for one in planned if one.catches_up}
     standings = overlaps.standings(connection, (one.task for one in planned), catching_up=catching_up)
-    return [_move(one, standings.get(one.task.id) or Standing(), now=now) for one in planned]
+    limits = permits.lock(connection, {key for one in planned if one.fires for key in overlaps.keys_of(one.task)})
+    return [_move(one, standings.get(one.task.id) or Standing(), limits, now=now) for one in planned]
 
 
-def _move(planned: _Planned, standing: Standing, *, now: datetime) -> _Move:
+def _move(planned: _Planned, standing: Standing, limits: Permits, *, now: datetime) -> _Move:
     task, slots = planned.task, planned.slots
     if slots is None or planned.error is not None:
         return _paused(task, planned.error)
-    rows, newcomer = _rows(planned, slots, standing, now=now)
+    rows, newcomer = _rows(planned, slots, standing, limits, now=now)
     next_slot = planned.plan.next_slot
     is_waiting = schedules.is_fixed_delay(task) and bool(rows)
     if is_waiting and rows[-1].status is Status.SKIPPED:
@@ -248,11 +259,12 @@ def _move(planned: _Planned, standing: Standing, *, now: datetime) -> _Move:
         shown_at=slots.due_at(shown) if shown is not None else None,
         status=TaskStatus.ACTIVE if next_slot is not None or is_waiting else TaskStatus.COMPLETED,
         newcomer=newcomer,
+        limited=limits.limited(overlaps.keys_of(task)) if limits.left else (),
     )
 
 
 def _rows(
-    planned: _Planned, slots: Slots, standing: Standing, *, now: datetime
+    planned: _Planned, slots: Slots, standing: Standing, limits: Permits, *, now: datetime
 ) -> tuple[list[NewExecution], UUID | None]:
     """Return the rows of the slots that are due, and the last of them for which open executions are cancelled."""
     task, newcomer = planned.task, None
@@ -262,7 +274,8 @@ def _rows(
         if isinstance(entry, Pass):
             rows.append(births.passed(task, entry, due_at=due_at, now=now))
             continue
-        admission = standing.admit(task.overlap_policy, entry.trigger)
+        take = partial(limits.take, overlaps.keys_of(task))
+        admission = standing.admit(task.overlap_policy, entry.trigger, limit=task.max_concurrency, take=take)
         rows.append(
             births.fired(
                 task,
@@ -303,6 +316,12 @@ def _move_on(connection: psycopg.Connection, moves: Sequence[_Move], inserted: s
     under = [move.task for move in moves if move.task.calendar_version is not None]
     if under:
         connection.execute(_BY_CALENDAR, ([task.id for task in under], [task.calendar_version for task in under]))
+
+
+def _taken(moves: Sequence[_Move], inserted: Collection[UUID]) -> Counter[str]:
+    rows = ((move, row) for move in moves if move.limited for row in move.rows)
+    queued = (move for move, row in rows if row.status is Status.QUEUED and row.id in inserted)
+    return Counter(key for move in queued for key in move.limited)
 
 
 def _makes_busy(row: NewExecution) -> bool:

@@ -9,12 +9,12 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import claims, delays
+from scheduler import claims, delays, failures, permits
 from scheduler.delays import SlotEnd
 from scheduler.engine.identity import retry_id
 from scheduler.engine.retry import RetryPolicy, should_retry
 from scheduler.engine.states import Reason, Status, TaskStatus, Trigger
-from scheduler.records import Ended, EndingTask, NewExecution
+from scheduler.records import Closed, Ended, EndingTask, NewExecution
 from scheduler.schedules import FIXED_DELAY
 
 logger = logging.getLogger(__name__)
@@ -74,29 +74,38 @@ def go_on(
 
     `retried` are the ids of the attempts that follow: what is tried again has not come to its end.
     """
-    delayed = [one for one in ended if tasks[one.task_id].interval_mode == FIXED_DELAY]
-    delays.go_on(
-        connection,
-        [SlotEnd(one.task_id, one.cause, one.ended_at) for one in delayed if _next_id(one) not in retried],
-    )
-    wake(connection, {one.task_id for one in ended if tasks[one.task_id].overlap_policy != "ALLOW"}, now=now)
+    final = [one for one in ended if _next_id(one) not in retried]
+    delayed = [one for one in final if tasks[one.task_id].interval_mode == FIXED_DELAY]
+    delays.go_on(connection, [SlotEnd(one.task_id, one.cause, one.ended_at) for one in delayed])
+    failures.count(connection, final, tasks)
+    freed = Counter(key for one in ended for key in _keys(one.queue, one.namespace, tasks[one.task_id]))
+    _let_go(connection, tasks.values(), freed=freed, now=now)
+
+
+def _let_go(
+    connection: psycopg.Connection, tasks: Iterable[EndingTask], *, freed: Mapping[str, int], now: datetime
+) -> None:
+    """Free the permits, and have what waited for them or for these tasks looked at as soon as the caller commits."""
+    may_go = permits.free(connection, freed, now=now)
+    held = claims.next_held(connection, [task.id for task in tasks if _holds(task)])
+    if held:
+        connection.execute(_WAKE, {"id": held, "low": min(held), "high": max(held), "now": now})
+    if held or may_go:
+        connection.execute("SELECT pg_notify(%s, '')", (RELEASE_CHANNEL,))
+
+
+def _holds(task: EndingTask) -> bool:
+    return task.overlap_policy != "ALLOW" or task.max_concurrency is not None
+
+
+def _keys(queue: str, namespace: str, task: EndingTask) -> tuple[str, ...]:
+    return permits.keys_of(queue=queue, task_class=task.task_class, namespace=namespace)
 
 
 _WAKE = """
 UPDATE task_execution_history h SET not_before = %(now)s
 WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'SCHEDULED'
 """
-
-
-def wake(connection: psycopg.Connection, task_ids: Collection[UUID], *, now: datetime) -> None:
-    """Have the next held execution of each task looked at as soon as the caller commits.
-
-    One that another transaction holds is being looked at.
-    """
-    held = claims.next_held(connection, task_ids) if task_ids else []
-    if held:
-        connection.execute(_WAKE, {"id": held, "low": min(held), "high": max(held), "now": now})
-        connection.execute("SELECT pg_notify(%s, '')", (RELEASE_CHANNEL,))
 
 
 _CLOSE = """
@@ -106,16 +115,18 @@ WHERE t.id = u.id AND t.overlap_policy <> 'ALLOW'
 """
 
 
-def close(
-    connection: psycopg.Connection, ends: Sequence[SlotEnd], *, counted: Mapping[UUID, int], now: datetime
-) -> None:
-    """Take executions that will never run off their tasks' counts (`counted`), and go on from their ends."""
-    if not ends:
+def close(connection: psycopg.Connection, closed: Sequence[Closed], *, now: datetime) -> None:
+    """Take executions that will never run off their tasks' counts and the limits, and go on from their ends."""
+    if not closed:
         return
-    tasks = claims.ending_tasks(connection, {end.task_id for end in ends})
+    tasks = claims.ending_tasks(connection, {one.task_id for one in closed})
+    counted = Counter(one.task_id for one in closed if one.made_busy)
     connection.execute(_CLOSE, (list(counted), list(counted.values())))
-    delays.go_on(connection, [end for end in ends if tasks[end.task_id].interval_mode == FIXED_DELAY])
-    wake(connection, {id for id, task in tasks.items() if task.overlap_policy != "ALLOW"}, now=now)
+    delayed = [one for one in closed if tasks[one.task_id].interval_mode == FIXED_DELAY]
+    delays.go_on(connection, [SlotEnd(one.task_id, one.cause, now) for one in delayed])
+    queued = [one for one in closed if one.was_queued]
+    freed = Counter(key for one in queued for key in _keys(one.queue, one.namespace, tasks[one.task_id]))
+    _let_go(connection, tasks.values(), freed=freed, now=now)
 
 
 _OPENED = """

@@ -11,7 +11,20 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from scheduler import claims, clock, delays, dispatch, firing, leases, nodes, partitions, releases, reschedule, sweep
+from scheduler import (
+    claims,
+    clock,
+    delays,
+    dispatch,
+    firing,
+    leases,
+    nodes,
+    partitions,
+    permits,
+    releases,
+    reschedule,
+    sweep,
+)
 from scheduler.broker import BATCH, Broker
 from scheduler.errors import BrokerUnavailable, PartitionMissing
 from scheduler.followups import RELEASE_CHANNEL
@@ -251,6 +264,7 @@ class SchedulerNode:
             Timer(60, self._recount_open),
             Timer(1, self._reschedule),
             Timer(60, self._revive_delays),
+            Timer(60, self._recount_permits),
         ]
 
     def _sweep(self, connection: psycopg.Connection) -> float:
@@ -294,6 +308,9 @@ class SchedulerNode:
     def _revive_delays(self, connection: psycopg.Connection, now: datetime) -> None:
         if count := delays.revive(connection, now=now, limit=BATCH):
             logger.warning("%d tasks of a fixed delay waited for an end that nobody would report.", count)
+
+    def _recount_permits(self, connection: psycopg.Connection, _now: datetime) -> None:
+        permits.recount(connection)
 
     def _count_ranges(self, connection: psycopg.Connection, _now: datetime) -> None:
         self._ranges.count(connection)

@@ -1,15 +1,16 @@
-"""Overlaps: what a task has open when one more execution comes, and room for it where overlapPolicy makes some."""
+"""Overlaps: what a task has open when one more execution comes, whether it may go, and what gives way to it."""
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 import psycopg
 
-from scheduler import claims, transitions
-from scheduler.engine.admission import Standing
-from scheduler.engine.states import Reason, Status
-from scheduler.records import DueTask
+from scheduler import claims, followups, permits, transitions
+from scheduler.engine.admission import Admission, Standing
+from scheduler.engine.states import Reason, Status, Trigger
+from scheduler.records import DueTask, NewExecution
 
 _ALLOW = "ALLOW"
 
@@ -19,13 +20,41 @@ def standings(
 ) -> dict[UUID, Standing]:
     """Return what each of these locked tasks has open, as far as it matters.
 
-    Only busy tasks that may not overlap are looked up, and those in `catching_up`: what waits for its turn keeps no
-    task busy, but comes before later slots of the catch-up.
+    Only busy tasks that may not overlap are looked up, those with a limit of their own, and those in `catching_up`:
+    what waits for its turn keeps no task busy, but comes before later slots of the catch-up.
     """
     asked = [
-        task.id for task in tasks if task.overlap_policy != _ALLOW and (task.open_count > 0 or task.id in catching_up)
+        task.id
+        for task in tasks
+        if task.max_concurrency is not None
+        or (task.overlap_policy != _ALLOW and (task.open_count > 0 or task.id in catching_up))
     ]
     return claims.standings(connection, asked)
+
+
+def keys_of(task: DueTask) -> tuple[str, ...]:
+    """Return the keys under which executions of a task may be limited."""
+    return permits.keys_of(queue=task.queue, task_class=task.task_class, namespace=task.namespace)
+
+
+def admit(connection: psycopg.Connection, task: DueTask, trigger: Trigger) -> Admission:
+    """Decide on one execution of a locked task that somebody asked for; `count` writes what follows from it."""
+    standing = standings(connection, [task]).get(task.id, Standing())
+    take = partial(permits.lock(connection, keys_of(task)).take, keys_of(task))
+    return standing.admit(task.overlap_policy, trigger, limit=task.max_concurrency, take=take)
+
+
+def count(
+    connection: psycopg.Connection, task: DueTask, row: NewExecution, admission: Admission, *, now: datetime
+) -> None:
+    """Count an admitted row that was recorded: among its task's open ones, and on the limits; make room for it."""
+    if row.status is Status.SKIPPED:
+        return
+    followups.count_opened(connection, [task.id])
+    if row.status is Status.QUEUED:
+        permits.use(connection, dict.fromkeys(keys_of(task), 1))
+    if admission.cancels:
+        make_room(connection, {task.id: row.id}, now=now)
 
 
 def make_room(connection: psycopg.Connection, newcomers: Mapping[UUID, UUID], *, now: datetime) -> set[UUID]:

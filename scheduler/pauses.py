@@ -117,7 +117,7 @@ def _count(schedule: Schedule, first: datetime, last: datetime) -> int | None:
 _GO_ON = """
 UPDATE scheduler_tasks
 SET status = %(status)s, next_slot_for = %(slot)s, next_execution_time = %(shown_at)s, claim_at = %(claim_at)s,
-    pause_reason = NULL, paused_until = NULL
+    pause_reason = NULL, paused_until = NULL, failed_slot_count = 0
 WHERE id = %(id)s AND status = 'PAUSED'
 """
 

@@ -89,6 +89,19 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Closed:
+    """A row that was cancelled before it started; what waited for its turn did not make its task busy."""
+
+    id: UUID
+    task_id: UUID
+    cause: str
+    queue: str
+    namespace: str
+    was_queued: bool
+    made_busy: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """A QUEUED row on its way to the broker."""
 
@@ -125,7 +138,9 @@ class DueTask:
     misfire_grace_seconds: int
     catch_up_limit: int
     overlap_policy: str
+    max_concurrency: int | None
     open_count: int
+    task_class: str
     next_slot_for: datetime | None
     last_slot_for: datetime | None = None
     skip_slots: list[datetime] | None = None
@@ -159,6 +174,9 @@ class EndingTask:
     retry_on: str
     overlap_policy: str
     interval_mode: str
+    max_concurrency: int | None
+    task_class: str
+    auto_pause_after_failures: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,5 +188,8 @@ class Held:
     trigger: Trigger
     reason: str | None
     due_at: datetime
-    attempt: int
+    queue: str
+    namespace: str
+    task_class: str
     overlap_policy: str
+    max_concurrency: int | None

@@ -1,14 +1,16 @@
 """Release: the second claim, which lets SCHEDULED rows go when their time has come and nothing holds them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 import psycopg
 
-from scheduler import claims, followups, overlaps, transitions
+from scheduler import claims, followups, overlaps, permits, transitions
 from scheduler.engine.admission import TURN_TAKERS, Standing, next_look
 from scheduler.engine.states import Reason
+from scheduler.permits import Permits, keys_of
 from scheduler.records import Held, Ready
 
 BATCH = 500
@@ -17,39 +19,54 @@ BATCH = 500
 def release(connection: psycopg.Connection, *, now: datetime, low: UUID) -> list[Ready]:
     """Let a batch of rows go, ids from `low` on; return what to publish.
 
-    Retries go at once: they have kept their task busy meanwhile. What is held for an overlap is decided anew under
-    the task's lock, and looked at again later where it has to wait on.
+    What is held for an overlap or a limit is decided anew, under the locks of its task and of the limits, and looked
+    at again later where it has to wait on. A retry keeps its task busy while it waits, so that only limits hold it.
     """
     with connection.transaction():
         held = claims.held_executions(connection, now=now, low=low, limit=BATCH)
-        overlapping = [row for row in held if row.reason == Reason.OVERLAP]
-        going = [row for row in held if row.reason != Reason.OVERLAP]
-        if overlapping:
-            going += _decided(connection, overlapping, now=now)
+        going, waiting = _decided(connection, held)
+        # Those that took turns did not make their task busy until now.
+        followups.count_opened(connection, [row.task_id for row in going if _took_turns(row)])
         released = transitions.release(connection, [row.id for row in going], now=now)
+        transitions.hold_again(connection, {row.id: next_look(now, since=row.due_at) for row in waiting})
+        overlaps.make_room(connection, {row.task_id: row.id for row in waiting if _cancels(row)}, now=now)
     return claims.ready(connection, released)
 
 
-def _decided(connection: psycopg.Connection, rows: Sequence[Held], *, now: datetime) -> list[Held]:
-    """Return which of these rows may go; the others wait on."""
-    claims.lock_tasks(connection, {row.task_id for row in rows})
-    standings = claims.standings(connection, {row.task_id for row in rows})
-    going, waiting = _parted(rows, standings)
-    # Those that took turns did not make their task busy until now.
-    followups.count_opened(connection, [row.task_id for row in going if row.trigger in TURN_TAKERS])
-    transitions.hold_again(connection, {row.id: next_look(now, since=row.due_at) for row in waiting})
-    overlaps.make_room(connection, {row.task_id: row.id for row in waiting if _cancels(row)}, now=now)
-    return going
-
-
-def _parted(rows: Iterable[Held], standings: Mapping[UUID, Standing]) -> tuple[list[Held], list[Held]]:
+def _decided(connection: psycopg.Connection, held: Sequence[Held]) -> tuple[list[Held], list[Held]]:
+    """Return which of these rows may go and which wait on; fresh slots come first, then older ones."""
+    bound = {row.task_id for row in held if _is_bound(row)}
+    standings: Mapping[UUID, Standing] = {}
+    if bound:
+        claims.lock_tasks(connection, bound)
+        standings = claims.standings(connection, bound)
+    limits = permits.lock(connection, {key for row in held for key in _keys(row)})
     going: list[Held] = []
     waiting: list[Held] = []
-    for row in sorted(rows, key=lambda row: (row.trigger in TURN_TAKERS, row.due_at, row.id)):
-        may_go = standings[row.task_id].release(row.overlap_policy, row.trigger)
-        (going if may_go else waiting).append(row)
+    for row in sorted(held, key=lambda row: (row.trigger in TURN_TAKERS, row.due_at, row.id)):
+        standing = standings.get(row.task_id) or Standing(waiting=1)
+        (going if _may_go(row, standing, limits) else waiting).append(row)
+    permits.use(connection, limits.taken)
     return going, waiting
 
 
+def _may_go(row: Held, standing: Standing, limits: Permits) -> bool:
+    take = partial(limits.take, _keys(row))
+    return standing.release(row, overlap_policy=row.overlap_policy, limit=row.max_concurrency, take=take)
+
+
+def _is_bound(row: Held) -> bool:
+    return row.max_concurrency is not None or (row.reason == Reason.OVERLAP and row.overlap_policy != "ALLOW")
+
+
+def _keys(row: Held) -> tuple[str, ...]:
+    return keys_of(queue=row.queue, task_class=row.task_class, namespace=row.namespace)
+
+
+def _took_turns(row: Held) -> bool:
+    return row.trigger in TURN_TAKERS and row.reason == Reason.OVERLAP
+
+
 def _cancels(row: Held) -> bool:
-    return row.overlap_policy == "CANCEL_RUNNING" and row.trigger not in TURN_TAKERS
+    is_overlap = row.reason == Reason.OVERLAP and row.overlap_policy == "CANCEL_RUNNING"
+    return is_overlap and row.trigger not in TURN_TAKERS

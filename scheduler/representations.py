@@ -46,6 +46,8 @@ def task_as_json(task: Task) -> Json:
         "misfireGraceSeconds": task.misfire_grace_seconds,
         "catchUpLimit": task.catch_up_limit,
         "overlapPolicy": task.overlap_policy,
+        "maxConcurrency": task.max_concurrency,
+        "autoPauseAfterFailures": task.auto_pause_after_failures,
         "priority": task.priority,
         "queue": task.queue,
         "timeoutSeconds": task.timeout_seconds,

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import births, claims, followups, overlaps, transitions
-from scheduler.engine.admission import Admission, Standing
+from scheduler import births, claims, overlaps, transitions
+from scheduler.engine.admission import Admission
 from scheduler.engine.identity import retry_id
 from scheduler.engine.states import Status, TaskStatus, Trigger
 from scheduler.errors import TaskDeleted
@@ -50,16 +50,13 @@ def retry(connection: psycopg.Connection, execution_id: UUID, *, now: datetime) 
     task = claims.task(connection, attempt.task_id)
     if task is None or task.status == TaskStatus.DELETED:
         raise TaskDeleted
-    standing = overlaps.standings(connection, [task]).get(task.id, Standing())
-    admission = standing.admit(task.overlap_policy, Trigger.RETRY)
+    admission = overlaps.admit(connection, task, Trigger.RETRY)
     if admission.status is Status.SKIPPED:
         return Retried("Another execution of the task is open, and its overlapPolicy lets none run beside it.")
     row = _next(task, attempt, admission, now=now)
     if not transitions.record(connection, [row], now=now):
         return Retried("It has been tried again already: there is a newer attempt.")
-    followups.count_opened(connection, [task.id])
-    if admission.cancels:
-        overlaps.make_room(connection, {task.id: row.id}, now=now)
+    overlaps.count(connection, task, row, admission, now=now)
     ready = Ready(row.id, row.queue, row.priority, row.timeout_seconds)
     return Retried("", row.id, (ready,) if row.status is Status.QUEUED else ())
 

@@ -1,6 +1,5 @@
 """Every write of an execution's status, conditional on what the writer believes; zero rows means "I lost it"."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
@@ -10,10 +9,9 @@ from uuid import UUID
 import psycopg
 
 from scheduler import followups
-from scheduler.delays import SlotEnd
 from scheduler.engine.states import Reason, Status, Trigger
 from scheduler.errors import PartitionMissing
-from scheduler.records import Ended, NewExecution, Outcome, Started
+from scheduler.records import Closed, Ended, NewExecution, Outcome, Started
 
 _NEW_COLUMNS = [column.name for column in fields(NewExecution)]
 _OUTCOME_COLUMNS = [column.name for column in fields(Outcome)]
@@ -194,7 +192,7 @@ UPDATE task_execution_history h SET status = 'CANCELLED', end_time = %(now)s, re
 FROM task_execution_history was
 WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status IN ('QUEUED', 'SCHEDULED')
     AND was.id = h.id AND was.id BETWEEN %(low)s AND %(high)s
-RETURNING h.id, h.task_id, h.cause,
+RETURNING h.id, h.task_id, h.cause, h.queue, h.namespace, was.status = 'QUEUED',
     NOT (was.status = 'SCHEDULED' AND was.reason = 'overlap' AND was.trigger IN ('CATCH_UP', 'BACKFILL'))
 """
 
@@ -210,12 +208,9 @@ def cancel_waiting(
         return set()
     parameters: dict[str, Any] = {"id": list(executions), "reason": reason, "now": now}
     with connection.transaction():
-        rows = connection.execute(_CANCEL, parameters | _bounds(executions)).fetchall()
-        ends = [SlotEnd(task_id, cause, now) for _, task_id, cause, _ in rows]
-        # What waited for its turn did not make its task busy.
-        counted = Counter(task_id for _, task_id, _, made_busy in rows if made_busy)
-        followups.close(connection, ends, counted=counted, now=now)
-    return {row[0] for row in rows}
+        closed = [Closed(*row) for row in connection.execute(_CANCEL, parameters | _bounds(executions))]
+        followups.close(connection, closed, now=now)
+    return {one.id for one in closed}
 
 
 CANCEL_CHANNEL = "execution_cancel"

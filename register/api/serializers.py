@@ -43,6 +43,8 @@ LONGEST_INTERVAL_SECONDS = 3_660 * DAY_SECONDS
 LONGEST_GRACE_SECONDS = 366 * DAY_SECONDS
 MOST_RETRIES = 1_000
 MOST_CAUGHT_UP = 1_000
+MOST_AT_ONCE = 10_000
+MOST_FAILURES = 1_000
 PAUSE_REASON_MAX_LENGTH = 1_000
 
 # Housekeeping travels in it, ahead of everything: users' tasks there would hold it up.
@@ -54,8 +56,7 @@ READ_ONLY = frozenset(
 )
 # Of the contract, and refused until something honours them: an accepted field that does nothing would be a lie.
 NOT_YET = frozenset(
-    "flexSeconds maxConcurrency autoPauseAfterFailures "
-    "dependencies dependencyMode listensTo sla uses circuitPolicy notifyOn idempotencyKey".split()
+    "flexSeconds dependencies dependencyMode listensTo sla uses circuitPolicy notifyOn idempotencyKey".split()
 )
 
 
@@ -152,6 +153,12 @@ class TaskInput(Strict):
     )
     catchUpLimit = Whole(source="catch_up_limit", min_value=1, max_value=MOST_CAUGHT_UP, required=False)
     overlapPolicy = Word(OverlapPolicy.values, source="overlap_policy", required=False)
+    maxConcurrency = Whole(
+        source="max_concurrency", min_value=1, max_value=MOST_AT_ONCE, allow_null=True, required=False
+    )
+    autoPauseAfterFailures = Whole(
+        source="auto_pause_after_failures", min_value=1, max_value=MOST_FAILURES, allow_null=True, required=False
+    )
     priority = Whole(min_value=1, max_value=10, required=False)
     queue = Key(max_length=KEY_MAX_LENGTH, reserved=RESERVED_QUEUES, required=False)
 

@@ -1,7 +1,9 @@
 """What a recorded slot may do now: run, wait or be left out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from scheduler.engine.states import Reason, Status, Trigger
 
@@ -23,9 +25,27 @@ class Admission:
 
 
 ADMITTED = Admission(Status.QUEUED)
+_LIMITED = Admission(Status.SCHEDULED, Reason.LIMIT)
 _HELD = Admission(Status.SCHEDULED, Reason.OVERLAP)
 _SKIPPED = Admission(Status.SKIPPED, Reason.OVERLAP)
 _CANCELLING = Admission(Status.SCHEDULED, Reason.OVERLAP, cancels=True)
+
+
+Take = Callable[[], bool]
+
+
+def _take() -> bool:
+    return True
+
+
+class Hold(Protocol):
+    """What release asks of a SCHEDULED row."""
+
+    @property
+    def reason(self) -> str | None: ...
+
+    @property
+    def trigger(self) -> Trigger: ...
 
 
 @dataclass(slots=True)
@@ -33,24 +53,35 @@ class Standing:
     """What one task has open, as long as its row is locked: two schedulers cannot both find it idle.
 
     `active` are QUEUED, RUNNING or about to be tried again; `waiting` are held until those have ended; `turns` are
-    slots of a catch-up or backfill that wait for their turn, which do not make the task busy.
+    slots of a catch-up or backfill that wait for their turn, which do not make the task busy; `taken` are QUEUED or
+    RUNNING, which maxConcurrency counts.
     """
 
     active: int = 0
     waiting: int = 0
     turns: int = 0
+    taken: int = 0
 
     @property
     def is_busy(self) -> bool:
         """Tell whether a newcomer meets its overlapPolicy."""
         return self.active + self.waiting > 0
 
-    def admit(self, overlap_policy: str, trigger: Trigger) -> Admission:
-        """Decide on one more execution of the task, and count it (contract §4, overlapPolicy)."""
+    def admit(
+        self, overlap_policy: str, trigger: Trigger, *, limit: int | None = None, take: Take = _take
+    ) -> Admission:
+        """Decide on one more execution of the task, and count it (contract §4, overlapPolicy and maxConcurrency).
+
+        `limit` is maxConcurrency; `take` takes the permits that it needs besides, or returns False.
+        """
         admission = self._decide(overlap_policy, takes_turns=trigger in TURN_TAKERS)
+        if admission is ADMITTED and not self._is_within(limit, take):
+            admission = _LIMITED
         if admission.cancels:
             self.active = self.waiting = 0
         if admission.status is Status.QUEUED:
+            self.active, self.taken = self.active + 1, self.taken + 1
+        elif admission.reason is Reason.LIMIT:
             self.active += 1
         elif admission.status is Status.SCHEDULED and trigger in TURN_TAKERS:
             self.turns += 1
@@ -69,14 +100,22 @@ class Standing:
             return _CANCELLING
         return _HELD if overlap_policy == "QUEUE" and self.waiting == 0 else _SKIPPED
 
-    def release(self, overlap_policy: str, trigger: Trigger) -> bool:
-        """Tell whether a held row may go, and count it as active then. Fresh slots go before those that take turns."""
-        takes_turns = trigger in TURN_TAKERS
-        if overlap_policy != "ALLOW" and (self.active or (takes_turns and self.waiting)):
+    def release(self, held: Hold, *, overlap_policy: str, limit: int | None = None, take: Take = _take) -> bool:
+        """Tell whether a held row may go, and count it then. Fresh slots go before those that take turns."""
+        takes_turns = held.trigger in TURN_TAKERS
+        if held.reason == Reason.OVERLAP and overlap_policy != "ALLOW":
+            if self.active or (takes_turns and self.waiting):
+                return False
+        if not self._is_within(limit, take):
             return False
-        self.turns, self.waiting = self.turns - takes_turns, self.waiting - (not takes_turns)
-        self.active += 1
+        if held.reason == Reason.OVERLAP:
+            self.turns, self.waiting = self.turns - takes_turns, self.waiting - (not takes_turns)
+            self.active += 1
+        self.taken += 1
         return True
+
+    def _is_within(self, limit: int | None, take: Take) -> bool:
+        return (limit is None or self.taken < limit) and take()
 
 
 def next_look(now: datetime, *, since: datetime) -> datetime:

@@ -5,8 +5,22 @@ from scheduler.models.calendar import Calendar
 from scheduler.models.execution import Execution, ExecutionLog
 from scheduler.models.handler import Handler
 from scheduler.models.lease import Lease
+from scheduler.models.namespace import Namespace
 from scheduler.models.node import Node
 from scheduler.models.operation import Operation
+from scheduler.models.permit import Permit
 from scheduler.models.task import Task
 
-__all__ = ["ApiToken", "Calendar", "Execution", "ExecutionLog", "Handler", "Lease", "Node", "Operation", "Task"]
+__all__ = [
+    "ApiToken",
+    "Calendar",
+    "Execution",
+    "ExecutionLog",
+    "Handler",
+    "Lease",
+    "Namespace",
+    "Node",
+    "Operation",
+    "Permit",
+    "Task",
+]

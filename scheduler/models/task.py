@@ -82,6 +82,11 @@ class Task(models.Model):
     open_count = models.IntegerField(
         default=0, db_default=0, help_text="Open executions; kept only where overlap_policy is not ALLOW."
     )
+    max_concurrency = models.IntegerField(
+        null=True, blank=True, help_text="Its executions QUEUED or RUNNING at once; NULL is any number."
+    )
+    auto_pause_after_failures = models.IntegerField(null=True, blank=True)
+    failed_slot_count = models.IntegerField(default=0, db_default=0, help_text="Slots that failed in a row.")
     queue = models.CharField(max_length=100, default="default", db_default="default")
     retry_policy = models.JSONField(default=dict, db_default={}, blank=True)
     retry_on = models.JSONField(default=default_retry_on, db_default=["FAILED", "TIMED_OUT", "LOST"])

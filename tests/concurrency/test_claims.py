@@ -10,7 +10,7 @@ import psycopg
 import pytest
 import redis
 
-from scheduler import dispatch, firing, leases, partitions, releases, sweep, transitions
+from scheduler import dispatch, firing, leases, partitions, permits, releases, sweep, transitions
 from scheduler.broker import Broker
 from scheduler.engine.states import Status, Trigger
 from scheduler.records import NewExecution
@@ -185,3 +185,16 @@ def test_it_publishes_what_nobody_has_once_with_several_nodes(
     ]
     together(*(in_turn(one, one) for one in sweeping))
     assert brokers[0].depth("default") == 700
+
+
+def test_two_schedulers_keep_a_limit_exactly(connection: psycopg.Connection, open_connection: Open, now: datetime):
+    permits.limit(connection, "queue:default", 7, now=now)
+    for _ in range(60):
+        add_task(connection, next_slot_for=now)
+    together(*(partial(claim_everything, open_connection(), now=now) for _ in range(4)))
+    assert sorted(statuses(connection)) == ["QUEUED"] * 7 + ["SCHEDULED"] * 53
+    together(*(partial(releases.release, open_connection(), now=now + MINUTE, low=EVERYWHERE) for _ in range(4)))
+    assert sorted(statuses(connection)) == ["QUEUED"] * 7 + ["SCHEDULED"] * 53
+    permits.limit(connection, "queue:default", 20, now=now)
+    together(*(partial(releases.release, open_connection(), now=now + MINUTE, low=EVERYWHERE) for _ in range(4)))
+    assert sorted(statuses(connection)) == ["QUEUED"] * 20 + ["SCHEDULED"] * 40

@@ -68,6 +68,8 @@ REFUSED: list[tuple[str, list[Any]]] = [
     ("status", ["PAUSED"]),
     ("version", [7]),
     ("dependencies", [[]]),
+    ("maxConcurrency", [0, -1, 1.5, "5", True, 10_001]),
+    ("autoPauseAfterFailures", [0, -1, 1.5, "5", True, 1_001]),
     ("jitterSeconds", [-1, 1.5, "5", None, True, 86_401, 10**12]),
     ("cron_expression", ["0 0 0 * * ?"]),
     ("__class__", ["x"]),
@@ -197,7 +199,7 @@ def test_it_guesses_what_was_meant(editor: Caller, wrong: str, meant: str) -> No
     assert f"Did you mean {meant!r}?" in answer.json()["errors"][0]["message"]
 
 
-@pytest.mark.parametrize("field", ["flexSeconds", "dependencies", "sla", "maxConcurrency", "notifyOn"])
+@pytest.mark.parametrize("field", ["flexSeconds", "dependencies", "sla", "uses", "notifyOn"])
 def test_it_says_what_this_version_lacks(editor: Caller, field: str) -> None:
     fault = editor.send("post", "tasks", GOOD | {field: None}).json()["errors"][0]
 

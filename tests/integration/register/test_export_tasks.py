@@ -25,6 +25,8 @@ FULL: dict[str, Any] = {
     "startAt": "2030-01-01T00:00:00.123456Z",
     "endAt": "2040-01-01T00:00:00Z",
     "jitterSeconds": 3,
+    "maxConcurrency": 4,
+    "autoPauseAfterFailures": 5,
     "misfirePolicy": "FIRE_ALL",
     "misfireGraceSeconds": 0,
     "catchUpLimit": 7,

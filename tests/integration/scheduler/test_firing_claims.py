@@ -179,10 +179,10 @@ def test_it_keeps_no_count_where_everything_may_overlap(connection: psycopg.Conn
 
 
 @pytest.mark.parametrize("count", [1, 50])
-def test_it_makes_three_statements_for_any_number_of_tasks(
+def test_it_makes_four_statements_for_any_number_of_tasks(
     connection: psycopg.Connection, now: datetime, monkeypatch: pytest.MonkeyPatch, count: int
 ):
-    """Lock, record, move on: a statement for each task would make a tenth of the speed."""
+    """Lock, ask for limits, record, move on: a statement for each task would make a tenth of the speed."""
     for _ in range(count):
         add_task(connection, next_slot_for=now)
     queries: list[str] = []
@@ -194,7 +194,7 @@ def test_it_makes_three_statements_for_any_number_of_tasks(
 
     monkeypatch.setattr(connection, "execute", counted)
     firing.claim(connection, now=now)
-    assert len(queries) == 3
+    assert len(queries) == 4
 
 
 # Conflicts

@@ -1,6 +1,8 @@
 """What a recorded slot may do now, by what its task has open."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
 
@@ -12,7 +14,17 @@ FRESH, CAUGHT_UP, FILLED = Trigger.SCHEDULE, Trigger.CATCH_UP, Trigger.BACKFILL
 SKIPPED = Admission(Status.SKIPPED, Reason.OVERLAP)
 HELD = Admission(Status.SCHEDULED, Reason.OVERLAP)
 CANCELLING = Admission(Status.SCHEDULED, Reason.OVERLAP, cancels=True)
+LIMITED = Admission(Status.SCHEDULED, Reason.LIMIT)
 POLICIES = ["ALLOW", "SKIP", "QUEUE", "CANCEL_RUNNING"]
+
+
+@dataclass(frozen=True)
+class Held:
+    """A SCHEDULED row."""
+
+    trigger: Trigger
+    reason: str | None = "overlap"
+
 
 BUSY = [
     ("ALLOW", Standing(active=3), FRESH, ADMITTED),
@@ -66,31 +78,67 @@ def test_it_counts_what_it_has_admitted(overlap_policy: str, expected: list[Admi
 def test_it_lets_the_slots_of_one_catch_up_take_turns(overlap_policy: str, trigger: Trigger):
     standing = Standing()
     assert [standing.admit(overlap_policy, trigger) for _ in range(3)] == [ADMITTED, HELD, HELD]
-    assert standing == Standing(active=1, turns=2)
+    assert standing == Standing(active=1, turns=2, taken=1)
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(None, [ADMITTED] * 3), (2, [ADMITTED, ADMITTED, LIMITED])])
+def test_it_holds_what_is_above_the_limit_of_the_task(limit: int | None, expected: list[Admission]):
+    standing = Standing()
+    assert [standing.admit("ALLOW", FRESH, limit=limit) for _ in expected] == expected
+
+
+def test_it_holds_what_gets_no_permit():
+    standing = Standing()
+    assert standing.admit("SKIP", FRESH, take=lambda: False) == LIMITED
+    assert standing == Standing(active=1)
+
+
+def test_it_asks_for_no_permit_for_what_does_not_run():
+    take = Mock()
+    Standing(active=1).admit("SKIP", FRESH, take=take)
+    Standing(taken=1).admit("ALLOW", FRESH, limit=1, take=take)
+    take.assert_not_called()
+
+
+def test_a_slot_that_a_limit_holds_keeps_its_task_busy():
+    standing = Standing()
+    standing.admit("SKIP", FRESH, take=lambda: False)
+    assert standing.admit("SKIP", FRESH) == SKIPPED
+
+
+@pytest.mark.parametrize("reason", ["limit", "retry", "jitter"])
+def test_it_releases_below_the_limit_of_the_task(reason: str):
+    standing = Standing(active=3, taken=1)
+    released = [standing.release(Held(FRESH, reason), overlap_policy="ALLOW", limit=2) for _ in range(2)]
+    assert (released, standing) == ([True, False], Standing(active=3, taken=2))
+
+
+def test_a_retry_goes_though_its_task_is_busy_with_it():
+    assert Standing(active=1).release(Held(Trigger.RETRY, "retry"), overlap_policy="SKIP")
 
 
 def test_it_lets_a_held_slot_go_when_nothing_is_active():
     standing = Standing(waiting=1)
-    assert standing.release("QUEUE", FRESH)
-    assert standing == Standing(active=1)
+    assert standing.release(Held(FRESH), overlap_policy="QUEUE")
+    assert standing == Standing(active=1, taken=1)
 
 
 def test_it_holds_on_while_something_is_active():
-    assert not Standing(active=1, waiting=1).release("QUEUE", FRESH)
+    assert not Standing(active=1, waiting=1).release(Held(FRESH), overlap_policy="QUEUE")
 
 
 def test_it_lets_one_go_at_a_time():
     standing = Standing(turns=3)
-    assert [standing.release("SKIP", CAUGHT_UP) for _ in range(3)] == [True, False, False]
+    assert [standing.release(Held(CAUGHT_UP), overlap_policy="SKIP") for _ in range(3)] == [True, False, False]
 
 
 def test_it_lets_a_fresh_slot_go_before_those_that_take_turns():
-    assert not Standing(waiting=1, turns=1).release("QUEUE", CAUGHT_UP)
+    assert not Standing(waiting=1, turns=1).release(Held(CAUGHT_UP), overlap_policy="QUEUE")
 
 
 def test_it_lets_all_go_where_the_policy_has_been_lifted():
     standing = Standing(active=1, turns=2)
-    assert [standing.release("ALLOW", CAUGHT_UP) for _ in range(2)] == [True, True]
+    assert [standing.release(Held(CAUGHT_UP), overlap_policy="ALLOW") for _ in range(2)] == [True, True]
 
 
 @pytest.mark.parametrize(("held", "wait"), [(0, 1), (0.2, 1), (3, 3), (40, 40), (61, 60), (86_400, 60)])

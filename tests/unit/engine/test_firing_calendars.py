@@ -141,7 +141,7 @@ class Case:
 
     def claims(self, nows: tuple[datetime, ...]) -> Iterator[Plan]:
         """Claim whenever the claim would look at the task, and at each of `nows`."""
-        slots, due = self.all(), self.slots[0]
+        slots, due = self.all(), self.slots[0] if self.slots else None
         for now in nows:
             while due is not None and slots.looked_at(due) <= now:
                 planned = plan(slots, due=due, now=now, misfire=self.misfire)
