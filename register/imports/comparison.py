@@ -80,7 +80,7 @@ def _compared(was: Was, schedule: Schedule, after: datetime, count: int) -> Comp
     # A thousand slots of a busy task end before the clock changes, where most differences lie.
     for midnight in changes(ZoneInfo(was.time_zone), after=after.date()):
         begin, stop = (midnight.astimezone(UTC) + delta for delta in (-_AROUND, _AROUND_CHANGE))
-        if begin > until:
+        if stop > until:
             left.update(was.slots(after=begin, until=stop, count=_MOST_AROUND))
             right.update(slot for slot in _here(schedule, begin, stop, _MOST_AROUND))
     return Comparison(was, compared, tuple(sorted(left - right)), tuple(sorted(right - left)))

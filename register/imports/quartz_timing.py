@@ -69,13 +69,18 @@ def timing(trigger: Element, *, time_zone: str) -> Timing:
     return found
 
 
+def as_quartz_reads(expression: str) -> str:
+    """Return a cron expression without what Quartz reads over."""
+    return _STEP_AFTER_NAME.sub(r"\1", expression)
+
+
 def _cron(trigger: Element, time_zone: str) -> Timing:
     expression = " ".join((trigger.get("cron-expression") or "").split())
     if len(expression.split(" ")) not in _FIELDS:
         raise Refused(f"Quartz itself cannot read {expression!r}: its expressions have 6 or 7 fields.")
     zone = _zone(trigger.get("time-zone"), time_zone)
     notes = []
-    meant = _STEP_AFTER_NAME.sub(r"\1", expression)
+    meant = as_quartz_reads(expression)
     if meant != expression:
         notes.append(f"{expression}: Quartz reads over a step after a name; it stays so: {meant}")
     if match := _NEAREST.search(meant):

@@ -1,5 +1,6 @@
 """register.imports.crontab and crontab_tasks: from lines to records."""
 
+import subprocess
 from typing import Any
 
 import pytest
@@ -191,3 +192,16 @@ def test_it_tells_what_to_know_once_for_all() -> None:
 def test_five_thousand_jobs_have_five_thousand_names() -> None:
     text = "".join(f"{n % 60} {n % 24} * * * /opt/job-{n % 7}.sh > /dev/null 2>&1\n" for n in range(5_000))
     assert len({each.record.fields["name"] for each in _read(text, cwd="/srv")}) == 5_000
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("cat # what it is given%a\\%b%%$HOME `x`", "a%b\n\n$HOME `x`\n"),
+        ('read one; echo "<$one>"%first%second', "<first>\n"),
+        ("false; echo $nothing on", "on\n"),
+    ],
+)
+def test_a_shell_runs_it_as_cron_would(command: str, said: str) -> None:
+    argv = _fields(f"@daily {command}")["taskData"]["argv"]
+    assert subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True).stdout == said
