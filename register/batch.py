@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from django.db import transaction
 
 from register import bulk, ownership, plan, services
 from register.bulk import FAILED, Key
-from register.files import Source
 from register.formats.record import Record
 from scheduler.errors import Fault, TaskNotFound
 from scheduler.models import Task
@@ -21,6 +20,13 @@ PRUNED = "pruned"
 LOOKED_UP_AT_ONCE = 100
 
 Say = Callable[[str], None]
+
+
+class HasRecords(Protocol):
+    """A file, or whatever else can be read as records."""
+
+    def records(self) -> Iterator[Record]:
+        """Yield the records with their places. Raises UnreadableFile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +53,7 @@ class Batch:
     counts: Counter[str] = field(default_factory=Counter)
     _named: set[bytes] = field(default_factory=set)
 
-    def run(self, sources: list[Source], *, is_complete: bool) -> None:
+    def run(self, sources: Sequence[HasRecords], *, is_complete: bool) -> None:
         """Register the files; with `is_complete` False some others could not be read, so that nothing is pruned."""
         if not self.wishes.atomic:
             self._run(sources, is_complete=is_complete)
@@ -57,7 +63,7 @@ class Batch:
             if self.counts[FAILED] or not is_complete:
                 transaction.set_rollback(True)
 
-    def _run(self, sources: list[Source], *, is_complete: bool) -> None:
+    def _run(self, sources: Sequence[HasRecords], *, is_complete: bool) -> None:
         for source in sources:
             records = source.records()
             while some := list(islice(records, LOOKED_UP_AT_ONCE)):

@@ -1,12 +1,14 @@
-"""Opens the files of task records, in each of their formats, to be read once and again."""
+"""Opens the files of task records, in each of their formats, to be read once and again; and writes such files."""
 
+import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, TextIO
 
 from register.formats import csv_file, json_file, ndjson_file, yaml_file
 from register.formats.record import Record, UnreadableFile
@@ -66,6 +68,23 @@ def open_source(file: str, *, format_name: str | None = None) -> Source:
 def format_of(file: str) -> str | None:
     """Return the format that the ending of a file's name stands for."""
     return _ENDINGS.get(Path(file).suffix.lower())
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[TextIO]:
+    """Open a file beside `path` that takes its place once it is complete: nobody reads half an export."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    part = Path(name)
+    try:
+        with open(handle, "w", encoding="utf-8", newline="") as out:  # noqa: PTH123 -- a descriptor, no path
+            yield out
+        umask = os.umask(0)
+        os.umask(umask)
+        part.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~umask)
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _kept(stream: IO[bytes]) -> IO[bytes]:

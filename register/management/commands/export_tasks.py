@@ -2,16 +2,14 @@
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO, cast
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from register import export
-from register.files import FORMATS, format_of
+from register.files import FORMATS, format_of, replacing
 from scheduler.representations import Json
 
 DEFAULT_FORMAT = "yaml"
@@ -35,7 +33,7 @@ class Command(BaseCommand):
             self._to_standard_output(counted, name)
             return
         try:
-            with _replacing(output) as out:
+            with replacing(output) as out:
                 FORMATS[name].write(counted, out)
         except OSError as error:
             raise CommandError(f"{output}: it cannot be written: {error.strerror}.") from None
@@ -62,20 +60,3 @@ class _Counted:
         for record in self._records:
             self.count += 1
             yield record
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[TextIO]:
-    """Open a file beside `path` that takes its place once it is complete: nobody reads half an export."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    part = Path(name)
-    try:
-        with open(handle, "w", encoding="utf-8", newline="") as out:  # noqa: PTH123 -- a descriptor, no path
-            yield out
-        umask = os.umask(0)
-        os.umask(umask)
-        part.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~umask)
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise

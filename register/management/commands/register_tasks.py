@@ -12,6 +12,7 @@ from register import bulk, progress
 from register.batch import PRUNED, Batch, Wishes
 from register.files import FORMATS, Source, open_source
 from register.formats.record import UnreadableFile
+from register.terminal import one_line
 from scheduler import clock
 from scheduler.errors import SchedulerError
 
@@ -47,7 +48,7 @@ class Command(BaseCommand):
         except UnreadableFile as refusal:
             raise CommandError(str(refusal)) from None
         except (DatabaseError, SchedulerError) as error:
-            raise CommandError(f"Stopped: {_one_line(str(error) or str(error.__doc__))} Run it again.") from None
+            raise CommandError(f"Stopped: {one_line(str(error) or str(error.__doc__))} Run it again.") from None
         self._summarise(batch.counts, wishes, unread=unread)
 
     def _run(self, batch: Batch, sources: list[Source], *, total: int, is_complete: bool) -> None:
@@ -56,7 +57,7 @@ class Command(BaseCommand):
             batch.run(sources, is_complete=is_complete)
             return
         with progress.shown("Registering", total=total, stream=sys.stderr, say=self._complain) as (advance, say):
-            batch.advance, batch.complain = advance, lambda line: say(_one_line(line))
+            batch.advance, batch.complain = advance, lambda line: say(one_line(line))
             batch.run(sources, is_complete=is_complete)
 
     def _opened(self, files: list[str], format_name: str | None, open_files: ExitStack) -> tuple[list[Source], int]:
@@ -73,10 +74,10 @@ class Command(BaseCommand):
         return sources, total
 
     def _complain(self, line: str) -> None:
-        self.stderr.write(_one_line(line))
+        self.stderr.write(one_line(line))
 
     def _tell(self, line: str) -> None:
-        self.stdout.write(_one_line(line))
+        self.stdout.write(one_line(line))
 
     def _summarise(self, counts: Counter[str], wishes: Wishes, *, unread: int) -> None:
         has_failed = bool(counts[bulk.FAILED] or unread)
@@ -92,8 +93,3 @@ class Command(BaseCommand):
 
 def _files(count: int) -> str:
     return "1 file" if count == 1 else f"{count} files"
-
-
-def _one_line(text: str) -> str:
-    """Return the text without what would end the line or move the cursor: it may come from anybody's file."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text.rstrip())
