@@ -5,7 +5,7 @@ of history. Order of locks: executions before tasks, tasks by id; what another t
 the next pass finds it again.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -37,6 +37,58 @@ FOR NO KEY UPDATE SKIP LOCKED
 def due_tasks(connection: psycopg.Connection, *, now: datetime, limit: int) -> list[DueTask]:
     """Lock up to `limit` tasks that are due and that no other scheduler holds, oldest first."""
     return [DueTask(*row) for row in connection.execute(_DUE_TASKS, {"now": now, "limit": limit})]
+
+
+_DUE_OF_NAMESPACES = f"""
+SELECT locked.* FROM unnest(%(namespaces)s::text[], %(counts)s::int[]) AS u (name, count)
+CROSS JOIN LATERAL (
+    SELECT {_TASK_COLUMNS} FROM scheduler_tasks
+    WHERE priority = %(priority)s AND namespace = u.name AND claim_at <= %(now)s AND id <> ALL(%(others)s::uuid[])
+    ORDER BY claim_at LIMIT u.count
+    FOR NO KEY UPDATE SKIP LOCKED
+) locked
+"""  # noqa: S608 - the columns are those of DueTask
+
+
+def due_of_namespaces(
+    connection: psycopg.Connection, counts: Mapping[str, int], *, priority: int, others: Collection[UUID], now: datetime
+) -> list[DueTask]:
+    """Lock due tasks of one priority, so many of each namespace at most, its oldest first; `others` are locked already.
+
+    The columns come from the rows as they are locked: read again outside, they could be older.
+    """
+    parameters = {
+        "namespaces": list(counts),
+        "counts": list(counts.values()),
+        "priority": priority,
+        "others": list(others),
+        "now": now,
+    }
+    return [DueTask(*row) for row in connection.execute(_DUE_OF_NAMESPACES, parameters)]
+
+
+# A loose scan: one probe of the index a namespace, which may hold a million tasks that are not due.
+_NAMESPACES_DUE = """
+WITH RECURSIVE first (namespace, claim_at) AS (
+    (
+        SELECT namespace, claim_at FROM scheduler_tasks
+        WHERE priority = %(priority)s AND claim_at IS NOT NULL ORDER BY namespace, claim_at LIMIT 1
+    )
+    UNION ALL
+    SELECT next.namespace, next.claim_at FROM first CROSS JOIN LATERAL (
+        SELECT t.namespace, t.claim_at FROM scheduler_tasks t
+        WHERE t.priority = %(priority)s AND t.claim_at IS NOT NULL AND t.namespace > first.namespace
+        ORDER BY t.namespace, t.claim_at LIMIT 1
+    ) next
+)
+SELECT f.namespace, coalesce(n.weight, 1) FROM first f LEFT JOIN scheduler_namespaces n ON n.name = f.namespace
+WHERE f.claim_at <= %(now)s
+"""
+
+
+def namespaces_due(connection: psycopg.Connection, *, priority: int, now: datetime) -> dict[str, int]:
+    """Return which namespaces have due tasks of a priority, and their weights."""
+    return dict(connection.execute(_NAMESPACES_DUE, {"priority": priority, "now": now}).fetchall())
 
 
 _ONE_TASK = f"""

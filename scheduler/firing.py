@@ -11,7 +11,7 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import births, claims, clock, overlaps, permits, schedules, transitions
+from scheduler import backlog, births, claims, clock, overlaps, permits, schedules, transitions
 from scheduler.engine.admission import TURN_TAKERS, Standing
 from scheduler.engine.firing import Fire, Misfire, Pass, Plan, plan
 from scheduler.engine.identity import slot_cause
@@ -42,6 +42,10 @@ class Claimed:
     conflict_count: int = 0
     is_full: bool = False
     recorded: list[NewExecution] = field(default_factory=list)
+
+
+class _DueTasks(Protocol):
+    def __call__(self, connection: psycopg.Connection, *, now: datetime, limit: int) -> list[DueTask]: ...
 
 
 class _Write(Protocol):
@@ -86,20 +90,24 @@ class _Planned:
         return any(isinstance(entry, Fire) and entry.trigger in TURN_TAKERS for entry in self.plan.records)
 
 
-def claim(connection: psycopg.Connection, *, now: datetime, limit: int = TASKS_PER_CLAIM) -> Claimed:
+def claim(
+    connection: psycopg.Connection, *, now: datetime, limit: int = TASKS_PER_CLAIM, is_backlogged: bool = False
+) -> Claimed:
     """Record the due slots of up to `limit` tasks and move those tasks on; commit, then return what to publish.
 
+    The oldest come first; where the claim before came back full (`is_backlogged`), by priority and namespace.
     A second scheduler's claim skips the rows that this one holds. If the process dies before the commit nothing has
     happened; after it, the sweep publishes the rows. A batch that the data itself makes fail is claimed again in
     halves, until the task is found, which is then paused alone. Raises PartitionMissing.
     """
+    due_tasks = backlog.due_tasks if is_backlogged else claims.due_tasks
     try:
         with connection.transaction():
-            return _claim(connection, _write, now=now, limit=limit)
+            return _claim(connection, _write, due_tasks, now=now, limit=limit)
     except _REFUSALS as error:
         logger.warning("The database refuses a batch of the claim; it is claimed again in halves: %s", error)
     with connection.transaction():
-        return _claim(connection, _write_in_halves, now=now, limit=limit)
+        return _claim(connection, _write_in_halves, due_tasks, now=now, limit=limit)
 
 
 def record_due(connection: psycopg.Connection, task_id: UUID, *, now: datetime) -> list[Ready]:
@@ -166,8 +174,10 @@ WHERE t.id = u.id AND t.calendar_version IS DISTINCT FROM u.calendar_version
 """
 
 
-def _claim(connection: psycopg.Connection, write: _Write, *, now: datetime, limit: int) -> Claimed:
-    due = claims.due_tasks(connection, now=now, limit=limit)
+def _claim(
+    connection: psycopg.Connection, write: _Write, due_tasks: _DueTasks, *, now: datetime, limit: int
+) -> Claimed:
+    due = due_tasks(connection, now=now, limit=limit)
     deadline = clock.monotonic() + PLANNING_SECONDS
     planned: list[_Planned] = []
     row_count = 0

@@ -60,6 +60,7 @@ class SchedulerNode:
         self._lease_trusted_until = 0.0
         self._guard = clock.JumpGuard()
         self._is_flooded = False
+        self._is_backlogged = False
         self._unpublished = 0
         self._batches: queue.Queue[Sequence[Ready] | None] = queue.Queue(maxsize=WAITING_BATCHES)
         self._outlet = dispatch.Outlet()
@@ -142,10 +143,11 @@ class SchedulerNode:
         self._release_timer.run(connection, now)
         began = clock.monotonic()
         try:
-            claimed = firing.claim(connection, now=now)
+            claimed = firing.claim(connection, now=now, is_backlogged=self._is_backlogged)
         except PartitionMissing:
             return self._fill_partitions(connection, now)
         self.metrics.count_claim(claimed, seconds=clock.monotonic() - began, now=now)
+        self._is_backlogged = claimed.is_full
         self._hand_over(claimed.ready)
         return 0 if claimed.is_full else TICK_SECONDS
 

@@ -5,7 +5,7 @@ import uuid
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import OpClass
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Now, Upper
 
 from scheduler.engine.calendars import CalendarPolicy
@@ -118,10 +118,9 @@ class Task(models.Model):
         indexes = [
             models.Index(fields=["claim_at", "id"], condition=Q(claim_at__isnull=False), name="scheduler_tasks_claim"),
             models.Index(
-                F("priority").desc(),
-                "claim_at",
+                fields=["priority", "namespace", "claim_at"],
                 condition=Q(claim_at__isnull=False),
-                name="scheduler_tasks_claim_priority",
+                name="scheduler_tasks_claim_order",
             ),
             models.Index(fields=["id"], condition=Q(open_count__gt=0), name="scheduler_tasks_busy"),
             models.Index(fields=["namespace", "-created_at", "id"], name="scheduler_tasks_newest"),
