@@ -24,21 +24,23 @@ def fired(
     if admission.status is Status.QUEUED and due_at > now:
         admission = Admission(Status.SCHEDULED, Reason.JITTER)  # an edit records a slot before its jitter is over
     return NewExecution(
-        id=execution_id(task.id, cause=cause, at=slot, attempt=1),
-        task_id=task.id,
-        cause=cause,
-        attempt=1,
-        trigger=trigger,
-        status=admission.status,
-        reason=admission.reason,
-        not_before=_not_before(admission, trigger, due_at=due_at, now=now),
-        scheduled_for=slot,
-        due_at=due_at,
-        namespace=task.namespace,
-        queue=task.queue,
-        priority=task.priority,
-        timeout_seconds=task.timeout_seconds,
-        revision=task.version,
+        execution_id(task.id, cause=cause, at=slot, attempt=1),
+        task.id,
+        cause,
+        1,
+        trigger,
+        admission.status,
+        slot,
+        due_at,
+        task.namespace,
+        task.queue,
+        task.priority,
+        task.timeout_seconds,
+        task.version,
+        admission.reason,
+        None,
+        None,
+        _not_before(admission, trigger, due_at=due_at, now=now),
     )
 
 

@@ -1,29 +1,21 @@
 """The broker as the scheduler sees it: one connection that publishes, measures queues and notices lost data."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 from celery import current_app
 from django.conf import settings
-from kombu import Connection, Producer, Queue
+from kombu import Connection, Producer
 from kombu.exceptions import KombuError
 
+from scheduler import messages
 from scheduler.errors import BrokerUnavailable
 from scheduler.records import Ready
 
 BATCH = 500
 TIMEOUT_SECONDS = 1
-# Above this an execution is acknowledged before it runs: RabbitMQ closes channels after 30 min without an
-# acknowledgement, Redis delivers again after an hour. Row, lease and sweep cover what the broker then forgets.
-LATE_ACKNOWLEDGEMENT_MAX_SECONDS = 1_500
 
 GENERATION_KEY = "platform-scheduler:generation"
-
-
-def broker_priority(priority: int, *, transport: str) -> int:
-    """Return the broker's number for our 1-10: on AMQP the largest is the most urgent, on Redis 0 is."""
-    return priority if transport == "amqp" else 10 - priority
 
 
 class Broker:
@@ -34,15 +26,31 @@ class Broker:
 
     def __init__(self) -> None:
         self._connection: Connection | None = None
+        self._publisher: messages.RedisPublisher | None = None
+        self._declared: set[str] = set()
 
     def publish(self, ready: Sequence[Ready]) -> None:
         """Send one message for each; all of them, or raise BrokerUnavailable with none, some or all sent."""
         with _Guard(self) as connection:
-            producer: Any = Producer(connection)  # its stubs do not know batch()
-            transport = connection.transport.driver_type
-            with producer.batch(max_size=BATCH):
-                for item in ready:
-                    _publish(producer, item, transport)
+            if _knows_keys(connection):
+                self._publish_to_redis(connection, ready)
+            else:
+                self._publish_one_by_one(connection, ready)
+
+    def _publish_to_redis(self, connection: Connection, ready: Sequence[Ready]) -> None:
+        channel = connection.default_channel
+        if self._publisher is None or self._publisher.channel is not channel:
+            self._publisher = messages.RedisPublisher(channel)
+        for start in range(0, len(ready), BATCH):
+            self._publisher.publish(ready[start : start + BATCH])
+
+    def _publish_one_by_one(self, connection: Connection, ready: Sequence[Ready]) -> None:
+        for name in {item.queue for item in ready} - self._declared:
+            messages.queue(name)(connection.default_channel).declare()
+            self._declared.add(name)
+        producer = Producer(connection)
+        for item in ready:
+            messages.publish(producer, item, transport=connection.transport.driver_type)
 
     def has_lost_data(self) -> bool:
         """Tell whether the key that we keep in the broker is missing: it was emptied, or never knew us."""
@@ -83,6 +91,8 @@ class Broker:
     def close(self) -> None:
         """Drop the connection."""
         connection, self._connection = self._connection, None
+        self._publisher = None
+        self._declared.clear()
         if connection is not None:
             connection.release()
 
@@ -112,34 +122,3 @@ def _knows_keys(connection: Connection) -> bool:
 def _client(connection: Connection) -> Any:
     channel: Any = connection.default_channel
     return channel.client
-
-
-def _publish(producer: Producer, item: Ready, transport: str) -> None:
-    execution = str(item.id)
-    is_long = item.timeout_seconds > LATE_ACKNOWLEDGEMENT_MAX_SECONDS
-    name = settings.EXECUTE_LONG_TASK_NAME if is_long else settings.EXECUTE_TASK_NAME
-    headers, embed = _envelope(name)
-    producer.publish(
-        ((execution,), {}, embed),
-        exchange="",
-        routing_key=item.queue,
-        serializer="json",
-        headers={**headers, "id": execution, "root_id": execution, "argsrepr": execution},
-        priority=broker_priority(item.priority, transport=transport),
-        delivery_mode=2,
-        declare=[_queue(item.queue)],
-        correlation_id=execution,
-    )
-
-
-@lru_cache
-def _envelope(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Build a message the way Celery does, once a task name: only ids differ from one to the next."""
-    message = current_app.amqp.as_task_v2("", name, args=(), kwargs={}, ignore_result=True)
-    return message.headers, message.body[2]
-
-
-@lru_cache(maxsize=1_000)
-def _queue(name: str) -> Queue:
-    queue: Queue = current_app.amqp.queues[name]
-    return queue

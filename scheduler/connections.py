@@ -1,7 +1,9 @@
 """Connections to PostgreSQL that the hot paths hold themselves, outside Django's."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import orjson
 import psycopg
 from django.db import connection as django_connection
 from django.db import connections
@@ -41,6 +43,11 @@ def connect(*, application_name: str) -> psycopg.Connection:
             "options": f"{parameters.get('options', '')} {_BOUNDS}",
         }
     )
+
+
+def as_json(rows: Sequence[object]) -> str:
+    """Return rows, dataclasses or dicts, as the one parameter that json_to_recordset turns into a table."""
+    return orjson.dumps(rows).decode()
 
 
 def current() -> psycopg.Connection:

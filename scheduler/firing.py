@@ -12,6 +12,7 @@ from uuid import UUID
 import psycopg
 
 from scheduler import backlog, births, claims, clock, overlaps, permits, schedules, transitions
+from scheduler.connections import as_json
 from scheduler.engine.admission import TURN_TAKERS, Standing
 from scheduler.engine.firing import Fire, Misfire, Pass, Plan, plan
 from scheduler.engine.identity import slot_cause
@@ -159,10 +160,10 @@ SET next_slot_for = u.next_slot, next_execution_time = u.shown_at, claim_at = u.
     last_slot_for = coalesce(u.last_slot, t.last_slot_for), status = u.status,
     pause_reason = coalesce(u.pause_reason, t.pause_reason),
     open_count = CASE WHEN t.overlap_policy = 'ALLOW' THEN 0 ELSE t.open_count + u.opened END
-FROM unnest(
-    %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[],
-    %s::int[]
-) AS u (id, next_slot, claim_at, shown_at, last_slot, status, pause_reason, opened)
+FROM json_to_recordset(%s::json) AS u (
+    id uuid, next_slot timestamptz, claim_at timestamptz, shown_at timestamptz, last_slot timestamptz, status text,
+    pause_reason text, opened int
+)
 WHERE t.id = u.id
 """
 
@@ -309,23 +310,24 @@ def _paused(task: DueTask, error: Exception | None) -> _Move:
 def _move_on(connection: psycopg.Connection, moves: Sequence[_Move], inserted: set[UUID]) -> None:
     if not moves:
         return
-    connection.execute(
-        _MOVE_ON,
-        (
-            [move.task.id for move in moves],
-            [move.next_slot for move in moves],
-            [move.claim_at for move in moves],
-            [move.shown_at for move in moves],
-            [move.last_slot for move in moves],
-            [move.status for move in moves],
-            [move.pause_reason for move in moves],
-            # A row that stood already is open or not by another copy's count.
-            [sum(_makes_busy(row) for row in move.rows if row.id in inserted) for move in moves],
-        ),
-    )
+    connection.execute(_MOVE_ON, (as_json([_moved_on(move, inserted) for move in moves]),))
     under = [move.task for move in moves if move.task.calendar_version is not None]
     if under:
         connection.execute(_BY_CALENDAR, ([task.id for task in under], [task.calendar_version for task in under]))
+
+
+def _moved_on(move: _Move, inserted: set[UUID]) -> dict[str, object]:
+    return {
+        "id": move.task.id,
+        "next_slot": move.next_slot,
+        "claim_at": move.claim_at,
+        "shown_at": move.shown_at,
+        "last_slot": move.last_slot,
+        "status": move.status,
+        "pause_reason": move.pause_reason,
+        # A row that stood already is open or not by another copy's count.
+        "opened": sum(_makes_busy(row) for row in move.rows if row.id in inserted),
+    }
 
 
 def _taken(moves: Sequence[_Move], inserted: Collection[UUID]) -> Counter[str]:

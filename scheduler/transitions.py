@@ -9,11 +9,11 @@ from uuid import UUID
 import psycopg
 
 from scheduler import followups
+from scheduler.connections import as_json
 from scheduler.engine.states import Reason, Status, Trigger
 from scheduler.errors import PartitionMissing
 from scheduler.records import Closed, Ended, NewExecution, Outcome, Started
 
-_NEW_COLUMNS = [column.name for column in fields(NewExecution)]
 _OUTCOME_COLUMNS = [column.name for column in fields(Outcome)]
 
 
@@ -25,14 +25,11 @@ INSERT INTO task_execution_history (
 SELECT u.*,
     CASE WHEN u.status = 'QUEUED' THEN %(now)s END,
     CASE WHEN u.status = 'SKIPPED' THEN %(now)s END
-FROM unnest(
-    %(id)s::uuid[], %(task_id)s::uuid[], %(cause)s::text[], %(attempt)s::int[], %(trigger)s::text[],
-    %(status)s::text[], %(scheduled_for)s::timestamptz[], %(due_at)s::timestamptz[], %(namespace)s::text[],
-    %(queue)s::text[], %(priority)s::int[], %(timeout_seconds)s::int[], %(revision)s::int[], %(reason)s::text[],
-    %(scheduled_until)s::timestamptz[], %(slot_count)s::int[], %(not_before)s::timestamptz[], %(task_data)s::text[],
-    %(run_id)s::uuid[]
-) AS u (id, task_id, cause, attempt, trigger, status, scheduled_for, due_at, namespace, queue, priority,
-    timeout_seconds, revision, reason, scheduled_until, slot_count, not_before, task_data, run_id)
+FROM json_to_recordset(%(rows)s::json) AS u (
+    id uuid, task_id uuid, cause text, attempt int, trigger text, status text, scheduled_for timestamptz,
+    due_at timestamptz, namespace text, queue text, priority int, timeout_seconds int, revision int, reason text,
+    scheduled_until timestamptz, slot_count int, not_before timestamptz, task_data text, run_id uuid
+)
 ON CONFLICT (id) DO NOTHING
 RETURNING id
 """
@@ -41,13 +38,12 @@ RETURNING id
 def record(connection: psycopg.Connection, rows: Sequence[NewExecution], *, now: datetime) -> set[UUID]:
     """Insert the rows; return the ids that were new: an id that stands already is another copy's, and is left alone.
 
-    Raises PartitionMissing.
+    They travel as one JSON text: nineteen arrays cost psycopg more than all else in a claim. Raises PartitionMissing.
     """
     if not rows:
         return set()
-    columns = {name: [getattr(row, name) for row in rows] for name in _NEW_COLUMNS}
     try:
-        return {row[0] for row in connection.execute(_RECORD, {**columns, "now": now})}
+        return {row[0] for row in connection.execute(_RECORD, {"rows": as_json(rows), "now": now})}
     except psycopg.errors.CheckViolation as error:
         # A CHECK would be named; the text of "no partition found" depends on the server's language.
         if error.diag.constraint_name is None:

@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -39,6 +40,7 @@ def _compose(at_milliseconds: int, task_id: UUID, cause: str, attempt: int) -> U
     return UUID(int=(at_milliseconds << 80) | _VERSION | (high << 64) | _VARIANT | low)
 
 
+@lru_cache(maxsize=4096)
 def slot_cause(slot: datetime) -> str:
     """Return the cause that SCHEDULE and CATCH_UP share: the slot itself, to the microsecond."""
     return f"slot:{slot.astimezone(UTC).isoformat(timespec='microseconds')}"

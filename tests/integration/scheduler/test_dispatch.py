@@ -1,5 +1,6 @@
 """Dispatch: QUEUED rows on their way to the broker, in order of priority, in Celery's own form."""
 
+import json
 import logging
 import socket
 from collections.abc import Iterator
@@ -12,12 +13,12 @@ import pytest
 import redis
 from celery import current_app
 from django.conf import LazySettings
-from kombu import Connection
+from kombu import Connection, Producer
 
-from scheduler import broker as broker_module
-from scheduler import clock, dispatch, transitions
-from scheduler.broker import GENERATION_KEY, Broker, broker_priority
+from scheduler import clock, dispatch, messages, transitions
+from scheduler.broker import GENERATION_KEY, Broker
 from scheduler.errors import BrokerUnavailable
+from scheduler.messages import broker_priority
 from scheduler.records import Ready
 from tests.hot_paths import LEASE, MINUTE, SECOND, Open, add_task, execution, key_prefix, queue_one
 
@@ -73,6 +74,26 @@ def test_it_sends_what_celery_can_read(broker: Broker, consumer: Connection):
     assert (args, kwargs, message.headers["task"]) == ([str(item.id)], {}, "workers.execute")
     assert (message.headers["id"], message.properties["correlation_id"]) == (str(item.id), str(item.id))
     assert embed == {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+
+
+@pytest.mark.parametrize("timeout_seconds", [60, 3600])
+@pytest.mark.parametrize("priority", [1, 5, 10])
+def test_it_fills_in_exactly_what_kombu_pushes(broker: Broker, store: redis.Redis, priority: int, timeout_seconds: int):
+    """A new version of kombu or Celery that makes its messages otherwise is noticed here."""
+    item = ready(priority=priority, timeout_seconds=timeout_seconds)
+    broker.publish([item])
+    messages.publish(Producer(broker.open()), item, transport="redis")
+    keys = [key for key in store.scan_iter(f"{key_prefix()}*") if store.type(key) == b"list"]
+    (filled_in, made) = (json.loads(text) for key in keys for text in store.lrange(key, 0, -1)[::-1])
+    assert filled_in["properties"].pop("delivery_tag") != made["properties"].pop("delivery_tag")
+    assert (len(keys), filled_in) == (1, made)
+
+
+def test_it_never_repeats_a_delivery_tag(broker: Broker, consumer: Connection):
+    item = ready()
+    broker.publish([item, item])
+    broker.publish([item])
+    assert len({receive(consumer).delivery_tag for _ in range(3)}) == 3
 
 
 def test_it_sends_neither_a_delay_nor_an_expiry(broker: Broker, consumer: Connection):
@@ -183,7 +204,7 @@ def test_it_does_not_wait_for_a_broker_that_is_away():
 def test_it_opens_another_connection_after_a_failure(broker: Broker, monkeypatch: pytest.MonkeyPatch):
     broker.publish([ready()])
     with monkeypatch.context() as patch:
-        patch.setattr(broker_module, "_publish", fail)
+        patch.setattr(messages.RedisPublisher, "publish", fail)
         with pytest.raises(BrokerUnavailable):
             broker.publish([ready()])
     broker.publish([ready()])
