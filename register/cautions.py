@@ -31,15 +31,15 @@ def of_schedule(every: Schedule, running: Schedule, *, after: datetime, jitter_s
     return found
 
 
-def of_task(task: Task, *, now: datetime) -> list[Caution]:
-    """Return the warnings for a task as it would be stored. Raises InvalidSchedule."""
+def of_task(task: Task, *, after: datetime) -> list[Caution]:
+    """Return the warnings for a task as it would be stored, from its slots after an instant. Raises InvalidSchedule."""
     found: list[Caution] = []
     if task.status == TaskStatus.COMPLETED:
         found.append(Caution("never_fires", _COMPLETED))
     elif not schedules.is_fixed_delay(task):
         every, running = schedules.of(task), schedules.running(task)
-        found = of_schedule(every, running, after=now, jitter_seconds=task.jitter_seconds)
-        found += [*_misfire(task, now=now), *_overlap(task, now=now)]
+        found = of_schedule(every, running, after=after, jitter_seconds=task.jitter_seconds)
+        found += [*_misfire(task, after=after), *_overlap(task, after=after)]
     return [*found, *_standing(task)]
 
 
@@ -56,11 +56,11 @@ def _closed(every: Schedule, running: Schedule, *, after: datetime) -> Iterator[
     yield Caution("calendar_closed", f"The next {number} will not run: the calendar is closed then.", first)
 
 
-def _misfire(task: Task, *, now: datetime) -> Iterator[Caution]:
+def _misfire(task: Task, *, after: datetime) -> Iterator[Caution]:
     if task.misfire_policy != MisfirePolicy.SKIP:
         return
     grace = duration_words(task.misfire_grace_seconds) or "0 seconds"
-    coming = schedules.coming(task, after=now, count=2)
+    coming = schedules.coming(task, after=after, count=2)
     if len(coming) == 1:
         words = f"The only slot left is not made up for if it is missed by more than {grace} (misfirePolicy SKIP)."
         yield Caution("misfire_skip", words, coming[0])
@@ -69,11 +69,11 @@ def _misfire(task: Task, *, now: datetime) -> Iterator[Caution]:
         yield Caution("misfire_skip", f"{words}{_days(coming[1] - coming[0])} later.", coming[0])
 
 
-def _overlap(task: Task, *, now: datetime) -> Iterator[Caution]:
+def _overlap(task: Task, *, after: datetime) -> Iterator[Caution]:
     """Yield a warning where runs may pile up: one may take longer than it is until the next."""
     if task.overlap_policy != OverlapPolicy.ALLOW:
         return
-    slots = islice(schedules.between(task, now, now + _GAPS_ARE_SOUGHT_FOR), MOST_COMPARED)
+    slots = islice(schedules.between(task, after, after + _GAPS_ARE_SOUGHT_FOR), MOST_COMPARED)
     gap = min((later - earlier for earlier, later in pairwise(slots)), default=None)
     if gap is not None and gap < timedelta(seconds=task.timeout_seconds):
         words = (

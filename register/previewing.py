@@ -70,8 +70,9 @@ def of_task(task: Task, *, now: datetime) -> Preview:
     """Return what the schedule of a task means, paused or not; a stored one may have become unreadable since."""
     is_estimated = schedules.is_fixed_delay(task)
     try:
-        slots = schedules.coming(task, after=coming_from(task, now=now) - _TICK, count=DEFAULT_COUNT)
-        return Preview(words_of(task), slots, task.time_zone, cautions.of_task(task, now=now), is_estimated)
+        after = coming_from(task, now=now) - _TICK
+        slots = schedules.coming(task, after=after, count=DEFAULT_COUNT)
+        return Preview(words_of(task), slots, task.time_zone, cautions.of_task(task, after=after), is_estimated)
     except (InvalidSchedule, InvalidCalendar) as refusal:
         unreadable = Caution("never_fires", f"No slot can be worked out: {refusal}")
         return Preview("Cannot be worked out", [], task.time_zone, [unreadable], is_estimated)
