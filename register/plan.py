@@ -8,7 +8,9 @@ from typing import Any
 from register import bulk, timing
 from register.bulk import Key, Result
 from register.definition import Change, changes
+from register.validating import COMPARED_FOR, slots_of_edit
 from scheduler import schedules
+from scheduler.engine.difference import Difference
 from scheduler.engine.schedules import InvalidSchedule
 from scheduler.models import Task
 from scheduler.representations import instant
@@ -61,6 +63,12 @@ def _moved(before: Task, after: Task, *, now: datetime) -> Iterator[str]:
     if any(getattr(before, column) != getattr(after, column) for column in columns):
         yield f"{_INDENT}next slots before: {_slots(before, now=now)}"
         yield f"{_INDENT}next slots after:  {_slots(after, now=now)}"
+        yield f"{_INDENT}{_counted(slots_of_edit(before, after, now=now))}"
+
+
+def _counted(slots: Difference) -> str:
+    span = f"until {instant(slots.until)}" if slots.is_bounded else f"next {COMPARED_FOR.days} days"
+    return f"{span}: {slots.added_count:,} slots added, {slots.removed_count:,} removed"
 
 
 def _slots(task: Task, *, now: datetime) -> str:

@@ -10,7 +10,7 @@ from register import timing
 from scheduler import schedules
 from scheduler.engine.calendars import CalendarPolicy
 from scheduler.engine.retry import RetryPolicy
-from scheduler.engine.schedules import InvalidSchedule, least_gap
+from scheduler.engine.schedules import InvalidSchedule, Schedule, least_gap
 from scheduler.errors import Fault
 from scheduler.models import Task
 from scheduler.models.choices import IntervalMode, OverlapPolicy
@@ -27,13 +27,19 @@ def broken(task: Task, *, changed: frozenset[str], faulty: frozenset[str], now: 
 
     `task` carries the definition as it would be. What was accepted once is not held against a change elsewhere.
     """
+    faults = contradictions(task, changed=changed, faulty=faulty)
+    contradicts_itself = any(fault.field in _SCHEDULE_FIELDS for fault in faults)
+    if timing.SCHEDULE_COLUMNS & changed and not timing.SCHEDULE_COLUMNS & faulty and not contradicts_itself:
+        faults += _never_fires(task, changed=changed, now=now)
+    return faults
+
+
+def contradictions(task: Task, *, changed: frozenset[str], faulty: frozenset[str]) -> list[Fault]:
+    """Return the faults of the rules that read a changed column and no faulty one; whether it fires is not asked."""
     faults: list[Fault] = []
     for columns, rule in _RULES:
         if columns & changed and not columns & faulty:
             faults += rule(task)
-    contradicts_itself = any(fault.field in _SCHEDULE_FIELDS for fault in faults)
-    if timing.SCHEDULE_COLUMNS & changed and not timing.SCHEDULE_COLUMNS & faulty and not contradicts_itself:
-        faults += _never_fires(task, changed=changed, now=now)
     return faults
 
 
@@ -130,7 +136,7 @@ def _never_fires(task: Task, *, changed: frozenset[str], now: datetime) -> Itera
         yield _impossible(kind, _no_slot(task, kind, now))
     elif slot is not None and not schedules.is_fixed_delay(task):
         yield from _closed_always(task, slot)
-        yield from _jitter(task, now=now)
+        yield from jitter_faults(schedules.of(task), task.jitter_seconds, now=now)
     elif task.jitter_seconds >= (task.interval_seconds or math.inf):
         yield _impossible("jitterSeconds", "This must be shorter than intervalSeconds.")
 
@@ -140,12 +146,12 @@ def _closed_always(task: Task, slot: datetime) -> Iterable[Fault]:
         yield _impossible("calendar", f"{task.calendar_name!r} is closed at every slot that is left.")
 
 
-def _jitter(task: Task, *, now: datetime) -> Iterable[Fault]:
+def jitter_faults(schedule: Schedule, jitter_seconds: int, *, now: datetime) -> Iterable[Fault]:
     """Refuse jitter that could carry a slot beyond the next one: slots are due in their own order."""
-    if not task.jitter_seconds:
+    if not jitter_seconds:
         return
-    gap = least_gap(schedules.of(task), now, now + _A_YEAR)
-    if gap is not None and gap <= timedelta(seconds=task.jitter_seconds):
+    gap = least_gap(schedule, now, now + _A_YEAR)
+    if gap is not None and gap <= timedelta(seconds=jitter_seconds):
         shortest = int(gap.total_seconds())
         yield _impossible("jitterSeconds", f"Two slots of the next year lie {shortest} s apart: use less than that.")
 

@@ -153,6 +153,49 @@ class UpcomingAnswer(Answer):
     next = serializers.ListField(child=serializers.DateTimeField())
 
 
+class WarningAnswer(Answer):
+    code = serializers.CharField()
+    message = serializers.CharField()
+    at = serializers.DateTimeField(allow_null=True, help_text="The slot that it is about, if it is about one.")
+
+
+class PreviewAnswer(Answer):
+    description = serializers.CharField(help_text="The schedule in plain words.")
+    next = serializers.ListField(child=serializers.DateTimeField(), help_text="Slots that will run, before jitter.")
+    nextLocal = serializers.ListField(child=serializers.DateTimeField(), help_text="The same in timeZone.")
+    timeZone = serializers.CharField()
+    isEstimated = serializers.BooleanField(help_text="Of a fixed delay one slot is known at most.")
+    warnings = WarningAnswer(many=True)
+
+
+class FieldChangeAnswer(Answer):
+    field = serializers.CharField()
+    old: Any = serializers.JSONField()
+    new: Any = serializers.JSONField()
+
+
+class EditAnswer(Answer):
+    taskId = serializers.UUIDField()
+    version = serializers.IntegerField(help_text="The version that would be changed, for If-Match.")
+    fields: Any = FieldChangeAnswer(many=True)
+    slotsAdded = serializers.ListField(child=serializers.DateTimeField(), help_text="The first 100.")
+    slotsRemoved = serializers.ListField(child=serializers.DateTimeField(), help_text="The first 100.")
+    addedCount = serializers.IntegerField()
+    removedCount = serializers.IntegerField()
+    until = serializers.DateTimeField(help_text="The counts hold for the slots before it: 30 days, unless bounded.")
+    isCountBounded = serializers.BooleanField()
+
+
+class CandidateAnswer(TaskAnswer):
+    id = serializers.UUIDField(allow_null=True, help_text="null of a new task.")
+
+
+class ValidateAnswer(PreviewAnswer):
+    valid = serializers.BooleanField(help_text="Always true: faults are answered as POST and PATCH answer them.")
+    task = CandidateAnswer(help_text="As it would be stored.")
+    change = EditAnswer(allow_null=True, help_text="null of a new task.")
+
+
 class HandlerAnswer(Answer):
     taskClass = serializers.CharField()
     description = serializers.CharField()

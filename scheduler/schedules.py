@@ -1,6 +1,7 @@
 """From a task's stored columns to its slots: the one place where claim, API and admin build them."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -82,6 +83,34 @@ def build(
     slots that the calendar leaves open, else all of them. Raises InvalidSchedule, which names the field and the
     remedy, and InvalidCalendar.
     """
+    return assemble(
+        cron_expression=cron_expression,
+        time_zone=time_zone,
+        interval_seconds=interval_seconds,
+        anchor_at=anchor_at,
+        run_at=run_at,
+        start_at=start_at,
+        end_at=end_at,
+        under=None if calendar_rules is None else calendar(calendar_rules, time_zone),
+        calendar_policy=calendar_policy,
+        runs_only=runs_only,
+    )
+
+
+def assemble(
+    *,
+    cron_expression: str | None,
+    time_zone: str,
+    interval_seconds: int | None,
+    anchor_at: datetime | None,
+    run_at: datetime | None,
+    start_at: datetime | None,
+    end_at: datetime | None,
+    under: Calendar | None,
+    calendar_policy: str,
+    runs_only: bool,
+) -> Schedule:
+    """Return what `build` does and keep nothing: for what somebody only asks about. Raises InvalidSchedule."""
     schedule: Schedule
     if cron_expression is not None:
         schedule = parse_cron(cron_expression, time_zone)
@@ -91,9 +120,9 @@ def build(
         schedule = OneTimeSchedule(run_at)
     else:
         return NeverSchedule()
-    if calendar_rules is not None:
-        under = running_slots if runs_only else with_calendar
-        schedule = under(schedule, calendar(calendar_rules, time_zone), calendar_policy)
+    if under is not None:
+        carried = running_slots if runs_only else with_calendar
+        schedule = carried(schedule, under, calendar_policy)
     return bounded(schedule, start_at=start_at, end_at=end_at)
 
 
@@ -174,9 +203,23 @@ def coming(task: Timed, *, after: datetime, count: int) -> list[datetime]:
 
     Of a fixed delay it is one at most, and an estimate where a run has not ended.
     """
-    schedule, skipped = running(task), frozenset(task.skip_slots or ())
-    slots = schedule.between(after + _TICK, _END, limit=count + len(skipped))
-    return list(islice((slot for slot in slots if slot not in skipped), count))
+    return list(islice(between(task, after + _TICK, _END), count))
+
+
+def between(task: Timed, start: datetime, end: datetime) -> Iterator[datetime]:
+    """Yield the slots with start <= slot < end that will run, as far as they are known. Raises InvalidSchedule."""
+    skipped = frozenset(task.skip_slots or ())
+    return (slot for slot in running(task).between(start, end) if slot not in skipped)
+
+
+def known_until(task: Timed, *, now: datetime) -> datetime | None:
+    """Return before which instant all slots are known; None without end.
+
+    A fixed delay's next slot counts from an end: it comes an interval after the one before or after now at least.
+    """
+    if task.interval_seconds is None or not is_fixed_delay(task):
+        return None
+    return max(task.next_slot_for or now, now) + timedelta(seconds=task.interval_seconds)
 
 
 def after_end(task: Timed, ended_at: datetime) -> datetime | None:

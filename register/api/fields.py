@@ -11,10 +11,12 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from register.names import is_key
 from scheduler.engine import strict_json
+from scheduler.engine.calendars import CalendarRules, InvalidCalendar, read_calendar
 from scheduler.engine.schedules import InvalidSchedule, parse_cron, require_zone
 from scheduler.engine.suggestions import did_you_mean
 
 TASK_DATA_MAX_BYTES = 64 * 1024
+CALENDAR_MAX_BYTES = 64 * 1024
 LABELS_MAX_COUNT = 64
 LABEL_KEY_MAX_LENGTH = 63
 LABEL_VALUE_MAX_LENGTH = 255
@@ -165,6 +167,28 @@ class Zone(Line):
     def to_internal_value(self, data: Any) -> str:
         name = super().to_internal_value(data)
         return _accepted(name, lambda: require_zone(name))
+
+
+@extend_schema_field({"type": "object"})
+class CalendarDocument(serializers.Field[CalendarRules, Any, Any, Any]):
+    """A calendar's rules, as docs/schedules.md has them."""
+
+    default_error_messages = {"max_bytes": "This may have {limit} bytes as JSON; it has {size}."}
+
+    def to_internal_value(self, data: Any) -> CalendarRules:
+        size = len(json.dumps(data).encode())
+        if size > CALENDAR_MAX_BYTES:
+            self.fail("max_bytes", limit=f"{CALENDAR_MAX_BYTES:,}", size=f"{size:,}")
+        try:
+            return read_calendar(data)
+        except InvalidCalendar as refusal:
+            refused: dict[str, list[Any]] = {}
+            for fault in refusal.faults:
+                refused.setdefault(fault.path, []).append(ErrorDetail(fault.message, code=fault.code))
+            raise ValidationError(refused if "" not in refused else refused[""]) from None
+
+    def to_representation(self, value: Any) -> Any:
+        return value
 
 
 @extend_schema_field({"oneOf": [{"type": "object"}, {"type": "string", "contentMediaType": "application/json"}]})

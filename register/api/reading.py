@@ -7,6 +7,7 @@ from register.api.serializers import (
     CloneInput,
     NothingInput,
     PauseInput,
+    PreviewInput,
     ResumeInput,
     SkipInput,
     TaskInput,
@@ -36,6 +37,11 @@ def read_changes(data: Any) -> Given:
 def read_clone(data: Any) -> Given:
     """Return the name of a copy and what is to be different in it."""
     return _read_task(CloneInput(), data)
+
+
+def read_preview(data: Any) -> Given:
+    """Return a schedule to look at."""
+    return PreviewInput().read(data)
 
 
 def read_pause(data: Any) -> Given:

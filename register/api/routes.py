@@ -5,10 +5,12 @@ from rest_framework.views import APIView
 from register.api.executions import CancelView, RetryView
 from register.api.inventory import HandlersView, NodesView
 from register.api.operations import PauseView, ResumeView, SkipView, TriggerView
+from register.api.planning import PreviewView, ValidateView
 from register.api.views import CloneView, TasksView, TaskView
 
 ROUTES: dict[str, type[APIView]] = {
     "tasks": TasksView,
+    "tasks/validate": ValidateView,
     "tasks/<uuid:task_id>": TaskView,
     "tasks/<uuid:task_id>/trigger": TriggerView,
     "tasks/<uuid:task_id>/pause": PauseView,
@@ -17,6 +19,7 @@ ROUTES: dict[str, type[APIView]] = {
     "tasks/<uuid:task_id>/clone": CloneView,
     "executions/<uuid:execution_id>/cancel": CancelView,
     "executions/<uuid:execution_id>/retry": RetryView,
+    "schedules/preview": PreviewView,
     "handlers": HandlersView,
     "nodes": NodesView,
 }

@@ -8,6 +8,7 @@ from rest_framework.fields import SkipField
 
 from register.api.faults import faults_of
 from register.api.fields import (
+    CalendarDocument,
     CronText,
     Flag,
     Instant,
@@ -45,6 +46,7 @@ MOST_RETRIES = 1_000
 MOST_CAUGHT_UP = 1_000
 MOST_AT_ONCE = 10_000
 MOST_FAILURES = 1_000
+MOST_PREVIEWED = 100
 PAUSE_REASON_MAX_LENGTH = 1_000
 
 # Housekeeping travels in it, ahead of everything: users' tasks there would hold it up.
@@ -170,10 +172,44 @@ class TaskInput(Strict):
     owner = Line(max_length=255, allow_null=True, required=False)
 
 
+class ValidateInput(TaskInput):
+    """A new task, or with the `id` or the name of one that exists what is to change in it."""
+
+    id = serializers.UUIDField(required=False, allow_null=True)
+    name = Line(max_length=255, required=False)
+    taskClass = Line(max_length=255, source="task_class", required=False)
+
+
 class CloneInput(TaskInput):
     """A new task after another's definition: its name, and what is to be different."""
 
     taskClass = Line(max_length=255, source="task_class", required=False)
+
+
+class PreviewInput(Strict):
+    """A schedule to look at: exactly one of cronExpression, intervalSeconds and runAt; `from` is exclusive."""
+
+    namespace = Key(max_length=KEY_MAX_LENGTH, required=False, help_text="Whose calendars are meant.")
+    cronExpression = CronText(source="cron_expression", max_length=MAX_LENGTH, allow_null=True, required=False)
+    timeZone = Zone(source="time_zone", max_length=64, required=False)
+    intervalSeconds = Whole(
+        source="interval_seconds", min_value=1, max_value=LONGEST_INTERVAL_SECONDS, allow_null=True, required=False
+    )
+    intervalMode = Word(IntervalMode.values, source="interval_mode", required=False)
+    runAt = Instant(source="run_at", allow_null=True, required=False)
+    startAt = Instant(source="start_at", allow_null=True, required=False)
+    endAt = Instant(source="end_at", allow_null=True, required=False)
+    jitterSeconds = Whole(source="jitter_seconds", min_value=0, max_value=LONGEST_JITTER_SECONDS, required=False)
+    calendar = Line(source="calendar_name", max_length=100, allow_null=True, required=False)
+    calendarRules = CalendarDocument(
+        source="calendar_rules", allow_null=True, required=False, help_text="Rules that are no calendar's yet."
+    )
+    calendarPolicy = Word([policy.value for policy in CalendarPolicy], source="calendar_policy", required=False)
+    count = Whole(min_value=1, max_value=MOST_PREVIEWED, required=False)
+
+    def get_fields(self) -> Any:
+        """Return the fields with `from`, which is a word of Python, among them."""
+        return {**super().get_fields(), "from": Instant(source="after", required=False)}
 
 
 class PauseInput(Strict):

@@ -29,6 +29,9 @@ from scheduler.engine.schedules.protocol import Schedule
 # years of a daily schedule. Closed days are jumped over and not counted.
 MAX_LOOKS: Final = 1500
 
+# What a comparison of neighbours draws: where a month of slots moves to one day, each of that day is met 32 times.
+MAX_DRAWN: Final = 200_000
+
 _BEGINNING: Final = instant_of(LOW)
 _END: Final = instant_of(HIGH)
 
@@ -87,21 +90,21 @@ class CalendarSchedule:
 
     def between(self, start: datetime, end: datetime, *, limit: int | None = None) -> Iterator[datetime]:
         """Yield the slots with start <= slot < end, ascending, at most `limit` of them."""
-        return islice(self._between(start, end), limit)
+        return islice(_each_once(self.drawn(start, end)), limit)
 
-    def _between(self, start: datetime, end: datetime) -> Iterator[datetime]:
+    def drawn(self, start: datetime, end: datetime) -> Iterator[datetime]:
+        """Yield the slots with start <= slot < end, those that move to one instant one after another."""
         start, end = _in_reach(start), _in_reach(end)
-        previous, looks = start - TICK, 0
+        looks = 0
         for day in self._days(start, 1, endless=True):
             if looks > MAX_LOOKS or instant_of(first_second(self.calendar, day)) >= end:
                 return
-            streams = [move.all_in(self.schedule) for move in self._moves(day)]
+            streams = [move.all_after(self.schedule, start - TICK) for move in self._moves(day)]
             for slot in streams[0] if len(streams) == 1 else merge(*streams):
                 if slot >= end:
                     return
-                if slot > previous:
-                    yield slot
-                    previous, looks = slot, 0
+                yield slot
+                looks = 0
             looks += 1
 
     def _moves(self, day: int) -> list[Move]:
@@ -165,6 +168,14 @@ class CalendarSchedule:
         return target + step * (LONGEST_MOVE_DAYS + 1) if step != direction else target
 
 
+def _each_once(drawn: Iterator[datetime]) -> Iterator[datetime]:
+    previous = _BEGINNING - TICK
+    for slot in drawn:
+        if slot > previous:
+            yield slot
+            previous = slot
+
+
 def _in_reach(instant: datetime) -> datetime:
     return min(max(instant, _BEGINNING), _END)
 
@@ -174,4 +185,4 @@ def _least_gap(schedule: CalendarSchedule, start: datetime, end: datetime) -> ti
     """Return the gap of all slots, for under SKIP they stay where they are; moved ones are compared one by one."""
     if schedule.policy is CalendarPolicy.SKIP:
         return least_gap(schedule.schedule, start, end)
-    return least_gap_one_by_one(schedule, start, end)
+    return least_gap_one_by_one(_each_once(islice(schedule.drawn(start, end), MAX_DRAWN)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Final
 
 from scheduler.engine.calendars.calendar import LONGEST_MOVE_DAYS, Calendar
@@ -61,11 +61,12 @@ class Move:
         found = schedule.latest_at(min(self.end - TICK, instant - self.shift))
         return None if found is None or found < self.start else found + self.shift
 
-    def all_in(self, schedule: Schedule) -> Iterator[datetime]:
-        """Yield every effective instant, ascending."""
+    def all_after(self, schedule: Schedule, instant: datetime) -> Iterator[datetime]:
+        """Yield every effective instant strictly after an instant, ascending."""
         if self.target is not None:
-            return islice([self.target] if self._has_slot(schedule) else [], 1)
-        return (slot + self.shift for slot in schedule.between(self.start, self.end))
+            return iter([self.target] if self.target > instant and self._has_slot(schedule) else [])
+        start = max(self.start, instant + TICK - self.shift)
+        return (slot + self.shift for slot in schedule.between(start, self.end))
 
     def _has_slot(self, schedule: Schedule) -> bool:
         found = schedule.next_after(self.start - TICK)

@@ -25,12 +25,19 @@ def holidays_of(rule: HolidayRule, year: int) -> Mapping[date, str]:
     with warnings.catch_warnings():
         # The package warns of years that it knows in part; half of the holidays are better than an error at a claim.
         warnings.simplefilter("ignore")
-        known = country_holidays(rule.country, subdiv=rule.region)
-        if not known.start_year <= year <= known.end_year:
+        years, language = _known(rule)
+        if year not in years:
             return MappingProxyType({})
-        language = _LANGUAGE if _LANGUAGE in known.supported_languages else None
         found = country_holidays(rule.country, subdiv=rule.region, years=[year], expand=False, language=language)
         return MappingProxyType({day: found[day] for day in sorted(found) if day.year == year})
+
+
+@lru_cache(maxsize=_CACHED_YEARS)
+def _known(rule: HolidayRule) -> tuple[range, str | None]:
+    """Return the years that the package knows of a rule, and the language of its names; to ask it is not cheap."""
+    known = country_holidays(rule.country, subdiv=rule.region)
+    language = _LANGUAGE if _LANGUAGE in known.supported_languages else None
+    return range(known.start_year, known.end_year + 1), language
 
 
 def unknown_country(country: str) -> str | None:

@@ -13,7 +13,7 @@ from scheduler.engine.schedules.simple import (
 )
 from scheduler.engine.schedules.wallclock import require_zone
 from scheduler.engine.schedules.window import bounded
-from scheduler.engine.schedules.words import describe, describe_fixed_delay
+from scheduler.engine.schedules.words import describe, describe_fixed_delay, duration_words, window_words
 
 __all__ = [
     "MAX_INTERVAL_SECONDS",
@@ -29,8 +29,10 @@ __all__ = [
     "cautions",
     "describe",
     "describe_fixed_delay",
+    "duration_words",
     "least_gap",
     "parse_cron",
     "require_slot_after",
     "require_zone",
+    "window_words",
 ]

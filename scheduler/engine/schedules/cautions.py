@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from scheduler.engine.schedules.cron import CronSchedule
 from scheduler.engine.schedules.errors import InvalidSchedule
@@ -12,17 +12,18 @@ from scheduler.engine.schedules.protocol import Schedule, require_slot_after
 from scheduler.engine.schedules.simple import NeverSchedule
 from scheduler.engine.schedules.wallclock import Piece
 
-Code = Literal["never_fires", "missing_local_time", "repeated_local_time", "crowded_minute"]
-
 COMING: Final = timedelta(days=366)
 _CLOSED: Final = "Its calendar is closed at every slot that is left; change the schedule, calendar or calendarPolicy."
 
 
 @dataclass(frozen=True, slots=True)
 class Caution:
-    """One warning; `at` is the slot it is about, if it is about one."""
+    """One warning; `at` is the slot it is about, if it is about one.
 
-    code: Code
+    Codes here: never_fires, missing_local_time, repeated_local_time, crowded_minute.
+    """
+
+    code: str
     message: str
     at: datetime | None = None
 

@@ -31,9 +31,9 @@ _WHERE_THEY_EXIST: Final = " (those that it has)"
 _WORKING_DAY: Final = "(Monday to Friday)"
 
 
-def date_words(dates: Dates) -> list[str]:
-    """Return the parts of a sentence that say on which dates; none for every day."""
-    parts = [_days(dates.rule, dates.months), _months(dates.months), _years(dates.years)]
+def date_words(dates: Dates, *, daily: str = "") -> list[str]:
+    """Return the parts of a sentence that say on which dates; `daily` is what it says of all days of a month."""
+    parts = [_days(dates.rule, dates.months) or daily, _months(dates.months), _years(dates.years)]
     return [part for part in parts if part]
 
 
@@ -112,6 +112,8 @@ def _years(years: Sequence[int]) -> str:
     step = step_of(years)
     if step and step > 1:
         return f"in every {ordinal(step)} year from {years[0]} to {years[-1]}"
+    if step == 1:
+        return f"from {years[0]} on" if years[-1] == YEARS[-1] else f"only from {years[0]} to {years[-1]}"
     return f"only in {joined(spans(years, str))}"
 
 

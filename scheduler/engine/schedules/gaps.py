@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import singledispatch
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final
 
 from scheduler.engine.schedules.cron import CronSchedule
@@ -27,12 +27,12 @@ def least_gap(schedule: Schedule, start: datetime, end: datetime) -> Gap:
     Exact for cron, interval and one-time schedules and their windows, however often they fire. Of any other
     schedule the first 120,000 slots are compared, until a gap is not longer than a second.
     """
-    return least_gap_one_by_one(schedule, start, end)
+    return least_gap_one_by_one(schedule.between(start, end))
 
 
-def least_gap_one_by_one(schedule: Schedule, start: datetime, end: datetime) -> Gap:
-    """Return the least gap among the first 120,000 slots of a range, or a gap of up to a second once it is met."""
-    return _least_among(schedule.between(start, end, limit=MAX_SLOTS), floor=timedelta(seconds=1))
+def least_gap_one_by_one(slots: Iterator[datetime]) -> Gap:
+    """Return the least gap among the first 120,000 slots, or a gap of up to a second once it is met."""
+    return _least_among(islice(slots, MAX_SLOTS), floor=timedelta(seconds=1))
 
 
 @least_gap.register

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from scheduler.engine.schedules.cron import CronSchedule
 from scheduler.engine.schedules.daywords import date_words
+from scheduler.engine.schedules.phrases import joined
 from scheduler.engine.schedules.protocol import Schedule
 from scheduler.engine.schedules.simple import IntervalSchedule, NeverSchedule, OneTimeSchedule
 from scheduler.engine.schedules.timewords import time_words
@@ -49,12 +50,7 @@ def _never(schedule: NeverSchedule, time_zone: str = "UTC") -> str:
 
 @describe.register
 def _window(schedule: Window, time_zone: str = "UTC") -> str:
-    words = describe(schedule.schedule, time_zone)
-    if schedule.start_at is not None:
-        words += f", from {instant_words(schedule.start_at, time_zone)} on"
-    if schedule.end_at is not None:
-        words += f", before {instant_words(schedule.end_at, time_zone)}"
-    return words
+    return describe(schedule.schedule, time_zone) + window_words(schedule.start_at, schedule.end_at, time_zone)
 
 
 def describe_fixed_delay(seconds: int) -> str:
@@ -62,14 +58,20 @@ def describe_fixed_delay(seconds: int) -> str:
     return f"{duration_words(seconds)} after the end of the slot before"
 
 
+def window_words(start_at: datetime | None, end_at: datetime | None, time_zone: str) -> str:
+    """Return what follows a description: ", from 2026-03-01 02:00 Europe/Berlin time on, before …"."""
+    start = "" if start_at is None else f", from {instant_words(start_at, time_zone)} on"
+    return start if end_at is None else f"{start}, before {instant_words(end_at, time_zone)}"
+
+
 def duration_words(seconds: int) -> str:
-    """Return a duration as people say it: "15 minutes", "1 hour and 30 minutes"."""
+    """Return a duration as people say it: "15 minutes", "1 hour and 30 minutes"; 0 seconds is none of them."""
     words = []
     for unit, size in _UNITS:
         count, seconds = divmod(seconds, size)
         if count:
             words.append(f"{count} {unit}{'s' if count > 1 else ''}")
-    return " and ".join(words)
+    return joined(words)
 
 
 def instant_words(instant: datetime, time_zone: str) -> str:
@@ -81,9 +83,8 @@ def instant_words(instant: datetime, time_zone: str) -> str:
 
 @lru_cache(maxsize=_CACHED_WORDS)
 def _cron_words(schedule: CronSchedule) -> str:
-    time, days = time_words(schedule.walls.times), date_words(schedule.walls.dates)
-    if not days and time.startswith("At "):
-        days = ["every day"]
+    time = time_words(schedule.walls.times)
+    days = date_words(schedule.walls.dates, daily="every day" if time.startswith("At ") else "")
     return ", ".join([time, *days, _zone_words(schedule.time_zone)])
 
 

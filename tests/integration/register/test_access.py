@@ -20,6 +20,7 @@ TASK, EXECUTION = "tasks/<uuid:task_id>", "executions/<uuid:execution_id>"
 LEAST = {
     ("GET", "tasks"): "viewer",
     ("POST", "tasks"): "editor",
+    ("POST", "tasks/validate"): "editor",
     ("GET", TASK): "viewer",
     ("PUT", TASK): "editor",
     ("PATCH", TASK): "editor",
@@ -37,6 +38,7 @@ LEAST = {
     ("GET", f"{EXECUTION}/log"): "viewer",
     ("POST", f"{EXECUTION}/cancel"): "operator",
     ("POST", f"{EXECUTION}/retry"): "operator",
+    ("POST", "schedules/preview"): "viewer",
     ("GET", "handlers"): "viewer",
     ("GET", "nodes"): "viewer",
 }

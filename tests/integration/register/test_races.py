@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from register import executing, operating, services
+from register import executing, operating, services, validating
 from register.api.reading import read_changes, read_new_task, read_pause, read_resume
 from register.errors import NameTaken, NotRetryable, VersionStale
 from register.given import Given
@@ -181,3 +181,38 @@ def test_two_retries_by_hand_leave_one(task: Task, at_once: Callable[..., list[A
 
     assert at_once(retry, retry).count(NotRetryable) == 1
     assert Execution.objects.count() == 2
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_a_validation_and_claims_record_a_due_slot_once(
+    task: Task, at_once: Callable[..., list[Any]], attempt: int
+) -> None:
+    claim = lambda: firing.claim(connections.current(), now=clock.now())  # noqa: E731
+    edit = lambda: validating.edit(task.id, read_changes({"priority": 1}), namespace=None, now=clock.now())  # noqa: E731
+
+    at_once(edit, claim)
+    claim()
+
+    assert Execution.objects.count() == 1
+    task.refresh_from_db()
+    assert (task.version, task.priority) == (1, 5)
+
+
+def test_a_validation_holds_no_other_task_up(
+    task: Task, at_once: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = _create("Other", at=clock.now() - timedelta(seconds=90), intervalSeconds=60)
+    recorded: list[Any] = []
+
+    def change_and_claim(*args: Any, **kwargs: Any) -> Task:
+        [claimed] = at_once(lambda: firing.claim(connections.current(), now=clock.now()))
+        recorded.extend(row.task_id for row in claimed.recorded)
+        return change(*args, **kwargs)
+
+    change = services.change_task
+    monkeypatch.setattr(services, "change_task", change_and_claim)
+
+    validating.edit(task.id, read_changes({"priority": 1}), namespace=None, now=clock.now())
+
+    assert recorded == [other.id]
+    assert [row.task_id for row in firing.claim(connections.current(), now=clock.now()).recorded] == [task.id]

@@ -63,6 +63,7 @@ def test_it_plans_a_change_field_by_field(file: Files) -> None:
         '           owner: none → "Ada"',
         "           next slots before: 2030-01-01T13:00:00Z, 2030-01-01T14:00:00Z, 2030-01-01T15:00:00Z",
         "           next slots after:  2030-01-01T12:30:00Z, 2030-01-01T13:30:00Z, 2030-01-01T14:30:00Z",
+        "           next 30 days: 720 slots added, 719 removed",
         "Dry run: 0 created, 1 updated, 0 unchanged",
     ]
 

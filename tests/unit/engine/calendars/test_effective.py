@@ -2,13 +2,14 @@
 
 from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from time import perf_counter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scheduler.engine.calendars import CalendarPolicy, build_calendar, running_slots, with_calendar
+from scheduler.engine.calendars import CalendarPolicy, CalendarSchedule, build_calendar, running_slots, with_calendar
 from scheduler.engine.schedules import OneTimeSchedule, bounded, least_gap, parse_cron
 from tests.unit.engine.calendars.cases import ALL_DAY, AROUND, WEEKDAYS, effective, situations
 from tests.unit.engine.schedules.cases import at, backwards, forwards, slots, steady
@@ -182,6 +183,22 @@ def test_it_tells_the_gap_of_many_moved_slots_soon():
     begun = perf_counter()
     assert least_gap(crowded, at("2026-01-01"), at("2027-01-01")) == timedelta(seconds=4)
     assert perf_counter() - begun < 10
+
+
+@BUSY
+@given(situations(), policies, st.integers(-1_200_000, 1_200_000))
+def test_it_begins_in_the_middle_of_a_day(situation, policy, seconds):
+    schedule, calendar, around = situation
+    start = around + timedelta(seconds=seconds)
+    found = with_calendar(schedule, calendar, policy).between(start, around + AROUND)
+    assert list(found) == [slot for slot in effective(schedule, calendar, policy, around) if slot >= start]
+
+
+def test_it_draws_nothing_that_lies_before_the_start():
+    january = build_calendar({"recurringDates": [{"from": "01-02", "to": "01-31"}]}, "UTC")
+    crowded = CalendarSchedule(parse_cron("* * * * * ?", "UTC"), january, NEXT, runs_only=True)
+    drawn = list(islice(crowded.drawn(at("2027-02-01T23:59:59"), at("2199-01-01")), 31))
+    assert drawn == [at("2027-02-01T23:59:59")] * 31
 
 
 def test_it_answers_in_bulk_without_end():

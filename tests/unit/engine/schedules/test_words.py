@@ -56,7 +56,7 @@ CRONS = [
     ("0 30 * * * ?", "Every hour at 30 minutes past"),
     ("0 0 0 1 JAN,JUL ?", "At 00:00, on day 1 of the month, only in January and July"),
     ("0 0 0 1 1 ? 2030", "At 00:00, on day 1 of the month, only in January, only in 2030"),
-    ("0 0 0 1 1 ? 2026-2030", "At 00:00, on day 1 of the month, only in January, only in 2026 to 2030"),
+    ("0 0 0 1 1 ? 2026-2030", "At 00:00, on day 1 of the month, only in January, only from 2026 to 2030"),
     ("0 0 0 1 1 ? 2026/2", "At 00:00, on day 1 of the month, only in January, in every 2nd year from 2026 to 2198"),
     ("0 0 0 30-2 * ?", "At 00:00, on days 1, 2, 30 and 31 of the month (those that it has)"),
     ("0 0 0 1,15 * ?", "At 00:00, on days 1 and 15 of the month"),
@@ -142,6 +142,10 @@ CRONS = [
     ("0 0 1-7 * */2", "At 00:00, on days 1 to 7 of the month, but only on Tuesday, Thursday, Saturday, and Sunday"),
     ("0,20,40 * * * * ?", "Every 20 seconds"),
     ("5,25,45 0/2 * * * ?", "At seconds 5, 25 and 45 of every 2nd minute from 0 to 58 of every hour, every day"),
+    ("0 0 0 1 1 ? 2027-2199", "At 00:00, on day 1 of the month, only in January, from 2027 on"),
+    ("5 0 * 8 *", "At 00:05, every day, only in August"),
+    ("0 0 12 * * ? 2027", "At 12:00, every day, only in 2027"),
+    ("0 0/10 * * 6 ?", "Every 10 minutes, only in June"),
     ("0 1/2 3-4 * * ?", "Every 2 minutes from 03:01 to 04:59"),
 ]  # fmt: skip
 
@@ -195,6 +199,7 @@ def test_it_says_what_a_calendar_does(policy, expected):
 
 
 def test_it_says_what_a_fixed_delay_is():
+    assert describe_fixed_delay(90_061).startswith("1 day, 1 hour, 1 minute and 1 second after")
     assert describe_fixed_delay(90) == "1 minute and 30 seconds after the end of the slot before"
     assert describe_fixed_delay(timedelta(days=8) // timedelta(seconds=1)).startswith("1 week and 1 day after")
 
