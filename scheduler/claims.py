@@ -36,7 +36,7 @@ FOR NO KEY UPDATE SKIP LOCKED
 
 def due_tasks(connection: psycopg.Connection, *, now: datetime, limit: int) -> list[DueTask]:
     """Lock up to `limit` tasks that are due and that no other scheduler holds, oldest first."""
-    return [DueTask(*row) for row in connection.execute(_DUE_TASKS, {"now": now, "limit": limit})]
+    return [DueTask(*row) for row in connection.execute(_DUE_TASKS, {"now": now, "limit": limit}).fetchall()]
 
 
 _DUE_OF_NAMESPACES = f"""
@@ -64,7 +64,7 @@ def due_of_namespaces(
         "others": list(others),
         "now": now,
     }
-    return [DueTask(*row) for row in connection.execute(_DUE_OF_NAMESPACES, parameters)]
+    return [DueTask(*row) for row in connection.execute(_DUE_OF_NAMESPACES, parameters).fetchall()]
 
 
 # A loose scan: one probe of the index a namespace, which may hold a million tasks that are not due.
@@ -328,6 +328,18 @@ def unpublished_executions(connection: psycopg.Connection, *, before: datetime, 
     """Lock up to `limit` QUEUED rows that were queued at or before `before` and never published."""
     parameters = {"before": before, "low": low, "limit": limit}
     return [Ready(*row) for row in connection.execute(_UNPUBLISHED, parameters)]
+
+
+_BATCHES = """
+SELECT id, executions FROM scheduler_batches WHERE claimed_at < %(before)s
+ORDER BY claimed_at LIMIT %(limit)s
+FOR UPDATE SKIP LOCKED
+"""
+
+
+def batches(connection: psycopg.Connection, *, before: datetime, limit: int) -> list[tuple[UUID, list[UUID]]]:
+    """Lock up to `limit` batches claimed before `before`, with their executions."""
+    return connection.execute(_BATCHES, {"before": before, "limit": limit}).fetchall()
 
 
 _PUBLISHED = """

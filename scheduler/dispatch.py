@@ -9,7 +9,7 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import claims, clock, transitions
+from scheduler import batches, claims, clock, transitions
 from scheduler.broker import BATCH, Broker
 from scheduler.connections import current
 from scheduler.errors import BrokerUnavailable
@@ -56,6 +56,19 @@ def dispatch(connection: psycopg.Connection, broker: Broker, ready: Sequence[Rea
     """
     broker.publish(ready)
     transitions.mark_published(connection, [item.id for item in ready], now=now)
+
+
+def dispatch_batch(connection: psycopg.Connection, broker: Broker, ready: Sequence[Ready], *, batch: UUID) -> None:
+    """Publish what a claim has queued, and end its batch. Raises BrokerUnavailable; the sweep publishes it then.
+
+    If the process dies meanwhile, the batch is recovered by whoever sweeps.
+    """
+    try:
+        broker.publish(ready)
+    except BrokerUnavailable:
+        batches.give_up(connection, batch, [item.id for item in ready])
+        raise
+    batches.end(connection, batch)
 
 
 def dispatch_unpublished(connection: psycopg.Connection, broker: Broker, *, now: datetime, low: UUID) -> int:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import backlog, births, claims, clock, overlaps, permits, schedules, transitions
+from scheduler import backlog, batches, births, claims, clock, overlaps, permits, schedules, transitions
 from scheduler.connections import as_json
 from scheduler.engine.admission import TURN_TAKERS, Standing
 from scheduler.engine.firing import Fire, Misfire, Pass, Plan, plan
@@ -36,9 +36,13 @@ _REFUSALS = (psycopg.DataError, psycopg.IntegrityError)
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """One committed claim: what is to be published, how many tasks moved on, whether more is due, what is new."""
+    """One committed claim: what is to be published, how many tasks moved on, whether more is due, what is new.
+
+    `batch` is to be ended once `ready` is published (`scheduler.batches`).
+    """
 
     ready: list[Ready] = field(default_factory=list)
+    batch: UUID | None = None
     task_count: int = 0
     conflict_count: int = 0
     is_full: bool = False
@@ -122,7 +126,7 @@ def record_due(connection: psycopg.Connection, task_id: UUID, *, now: datetime) 
         if task.next_slot_for is None or task.next_slot_for > now:
             break
         moves = _moves(connection, [_plan(task, now, waits_for_jitter=False)], now=now)
-        ready += _write(connection, moves, now=now).ready
+        ready += _write(connection, moves, now=now, in_batch=False).ready
     return ready
 
 
@@ -189,20 +193,21 @@ def _claim(
         row_count += len(planned[-1].plan.records)
     moves = _moves(connection, planned, now=now)
     claimed = write(connection, moves, now=now)
+    batch = batches.begin(connection, claimed.ready, now=now)
     unfinished = any(move.claim_at is not None and move.claim_at <= now for move in moves)
-    return replace(claimed, is_full=len(due) == limit or len(moves) < len(due) or unfinished)
+    return replace(claimed, batch=batch, is_full=len(due) == limit or len(moves) < len(due) or unfinished)
 
 
-def _write(connection: psycopg.Connection, moves: Sequence[_Move], *, now: datetime) -> Claimed:
+def _write(connection: psycopg.Connection, moves: Sequence[_Move], *, now: datetime, in_batch: bool = True) -> Claimed:
     rows = [row for move in moves for row in move.rows]
-    inserted = transitions.record(connection, rows, now=now)
+    inserted = transitions.record(connection, rows, now=now, in_batch=in_batch)
     _move_on(connection, moves, inserted)
     permits.use(connection, _taken(moves, inserted))
     newcomers = {move.task.id: move.newcomer for move in moves if move.newcomer is not None}
     cancelled = overlaps.make_room(connection, newcomers, now=now)
     recorded = [row for row in rows if row.id in inserted]
     ready = _ready([row for row in recorded if row.id not in cancelled])
-    return Claimed(ready, len(moves), len(rows) - len(recorded), recorded=recorded)
+    return Claimed(ready, None, len(moves), len(rows) - len(recorded), recorded=recorded)
 
 
 def _write_in_halves(connection: psycopg.Connection, moves: Sequence[_Move], *, now: datetime) -> Claimed:
@@ -220,6 +225,7 @@ def _write_in_halves(connection: psycopg.Connection, moves: Sequence[_Move], *, 
     second = _write_in_halves(connection, moves[middle:], now=now)
     return Claimed(
         first.ready + second.ready,
+        None,
         first.task_count + second.task_count,
         first.conflict_count + second.conflict_count,
         recorded=first.recorded + second.recorded,

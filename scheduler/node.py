@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import psycopg
 
 from scheduler import (
+    batches,
     claims,
     clock,
     delays,
@@ -34,6 +35,9 @@ from scheduler.ranges import RangeCounter
 from scheduler.records import Ready
 
 logger = logging.getLogger(__name__)
+
+# What one claim has queued, or a release, and the batch that answers for it until it is published.
+_Handed = tuple[Sequence[Ready], UUID | None]
 
 TICK_SECONDS = 0.05
 BEAT_LEASE = "beat"
@@ -62,7 +66,7 @@ class SchedulerNode:
         self._is_flooded = False
         self._is_backlogged = False
         self._unpublished = 0
-        self._batches: queue.Queue[Sequence[Ready] | None] = queue.Queue(maxsize=WAITING_BATCHES)
+        self._batches: queue.Queue[_Handed | None] = queue.Queue(maxsize=WAITING_BATCHES)
         self._outlet = dispatch.Outlet()
         self._ranges = RangeCounter()
         self._recount_after = EVERYWHERE
@@ -148,7 +152,7 @@ class SchedulerNode:
             return self._fill_partitions(connection, now)
         self.metrics.count_claim(claimed, seconds=clock.monotonic() - began, now=now)
         self._is_backlogged = claimed.is_full
-        self._hand_over(claimed.ready)
+        self._hand_over(claimed.ready, claimed.batch)
         return 0 if claimed.is_full else TICK_SECONDS
 
     def _listen(self, connection: psycopg.Connection) -> None:
@@ -183,37 +187,51 @@ class SchedulerNode:
 
     # The publish loop
 
-    def _hand_over(self, ready: Sequence[Ready]) -> None:
+    def _hand_over(self, ready: Sequence[Ready], batch: UUID | None = None) -> None:
         if not ready:
             return
         try:
-            self._batches.put_nowait(ready)
+            self._batches.put_nowait((ready, batch))
         except queue.Full:
             logger.warning("%d executions wait for the sweep: publishing is behind.", len(ready))
 
     def _publish(self, connection: psycopg.Connection) -> float:
         try:
-            ready = self._batches.get(timeout=0.5)
+            handed = self._batches.get(timeout=0.5)
         except queue.Empty:
-            ready = []
-        if ready is None:
+            handed = ([], None)
+        if handed is None:
             self.publish_loop.stop()
         elif self._outlet.is_open:
-            self._use_broker(connection, ready)
+            self._use_broker(connection, *handed)
         return 0
 
-    def _use_broker(self, connection: psycopg.Connection, ready: Sequence[Ready]) -> None:
+    def _use_broker(self, connection: psycopg.Connection, ready: Sequence[Ready], batch: UUID | None) -> None:
         now = clock.read(connection)
         try:
             with self._outlet.broker() as broker:
                 if ready:
-                    dispatch.dispatch(connection, broker, ready, now=now)
-                    self.metrics.dispatched.inc(len(ready))
+                    self._dispatch(connection, broker, ready, batch, now=now)
                 for timer in self._broker_timers:
                     timer.run(connection, broker, now)
         except BrokerUnavailable as error:
             self.metrics.publish_failures.inc()
             logger.warning("The broker does not answer; executions stay QUEUED meanwhile: %s", error)
+
+    def _dispatch(
+        self,
+        connection: psycopg.Connection,
+        broker: Broker,
+        ready: Sequence[Ready],
+        batch: UUID | None,
+        *,
+        now: datetime,
+    ) -> None:
+        if batch is None:
+            dispatch.dispatch(connection, broker, ready, now=now)
+        else:
+            dispatch.dispatch_batch(connection, broker, ready, batch=batch)
+        self.metrics.dispatched.inc(len(ready))
 
     def _make_broker_timers(self) -> list[Timer]:
         return [
@@ -259,6 +277,7 @@ class SchedulerNode:
             Timer(5, partial(nodes.heartbeat, node=self.id, role="scheduler")),
             Timer(3600, self._make_partitions),
             Timer(5, self._watch_flood),
+            Timer(1, self._recover_batches),
             Timer(1, self._resume),
             Timer(1, self._lose),
             Timer(1, self._count_ranges),
@@ -290,6 +309,9 @@ class SchedulerNode:
         was_flooded, self._is_flooded = self._is_flooded, self._unpublished > sweep.MOST_UNPUBLISHED
         if self._is_flooded != was_flooded:
             logger.warning("Too many rows wait for the broker." if self._is_flooded else "Claiming goes on.")
+
+    def _recover_batches(self, connection: psycopg.Connection, now: datetime) -> None:
+        self.metrics.swept.labels(cause="publisher_lost").inc(batches.recover(connection, now=now))
 
     def _lose(self, connection: psycopg.Connection, now: datetime, *, everywhere: bool = False) -> None:
         if self.sweep_loop.steady_seconds >= STEADY_BEFORE_LOSING_SECONDS:

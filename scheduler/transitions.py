@@ -20,11 +20,14 @@ _OUTCOME_COLUMNS = [column.name for column in fields(Outcome)]
 _RECORD = """
 INSERT INTO task_execution_history (
     id, task_id, cause, attempt, trigger, status, scheduled_for, due_at, namespace, queue, priority, timeout_seconds,
-    revision, reason, scheduled_until, slot_count, not_before, task_data, run_id, queued_at, end_time
+    revision, reason, scheduled_until, slot_count, not_before, task_data, run_id, queued_at, end_time, published_at,
+    publish_count
 )
 SELECT u.*,
     CASE WHEN u.status = 'QUEUED' THEN %(now)s END,
-    CASE WHEN u.status = 'SKIPPED' THEN %(now)s END
+    CASE WHEN u.status = 'SKIPPED' THEN %(now)s END,
+    CASE WHEN u.status = 'QUEUED' AND %(in_batch)s THEN %(now)s END,
+    CASE WHEN u.status = 'QUEUED' AND %(in_batch)s THEN 1 ELSE 0 END
 FROM json_to_recordset(%(rows)s::json) AS u (
     id uuid, task_id uuid, cause text, attempt int, trigger text, status text, scheduled_for timestamptz,
     due_at timestamptz, namespace text, queue text, priority int, timeout_seconds int, revision int, reason text,
@@ -35,15 +38,19 @@ RETURNING id
 """
 
 
-def record(connection: psycopg.Connection, rows: Sequence[NewExecution], *, now: datetime) -> set[UUID]:
+def record(
+    connection: psycopg.Connection, rows: Sequence[NewExecution], *, now: datetime, in_batch: bool = False
+) -> set[UUID]:
     """Insert the rows; return the ids that were new: an id that stands already is another copy's, and is left alone.
 
-    They travel as one JSON text: nineteen arrays cost psycopg more than all else in a claim. Raises PartitionMissing.
+    They travel as one JSON text: nineteen arrays cost psycopg more than all else in a claim. With `in_batch` the caller
+    writes a batch (`scheduler.batches`) that answers for their publishing. Raises PartitionMissing.
     """
     if not rows:
         return set()
+    parameters = {"rows": as_json(rows), "now": now, "in_batch": in_batch}
     try:
-        return {row[0] for row in connection.execute(_RECORD, {"rows": as_json(rows), "now": now})}
+        return {row[0] for row in connection.execute(_RECORD, parameters).fetchall()}
     except psycopg.errors.CheckViolation as error:
         # A CHECK would be named; the text of "no partition found" depends on the server's language.
         if error.diag.constraint_name is None:
@@ -251,10 +258,11 @@ WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.sta
 """
 
 
-def forget_published(connection: psycopg.Connection, executions: Sequence[UUID]) -> None:
-    """Let the sweep publish rows again, whose messages are gone; the caller has locked them."""
-    if executions:
-        connection.execute(_FORGET_PUBLISHED, {"id": list(executions)} | _bounds(executions))
+def forget_published(connection: psycopg.Connection, executions: Sequence[UUID]) -> int:
+    """Let the sweep publish rows again, whose messages are gone; return how many are still QUEUED."""
+    if not executions:
+        return 0
+    return connection.execute(_FORGET_PUBLISHED, {"id": list(executions)} | _bounds(executions)).rowcount
 
 
 def _bounds(executions: Sequence[UUID]) -> dict[str, UUID]:

@@ -1,6 +1,7 @@
 """The tables. Every app reads them; who writes what is said in each module."""
 
 from scheduler.models.access import ApiToken
+from scheduler.models.batch import Batch
 from scheduler.models.calendar import Calendar
 from scheduler.models.execution import Execution, ExecutionLog
 from scheduler.models.handler import Handler
@@ -13,6 +14,7 @@ from scheduler.models.task import Task
 
 __all__ = [
     "ApiToken",
+    "Batch",
     "Calendar",
     "Execution",
     "ExecutionLog",

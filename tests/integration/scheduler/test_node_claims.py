@@ -18,9 +18,9 @@ from tests.integration.scheduler.hands import Hands
 def test_it_claims_and_hands_over(node: SchedulerNode, connection: psycopg.Connection, now: datetime):
     task_id = add_task(connection, next_slot_for=now)
     node._claim(connection)
-    batch = node._batches.get_nowait()
-    assert batch is not None
-    assert [one.id for one in batch] == [row["id"] for row in executions(connection, task_id)]
+    handed = node._batches.get_nowait()
+    assert handed is not None
+    assert [one.id for one in handed[0]] == [row["id"] for row in executions(connection, task_id)]
 
 
 def test_it_claims_again_at_once_where_more_is_due(node: SchedulerNode, connection: psycopg.Connection, now: datetime):
@@ -127,7 +127,7 @@ def test_it_claims_again_after_the_flood(
 ):
     task_id = add_task(connection, next_slot_for=now)
     hands.move(6 * SECOND)
-    flooded._batches.put([])
+    flooded._batches.put(([], None))
     flooded._publish(connection)
     flooded._sweep(connection)
     flooded._claim(connection)

@@ -38,7 +38,7 @@ def test_it_lets_the_broker_rest_after_a_failure(
     node: SchedulerNode, connection: psycopg.Connection, hands: Hands, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(Broker, "has_lost_data", fails)
-    node._batches.put([])
+    node._batches.put(([], None))
     node._publish(connection)
     assert node.live()[1]["isBrokerReachable"] is False
 
@@ -53,7 +53,7 @@ def test_it_publishes_what_nobody_has_once_the_broker_is_back(
         patch.setattr(Broker, "publish", fails)
         node._publish(connection)
     hands.move(6 * SECOND)
-    node._batches.put([])
+    node._batches.put(([], None))
     node._publish(connection)
     assert (broker.depth("default"), node._outlet.is_open) == (1, True)
 
@@ -63,7 +63,7 @@ def test_it_publishes_old_slots_ids_too(
 ):
     """A retry of a slot that was caught up weeks late keeps that slot's id."""
     queue_one(connection, add_task(connection, next_slot_for=now + DAY), now=now - 20 * DAY)
-    node._batches.put([])
+    node._batches.put(([], None))
     node._publish(connection)
     assert broker.depth("default") == 1
 
@@ -75,13 +75,13 @@ def test_it_publishes_all_again_where_the_broker_has_lost_its_data(
         queue_one(connection, add_task(connection, next_slot_for=now + DAY), now=now - number * SECOND)
     for _ in range(3):
         hands.move(6 * SECOND)
-        node._batches.put([])
+        node._batches.put(([], None))
         node._publish(connection)
     empty(store)
     store.delete(f"{key_prefix()}{GENERATION_KEY}")
     for _ in range(2):
         hands.move(6 * SECOND)
-        node._batches.put([])
+        node._batches.put(([], None))
         node._publish(connection)
     assert (broker.depth("default"), {row["publish_count"] for row in executions(connection)}) == (3, {2})
 
@@ -89,7 +89,7 @@ def test_it_publishes_all_again_where_the_broker_has_lost_its_data(
 def test_it_remembers_the_broker_that_it_has_filled(
     node: SchedulerNode, connection: psycopg.Connection, broker: Broker
 ):
-    node._batches.put([])
+    node._batches.put(([], None))
     node._publish(connection)
     assert not broker.has_lost_data()
 
@@ -105,12 +105,12 @@ def test_it_publishes_again_what_the_broker_has_lost_singly(
 ):
     broker.remember()
     queue_one(connection, add_task(connection, next_slot_for=now + DAY), now=now - 6 * SECOND)
-    node._batches.put([])
+    node._batches.put(([], None))
     node._publish(connection)
     empty(store)
     for _ in range(2):
         hands.move(timedelta(minutes=6))
-        node._batches.put([])
+        node._batches.put(([], None))
         node._publish(connection)
     assert broker.depth("default") == 1
 
@@ -121,7 +121,7 @@ def test_it_publishes_nothing_again_while_the_queue_is_long(
     broker.remember()
     queue_one(connection, add_task(connection, next_slot_for=now + DAY), now=now - 6 * SECOND)
     for _ in range(4):
-        node._batches.put([])
+        node._batches.put(([], None))
         node._publish(connection)
         hands.move(timedelta(minutes=6))
     assert broker.depth("default") == 1
