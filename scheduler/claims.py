@@ -15,7 +15,7 @@ import psycopg
 from scheduler.engine.admission import Standing
 from scheduler.engine.identity import lower_bound
 from scheduler.engine.states import Status, Trigger
-from scheduler.records import Attempt, DueTask, EndingTask, Held, Ready
+from scheduler.records import Attempt, DueTask, EndingTask, Held, LockedOperation, Ready
 
 RECENT = timedelta(days=8)
 
@@ -234,6 +234,32 @@ FOR UPDATE SKIP LOCKED
 def waiting_executions(connection: psycopg.Connection, task_ids: Sequence[UUID]) -> list[UUID]:
     """Lock what the tasks have QUEUED or SCHEDULED; a row that is being started or released is skipped."""
     return [row[0] for row in connection.execute(_WAITING, {"task_ids": list(task_ids)})]
+
+
+_WAITING_OF_CAUSE = """
+SELECT h.id FROM task_execution_history h
+WHERE h.task_id = %(task_id)s AND h.status IN ('QUEUED', 'SCHEDULED') AND h.id >= %(low)s AND h.id < %(high)s
+    AND starts_with(h.cause, %(cause)s)
+FOR UPDATE SKIP LOCKED
+"""
+
+
+def waiting_of_cause(connection: psycopg.Connection, task_id: UUID, *, cause: str, low: UUID, high: UUID) -> list[UUID]:
+    """Lock what a task has QUEUED or SCHEDULED, low <= id < high, whose cause begins so; what moves is skipped."""
+    parameters = {"task_id": task_id, "cause": cause, "low": low, "high": high}
+    return [row[0] for row in connection.execute(_WAITING_OF_CAUSE, parameters)]
+
+
+_OPERATION = """
+SELECT id, task_id, arguments, position, skipped_count, created_at, abort_requested_at FROM scheduler_operations
+WHERE id = %s AND status IN ('PENDING', 'RUNNING') FOR UPDATE
+"""
+
+
+def operation(connection: psycopg.Connection, operation_id: UUID, *, waits: bool = False) -> LockedOperation | None:
+    """Lock one operation on a task's slots; None where it has ended, or another holds it and this one does not wait."""
+    row = connection.execute(_OPERATION + ("" if waits else " SKIP LOCKED"), (operation_id,)).fetchone()
+    return LockedOperation(*row) if row else None
 
 
 _UNPUBLISHED = """

@@ -11,7 +11,7 @@ import psycopg
 
 from scheduler import claims, delays
 from scheduler.delays import SlotEnd
-from scheduler.engine.identity import retry_id
+from scheduler.engine.identity import BACKFILL, retry_id
 from scheduler.engine.retry import RetryPolicy, should_retry
 from scheduler.engine.states import Reason, Status, TaskStatus, Trigger
 from scheduler.records import Ended, EndingTask, NewExecution
@@ -70,7 +70,7 @@ def go_on(
     retried: Collection[UUID],
     now: datetime,
 ) -> None:
-    """Set the next slots that counted from these ends, and let go what waited for them.
+    """Set the next slots that counted from these ends, and let go what waited for them; a backfill takes its next slot.
 
     `retried` are the ids of the attempts that follow: what is tried again has not come to its end.
     """
@@ -80,6 +80,8 @@ def go_on(
         [SlotEnd(one.task_id, one.cause, one.ended_at) for one in delayed if _next_id(one) not in retried],
     )
     wake(connection, {one.task_id for one in ended if tasks[one.task_id].overlap_policy != "ALLOW"}, now=now)
+    if any(one.cause.startswith(BACKFILL) for one in ended):
+        _announce(connection)
 
 
 _WAKE = """
@@ -96,7 +98,12 @@ def wake(connection: psycopg.Connection, task_ids: Collection[UUID], *, now: dat
     held = claims.next_held(connection, task_ids) if task_ids else []
     if held:
         connection.execute(_WAKE, {"id": held, "low": min(held), "high": max(held), "now": now})
-        connection.execute("SELECT pg_notify(%s, '')", (RELEASE_CHANNEL,))
+        _announce(connection)
+
+
+def _announce(connection: psycopg.Connection) -> None:
+    """Have a node look, as soon as the caller commits; where the notice is lost it looks by itself, a little later."""
+    connection.execute("SELECT pg_notify(%s, '')", (RELEASE_CHANNEL,))
 
 
 _CLOSE = """

@@ -11,7 +11,20 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from scheduler import claims, clock, delays, dispatch, firing, leases, nodes, partitions, releases, reschedule, sweep
+from scheduler import (
+    backfills,
+    claims,
+    clock,
+    delays,
+    dispatch,
+    firing,
+    leases,
+    nodes,
+    partitions,
+    releases,
+    reschedule,
+    sweep,
+)
 from scheduler.broker import BATCH, Broker
 from scheduler.errors import BrokerUnavailable, PartitionMissing
 from scheduler.followups import RELEASE_CHANNEL
@@ -52,8 +65,10 @@ class SchedulerNode:
         self._outlet = dispatch.Outlet()
         self._ranges = RangeCounter()
         self._recount_after = EVERYWHERE
+        self._backfill_after = EVERYWHERE
         self._lease_timer = Timer(5, self._renew_beat_lease)
         self._release_timer = Timer(1, self._release)
+        self._backfill_timer = Timer(1, self._advance_backfills)
         self._listening: psycopg.Connection | None = None
         self._sweep_timers = self._make_sweep_timers()
         self._broker_timers = self._make_broker_timers()
@@ -137,11 +152,15 @@ class SchedulerNode:
         return 0 if claimed.is_full else TICK_SECONDS
 
     def _listen(self, connection: psycopg.Connection) -> None:
-        """Hear of executions that may go: each statement takes the notices that have come."""
+        """Hear of ends that others wait for: each statement takes the notices that have come."""
         if self._listening is not connection:
             connection.execute(f"LISTEN {RELEASE_CHANNEL}")
-            connection.add_notify_handler(lambda _: self._release_timer.make_due())
+            connection.add_notify_handler(lambda _: self._hear())
             self._listening = connection
+
+    def _hear(self) -> None:
+        self._release_timer.make_due()
+        self._backfill_timer.make_due()
 
     def _fill_partitions(self, connection: psycopg.Connection, now: datetime) -> float:
         """Make what the claim, which was rolled back and is repeated, had no partition for."""
@@ -251,6 +270,7 @@ class SchedulerNode:
             Timer(60, self._recount_open),
             Timer(1, self._reschedule),
             Timer(60, self._revive_delays),
+            self._backfill_timer,
         ]
 
     def _sweep(self, connection: psycopg.Connection) -> float:
@@ -294,6 +314,17 @@ class SchedulerNode:
     def _revive_delays(self, connection: psycopg.Connection, now: datetime) -> None:
         if count := delays.revive(connection, now=now, limit=BATCH):
             logger.warning("%d tasks of a fixed delay waited for an end that nobody would report.", count)
+
+    def _advance_backfills(self, connection: psycopg.Connection, now: datetime) -> None:
+        if self._is_flooded:
+            return
+        try:
+            advanced = backfills.advance(connection, after=self._backfill_after, now=now)
+        except PartitionMissing:
+            self._fill_partitions(connection, now)
+            return
+        self._backfill_after = advanced.after or EVERYWHERE
+        self._hand_over(advanced.ready)
 
     def _count_ranges(self, connection: psycopg.Connection, _now: datetime) -> None:
         self._ranges.count(connection)

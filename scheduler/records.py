@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from scheduler.engine.states import Reason, Status, Trigger
@@ -172,3 +173,16 @@ class Held:
     due_at: datetime
     attempt: int
     overlap_policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class LockedOperation:
+    """A locked operation on a task's slots, PENDING or RUNNING; `position` is the next slot to look at."""
+
+    id: UUID
+    task_id: UUID
+    arguments: dict[str, Any]
+    position: datetime
+    skipped_count: int
+    created_at: datetime
+    abort_requested_at: datetime | None

@@ -1,6 +1,7 @@
 """From a task's stored columns to its slots: the one place where claim, API and admin build them."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -177,6 +178,23 @@ def coming(task: Timed, *, after: datetime, count: int) -> list[datetime]:
     schedule, skipped = running(task), frozenset(task.skip_slots or ())
     slots = schedule.between(after + _TICK, _END, limit=count + len(skipped))
     return list(islice((slot for slot in slots if slot not in skipped), count))
+
+
+def kept(task: Timed) -> dict[str, Any]:
+    """Return a task's schedule as JSON, for work that outlives a change of it."""
+    columns = _columns(task).items()
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in columns}
+
+
+def of_kept(columns: Mapping[str, Any]) -> Schedule:
+    """Return the schedule that `kept` has written down, without the slots that its calendar closes.
+
+    Raises InvalidSchedule, InvalidCalendar.
+    """
+    instants = {
+        name: datetime.fromisoformat(value) for name, value in columns.items() if name.endswith("_at") and value
+    }
+    return build(**{**columns, **instants}, runs_only=columns["calendar_rules"] is not None)
 
 
 def after_end(task: Timed, ended_at: datetime) -> datetime | None:
