@@ -5,6 +5,7 @@ of history. Order of locks: executions before tasks, tasks by id; what another t
 the next pass finds it again.
 """
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
@@ -251,7 +252,7 @@ def waiting_of_cause(connection: psycopg.Connection, task_id: UUID, *, cause: st
 
 
 _OPERATION = """
-SELECT id, task_id, arguments, position, skipped_count, created_at, abort_requested_at FROM scheduler_operations
+SELECT id, task_id, arguments::text, position, skipped_count, created_at, abort_requested_at FROM scheduler_operations
 WHERE id = %s AND status IN ('PENDING', 'RUNNING') FOR UPDATE
 """
 
@@ -259,7 +260,8 @@ WHERE id = %s AND status IN ('PENDING', 'RUNNING') FOR UPDATE
 def operation(connection: psycopg.Connection, operation_id: UUID, *, waits: bool = False) -> LockedOperation | None:
     """Lock one operation on a task's slots; None where it has ended, or another holds it and this one does not wait."""
     row = connection.execute(_OPERATION + ("" if waits else " SKIP LOCKED"), (operation_id,)).fetchone()
-    return LockedOperation(*row) if row else None
+    # As text: Django's connections read JSON as text, those of the loops do not.
+    return LockedOperation(row[0], row[1], json.loads(row[2]), *row[3:]) if row else None
 
 
 _UNPUBLISHED = """

@@ -43,6 +43,7 @@ LONGEST_INTERVAL_SECONDS = 3_660 * DAY_SECONDS
 LONGEST_GRACE_SECONDS = 366 * DAY_SECONDS
 MOST_RETRIES = 1_000
 MOST_CAUGHT_UP = 1_000
+MOST_PARALLEL = 100
 PAUSE_REASON_MAX_LENGTH = 1_000
 
 # Housekeeping travels in it, ahead of everything: users' tasks there would hold it up.
@@ -186,6 +187,18 @@ class SkipInput(Strict):
     """One coming slot to leave out."""
 
     slot = Instant()
+
+
+class BackfillInput(Strict):
+    """The slots from <= slot < to, how many of them are open at once, and whether what has succeeded runs again."""
+
+    to = Instant()
+    maxParallel = Whole(source="max_parallel", min_value=1, max_value=MOST_PARALLEL, default=1)
+    rerun = Flag(default=False)
+
+    def get_fields(self) -> Any:
+        """Return the fields with `from`, which is a word of Python, first."""
+        return {"from": Instant(source="begin"), **super().get_fields()}
 
 
 class NothingInput(Strict):

@@ -338,8 +338,7 @@ def test_it_advances_so_many_in_a_pass_and_goes_on_behind_them(
     connection: psycopg.Connection, hourly: UUID, now: datetime, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(backfills, "OPERATIONS_PER_PASS", 2)
-    backfill = {"begin": now - DAY, "end": now, "now": now}
-    found = sorted(add_backfill(connection, hourly, **backfill) for _ in range(3))
+    found = sorted(add_backfill(connection, hourly, begin=now - DAY, end=now, now=now) for _ in range(3))
     first = backfills.advance(connection, after=NOBODY, now=now)
     assert first.after == found[1]
     assert backfills.advance(connection, after=first.after, now=now).after is None
