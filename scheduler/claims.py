@@ -198,15 +198,22 @@ _IN_THE_WAY = f"""
 SELECT h.id, h.status FROM task_execution_history h
 WHERE h.task_id = %(task_id)s AND h.status IN ('QUEUED', 'RUNNING', 'SCHEDULED') AND h.id <> %(newcomer)s
     AND h.cancel_requested_at IS NULL AND NOT ({_IS_HELD} AND {_TAKES_TURNS})
+    AND (%(is_new)s OR NOT ({_IS_HELD}) OR (h.due_at, h.id) < (
+        SELECT n.due_at, n.id FROM task_execution_history n WHERE n.id = %(newcomer)s
+    ))
 FOR UPDATE SKIP LOCKED
 """  # noqa: S608 - the conditions stand above
 
 
 def executions_in_the_way(
-    connection: psycopg.Connection, task_id: UUID, *, newcomer: UUID
+    connection: psycopg.Connection, task_id: UUID, *, newcomer: UUID, is_new: bool
 ) -> list[tuple[UUID, Status]]:
-    """Lock what keeps a task busy beside `newcomer` and has not been asked to end; what is on the move is skipped."""
-    rows = connection.execute(_IN_THE_WAY, {"task_id": task_id, "newcomer": newcomer})
+    """Lock what keeps a task busy beside `newcomer` and has not been asked to end; what is on the move is skipped.
+
+    Where it is no longer new, what waits may have come after it: only what is older is in its way.
+    """
+    parameters = {"task_id": task_id, "newcomer": newcomer, "is_new": is_new}
+    rows = connection.execute(_IN_THE_WAY, parameters)
     return [(execution, Status(status)) for execution, status in rows]
 
 

@@ -38,7 +38,7 @@ def _decided(connection: psycopg.Connection, rows: Sequence[Held], *, now: datet
     # Those that took turns did not make their task busy until now.
     followups.count_opened(connection, [row.task_id for row in going if row.trigger in TURN_TAKERS])
     transitions.hold_again(connection, {row.id: next_look(now, since=row.due_at) for row in waiting})
-    overlaps.make_room(connection, {row.task_id: row.id for row in waiting if _cancels(row)}, now=now)
+    overlaps.make_room(connection, {row.task_id: row.id for row in waiting if _cancels(row)}, now=now, are_new=False)
     return going
 
 
