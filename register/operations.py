@@ -48,7 +48,7 @@ def abort_operation(operation_id: UUID, *, namespace: str | None, now: datetime)
 
 def running_counts(operations: Collection[Operation]) -> Counter[UUID]:
     """Return how many executions of each are open, in one query."""
-    tasks = {operation.task_id for operation in operations if operation.status in UNFINISHED}
+    tasks = {operation.task_id for operation in operations if operation.task_id and operation.status in UNFINISHED}
     causes = Execution.objects.filter(
         task_id__in=tasks, status__in=sorted(OPEN), cause__startswith=BACKFILL
     ).values_list("cause", flat=True)

@@ -33,8 +33,8 @@ def make_room(
 ) -> set[UUID]:
     """Cancel what tasks have open beside their newcomers (execution by task); return what was cancelled at once.
 
-    What runs is asked to end, and the newcomer goes when it has. Unless they `are_new`, what came after them stays. What another transaction holds at this moment is
-    asked when the newcomer is looked at again.
+    What runs is asked to end, and the newcomer goes when it has. What another transaction holds at this moment is
+    asked when the newcomer is looked at again; by then it is not new, and what waits after it stays.
     """
     cancelled: set[UUID] = set()
     for task_id, newcomer in sorted(newcomers.items()):

@@ -280,4 +280,4 @@ def test_its_slots_are_those_of_the_request(operator: Caller, editor: Caller, ho
     work(now, count=100)
 
     found = Execution.objects.filter(task=hourly, trigger="BACKFILL").values_list("scheduled_for", flat=True)
-    assert sorted(map(instant, found)) == [hours(now, -2, 0)["from"], hours(now, -1, 0)["from"]]
+    assert [instant(slot) for slot in sorted(found)] == [hours(now, -2, 0)["from"], hours(now, -1, 0)["from"]]
