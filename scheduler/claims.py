@@ -145,7 +145,7 @@ def busy_tasks(connection: psycopg.Connection, *, after: UUID, limit: int) -> li
 
 
 _HELD = """
-SELECT h.id, h.task_id, h.trigger, h.reason, h.due_at, h.attempt, t.overlap_policy
+SELECT h.id, h.task_id, h.trigger, h.reason, h.due_at, h.scheduled_for, h.attempt, t.overlap_policy
 FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
 WHERE h.status = 'SCHEDULED' AND h.not_before <= %(now)s AND h.id >= %(low)s AND t.status IN ('ACTIVE', 'COMPLETED')
 ORDER BY h.not_before, h.id LIMIT %(limit)s
@@ -183,7 +183,7 @@ _NEXT_HELD = f"""
 SELECT next.id FROM unnest(%s::uuid[]) AS u (task_id) CROSS JOIN LATERAL (
     SELECT h.id FROM task_execution_history h
     WHERE h.task_id = u.task_id AND {_IS_HELD}
-    ORDER BY {_TAKES_TURNS}, h.due_at, h.id LIMIT 1
+    ORDER BY {_TAKES_TURNS}, h.due_at, h.scheduled_for, h.id LIMIT 1
     FOR UPDATE SKIP LOCKED
 ) next
 """  # noqa: S608 - the conditions stand above

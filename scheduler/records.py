@@ -171,6 +171,7 @@ class Held:
     trigger: Trigger
     reason: str | None
     due_at: datetime
+    scheduled_for: datetime
     attempt: int
     overlap_policy: str
 

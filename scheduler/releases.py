@@ -45,10 +45,15 @@ def _decided(connection: psycopg.Connection, rows: Sequence[Held], *, now: datet
 def _parted(rows: Iterable[Held], standings: Mapping[UUID, Standing]) -> tuple[list[Held], list[Held]]:
     going: list[Held] = []
     waiting: list[Held] = []
-    for row in sorted(rows, key=lambda row: (row.trigger in TURN_TAKERS, row.due_at, row.id)):
+    for row in sorted(rows, key=_turn):
         may_go = standings[row.task_id].release(row.overlap_policy, row.trigger)
         (going if may_go else waiting).append(row)
     return going, waiting
+
+
+def _turn(row: Held) -> tuple[bool, datetime, datetime, UUID]:
+    """Return by what rows go one after another; those of a backfill that were recorded together are due together."""
+    return row.trigger in TURN_TAKERS, row.due_at, row.scheduled_for, row.id
 
 
 def _cancels(row: Held) -> bool:

@@ -11,7 +11,7 @@ import redis
 from celery import current_app
 from kombu import Connection
 
-from scheduler import backfills, dispatch, firing, sweep, transitions
+from scheduler import backfills, dispatch, firing, releases, sweep, transitions
 from scheduler.broker import Broker
 from scheduler.engine.identity import execution_id, slot_cause
 from scheduler.engine.states import Status, Trigger
@@ -24,6 +24,7 @@ from tests.hot_paths import (
     add_backfill,
     add_task,
     change,
+    execution,
     executions,
     operation,
     queue_one,
@@ -415,6 +416,31 @@ def test_its_slots_take_turns_however_many_may_be_open(connection: psycopg.Conne
     assert len(advance(connection, now)) == 1
     assert statuses(connection, hourly) == ["QUEUED", "SCHEDULED", "SCHEDULED"]
     assert task(connection, hourly)["open_count"] == 1
+
+
+def test_those_that_take_turns_go_oldest_first(connection: psycopg.Connection, hourly: UUID, now: datetime):
+    change(connection, "scheduler_tasks", hourly, overlap_policy="QUEUE")
+    add_backfill(connection, hourly, begin=now - timedelta(hours=12), end=now, now=now, max_parallel=12)
+    ran = run_all(connection, advance(connection, now), now=now)
+    assert (len(ran), ran) == (12, sorted(ran))
+
+
+def test_those_that_nobody_woke_go_oldest_first(connection: psycopg.Connection, hourly: UUID, now: datetime):
+    change(connection, "scheduler_tasks", hourly, overlap_policy="QUEUE")
+    add_backfill(connection, hourly, begin=now - timedelta(hours=12), end=now, now=now, max_parallel=12)
+    run(connection, advance(connection, now), now=now)
+    (going,) = releases.release(connection, now=now + MINUTE, low=NOBODY)
+    assert going.id == executions(connection, hourly)[1]["id"]
+
+
+def run_all(connection: psycopg.Connection, ready: Sequence[Any], *, now: datetime) -> list[datetime]:
+    """Run what is ready, and one at a time what that lets go; return the slots in the order in which they ran."""
+    ran: list[datetime] = []
+    while ready:
+        run(connection, ready, now=now)
+        ran += [execution(connection, item.id)["scheduled_for"] for item in ready]
+        ready = releases.release(connection, now=now, low=NOBODY)
+    return ran
 
 
 def test_a_fresh_slot_runs_beside_what_waits_for_its_turn(connection: psycopg.Connection, hourly: UUID, now: datetime):
