@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from scheduler import backfills, firing, transitions
+from scheduler import backfills, firing, releases, transitions
 from scheduler.engine.states import Status
 from scheduler.records import Outcome, Ready
 from tests.concurrency.together import flat, in_turn, together
@@ -48,12 +48,11 @@ def advance(connection: psycopg.Connection, *, now: datetime) -> list[Ready]:
     return backfills.advance(connection, after=NOBODY, now=now).ready
 
 
-def run(connection: psycopg.Connection, *, now: datetime) -> None:
-    """Advance, and run what has become ready."""
-    for item in advance(connection, now=now):
-        started = transitions.start(connection, item.id, node_id="node", lease_expires_at=now + LEASE, now=now)
-        assert started is not None
-        transitions.finish(connection, [Outcome(started.id, started.fence, Status.SUCCESS)], now=now)
+def finish(connection: psycopg.Connection, item: Ready, *, now: datetime) -> None:
+    """Start and end what has become ready."""
+    started = transitions.start(connection, item.id, node_id="node", lease_expires_at=now + LEASE, now=now)
+    assert started is not None
+    transitions.finish(connection, [Outcome(started.id, started.fence, Status.SUCCESS)], now=now)
 
 
 @rounds
@@ -91,6 +90,20 @@ def test_an_abort_beside_a_step_leaves_nothing_waiting(
     together(abort, partial(advance, open_connection(), now=now))
     assert set(statuses(connection, minutely)) <= {"CANCELLED"}
     assert (operation(connection, twenty)["status"], task(connection, minutely)["open_count"]) == ("ABORTED", 0)
+
+
+@rounds
+def test_several_schedulers_let_one_turn_go_at_a_time(
+    connection: psycopg.Connection, open_connection: Open, minutely: UUID, twenty: UUID, now: datetime, _: int
+):
+    (item,) = advance(connection, now=now)
+    released = together(
+        partial(finish, open_connection(), item, now=now + MINUTE),
+        *(partial(releases.release, open_connection(), now=now + MINUTE, low=NOBODY) for _ in range(3)),
+    )
+    ready = flat(released[1:]) + releases.release(connection, now=now + MINUTE, low=NOBODY)
+    assert [one.id for one in ready] == [executions(connection, minutely)[1]["id"]]
+    assert task(connection, minutely)["open_count"] == 1
 
 
 def test_a_step_that_is_not_committed_has_not_happened(
