@@ -15,11 +15,14 @@ from rest_framework.exceptions import APIException, NotFound, ValidationError
 
 from register.api.faults import faults_of
 from register.errors import (
+    BackfillOpen,
     ExecutionEnded,
     NamespaceForbidden,
     NameTaken,
     NotPaused,
     NotRetryable,
+    OperationEnded,
+    OperationNotFound,
     TaskCompleted,
     VersionStale,
 )
@@ -89,8 +92,8 @@ def problem_of(exception: Exception) -> Problem | None:
         return invalid_input(list(faults_of(exception.detail)))
     if isinstance(exception, APIException):
         return _of_framework(exception)
-    if isinstance(exception, NotRetryable):
-        return Problem(409, "not-retryable", str(exception))
+    if kind := _SAYING_WHY.get(type(exception)):
+        return Problem(409, kind, str(exception))
     for family, problem in _KNOWN:
         if isinstance(exception, family):
             return problem
@@ -117,6 +120,9 @@ def not_found(request: HttpRequest) -> Problem:
     return Problem(404, "not-found", "There is nothing here.")
 
 
+# Conflicts whose messages say more than their names.
+_SAYING_WHY: dict[type[Exception], str] = {NotRetryable: "not-retryable", BackfillOpen: "backfill-open"}
+
 _UNAVAILABLE = Problem(
     503,
     "unavailable",
@@ -127,11 +133,13 @@ _UNAVAILABLE = Problem(
 _KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem], ...] = (
     (TaskNotFound, Problem(404, "not-found", "There is no such task.")),
     (ExecutionNotFound, Problem(404, "not-found", "There is no such execution.")),
+    (OperationNotFound, Problem(404, "not-found", "There is no such operation.")),
     (Http404, Problem(404, "not-found", "There is nothing here.")),
     (TaskDeleted, Problem(409, "task-deleted", "The task is deleted: it can be read, but neither run nor changed.")),
     (TaskCompleted, Problem(409, "task-completed", "No further slot of this task will come: nothing is to be paused.")),
     (NotPaused, Problem(409, "not-paused", "The task is not paused.")),
     (ExecutionEnded, Problem(409, "execution-ended", "The execution has ended: there is nothing to cancel.")),
+    (OperationEnded, Problem(409, "operation-ended", "The operation has ended: there is nothing to abort.")),
     (
         NameTaken,
         Problem(

@@ -151,7 +151,15 @@ class SortFilter(Filter):  # type: ignore[misc]
         return qs
 
 
-class TaskFilter(FilterSet):  # type: ignore[misc]
+class ListFilter(FilterSet):  # type: ignore[misc]
+    """A list whose rows are read in one query, or in several one after the other."""
+
+    def parts(self) -> list[QuerySet[Any]]:
+        """Return the filtered rows; several parts lie one behind the other in the list's order."""
+        return [self.qs]
+
+
+class TaskFilter(ListFilter):
     """The list of tasks; what is late is told by `now`."""
 
     status = StatusFilter(words=tuple(status.value for status in TaskStatus))

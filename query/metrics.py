@@ -75,10 +75,10 @@ def measured(task: Task, *, begin: datetime, end: datetime) -> Metrics:
 
 
 # Of what ran to its own end: how long a LOST or CANCELLED one took says nothing of the work. Only a slot's first
-# attempt tells how late it began.
+# attempt tells how late it began, and a backfill, which goes under fresh work, is late by its nature.
 _MEASURE = """
 WITH rows AS MATERIALIZED (
-    SELECT status, attempt, execution_time_ms, coalesce(slot_count, 1) AS slots,
+    SELECT status, attempt, trigger, execution_time_ms, coalesce(slot_count, 1) AS slots,
         extract(epoch FROM start_time - due_at) * 1000 AS lateness_ms
     FROM task_execution_history
     WHERE task_id = %(task_id)s AND id >= %(low)s AND id < %(high)s ORDER BY id DESC LIMIT %(limit)s
@@ -91,7 +91,8 @@ SELECT
     count(*) FILTER (WHERE attempt > 1),
     percentile_cont(ARRAY[0.5, 0.9, 0.95, 0.99]) WITHIN GROUP (ORDER BY execution_time_ms)
         FILTER (WHERE status IN ('SUCCESS', 'FAILED', 'TIMED_OUT')),
-    percentile_cont(ARRAY[0.5, 0.9, 0.95, 0.99]) WITHIN GROUP (ORDER BY lateness_ms) FILTER (WHERE attempt = 1)
+    percentile_cont(ARRAY[0.5, 0.9, 0.95, 0.99]) WITHIN GROUP (ORDER BY lateness_ms)
+        FILTER (WHERE attempt = 1 AND trigger <> 'BACKFILL')
 FROM rows
 """
 

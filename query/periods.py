@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django_filters import CharFilter, Filter, FilterSet, UUIDFilter  # type: ignore[import-untyped]
+from django_filters import CharFilter, Filter, UUIDFilter  # type: ignore[import-untyped]
 
-from query.filters import LabelFilter, WordsFilter
+from query.filters import LabelFilter, ListFilter, WordsFilter
 from query.instants import DayOrInstantField, ZoneField
 from query.keysets import Order
-from scheduler.engine.identity import lower_bound
+from scheduler.engine.identity import BACKFILL, lower_bound
 from scheduler.engine.states import Status, Trigger
 from scheduler.models import Execution
 
@@ -43,7 +43,7 @@ class _ZoneFilter(CharFilter):  # type: ignore[misc]
     field_class = ZoneField
 
 
-class HistoryFilter(FilterSet):  # type: ignore[misc]
+class HistoryFilter(ListFilter):
     """A task's history, by slot (`scheduledFor`) and status."""
 
     startDate = _DayOrInstantFilter(method="leave_to_period")
@@ -70,6 +70,21 @@ class HistoryFilter(FilterSet):  # type: ignore[misc]
             rows = rows.filter(id__lt=lower_bound(last + _MILLISECOND), scheduled_for__lte=last)
         return rows
 
+    def parts(self) -> list[QuerySet[Execution]]:
+        """Return the rows in parts, which lie one behind the other in the order of ids from the latest on.
+
+        The id of a backfill's execution holds the instant at which it was asked for, which is later than its slot:
+        those that the period's bounds leave out come first, by an index of their own.
+        """
+        first, last = self.period()
+        if last is None:
+            return [self.qs]
+        rows: QuerySet[Execution] = super().filter_queryset(self.queryset.all())
+        later = rows.filter(
+            cause__startswith=BACKFILL, scheduled_for__lte=last, id__gte=lower_bound(last + _MILLISECOND)
+        )
+        return [later.filter(scheduled_for__gte=first) if first else later, self.qs]
+
     def period(self) -> tuple[datetime | None, datetime | None]:
         """Return the first and the last instant of the period, None where it has no such end."""
         values = self.form.cleaned_data
@@ -93,6 +108,11 @@ class ExecutionFilter(HistoryFilter):
     def __init__(self, *args: Any, now: datetime, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.now = now
+
+    def parts(self) -> list[QuerySet[Execution]]:
+        """Return the rows in parts; nothing has been asked for later than now."""
+        _, last = self.period()
+        return [self.qs] if last is not None and last >= self.now else super().parts()
 
     def period(self) -> tuple[datetime | None, datetime | None]:
         """Return the period; of no single task it always has both ends."""

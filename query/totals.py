@@ -1,6 +1,7 @@
 """How many rows a list has: counted as far as somebody might leaf, estimated beyond."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +18,14 @@ class Total:
     is_estimated: bool = False
 
 
-def total_of(rows: QuerySet[Any]) -> Total:
-    """Return how many rows there are, reading at most 10,001 of them."""
+def total_of(parts: Sequence[QuerySet[Any]]) -> Total:
+    """Return how many rows there are in these parts of a list, reading at most 10,001 of each."""
+    totals = [_total_of(rows) for rows in parts]
+    count = sum(total.count for total in totals)
+    return Total(count, is_estimated=count > MOST_COUNTED)
+
+
+def _total_of(rows: QuerySet[Any]) -> Total:
     unordered = rows.order_by()
     counted = unordered[: MOST_COUNTED + 1].count()
     if counted <= MOST_COUNTED:

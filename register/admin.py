@@ -14,6 +14,7 @@ from django.utils.html import format_html, format_html_join
 
 from register import operating, services
 from register.given import Given
+from register.operations_admin import OperationAdmin  # noqa: F401 - Django looks for pages in this module
 from scheduler import clock, display, lateness
 from scheduler.engine.states import TaskStatus
 from scheduler.errors import SchedulerError

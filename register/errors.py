@@ -23,6 +23,18 @@ class NotPaused(SchedulerError):
     """The task is not paused: there is nothing to resume."""
 
 
+class BackfillOpen(SchedulerError):
+    """Another backfill of the task has not ended; the message names it."""
+
+
+class OperationNotFound(SchedulerError):
+    """No such operation, or not one that this token may see."""
+
+
+class OperationEnded(SchedulerError):
+    """The operation has ended: there is nothing to abort."""
+
+
 class ExecutionEnded(SchedulerError):
     """The execution has ended: there is nothing to cancel."""
 

@@ -44,6 +44,12 @@ def fired(
     )
 
 
+def makes_busy(row: NewExecution) -> bool:
+    """Tell whether a new row keeps its task busy; what takes turns does not, while it waits for its own."""
+    takes_turns = row.trigger in TURN_TAKERS and row.reason is Reason.OVERLAP
+    return row.status is not Status.SKIPPED and not (row.status is Status.SCHEDULED and takes_turns)
+
+
 def _not_before(admission: Admission, trigger: Trigger, *, due_at: datetime, now: datetime) -> datetime | None:
     if admission.status is not Status.SCHEDULED:
         return None

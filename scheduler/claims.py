@@ -5,6 +5,7 @@ of history. Order of locks: executions before tasks, tasks by id; what another t
 the next pass finds it again.
 """
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ import psycopg
 from scheduler.engine.admission import Standing
 from scheduler.engine.identity import lower_bound
 from scheduler.engine.states import Status, Trigger
-from scheduler.records import Attempt, DueTask, EndingTask, Held, Ready
+from scheduler.records import Attempt, DueTask, EndingTask, Held, LockedOperation, Ready
 
 RECENT = timedelta(days=8)
 
@@ -196,8 +197,8 @@ def busy_tasks(connection: psycopg.Connection, *, after: UUID, limit: int) -> li
 
 
 _HELD = """
-SELECT h.id, h.task_id, h.trigger, h.reason, h.due_at, h.queue, h.namespace, t.task_class, t.overlap_policy,
-    t.max_concurrency
+SELECT h.id, h.task_id, h.trigger, h.reason, h.due_at, h.scheduled_for, h.queue, h.namespace, t.task_class,
+    t.overlap_policy, t.max_concurrency
 FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
 WHERE h.status = 'SCHEDULED' AND h.not_before <= %(now)s AND h.id >= %(low)s AND t.status IN ('ACTIVE', 'COMPLETED')
 ORDER BY h.not_before, h.id LIMIT %(limit)s
@@ -235,7 +236,7 @@ _NEXT_HELD = f"""
 SELECT next.id FROM unnest(%s::uuid[]) AS u (task_id) CROSS JOIN LATERAL (
     SELECT h.id FROM task_execution_history h
     WHERE h.task_id = u.task_id AND h.status = 'SCHEDULED' AND h.reason IN ('overlap', 'limit')
-    ORDER BY {_TAKES_TURNS}, h.due_at, h.id LIMIT 1
+    ORDER BY {_TAKES_TURNS}, h.due_at, h.scheduled_for, h.id LIMIT 1
     FOR UPDATE SKIP LOCKED
 ) next
 """  # noqa: S608 - the conditions stand above
@@ -277,15 +278,22 @@ _IN_THE_WAY = f"""
 SELECT h.id, h.status FROM task_execution_history h
 WHERE h.task_id = %(task_id)s AND h.status IN ('QUEUED', 'RUNNING', 'SCHEDULED') AND h.id <> %(newcomer)s
     AND h.cancel_requested_at IS NULL AND NOT ({_IS_HELD} AND {_TAKES_TURNS})
+    AND (%(is_new)s OR NOT ({_IS_HELD}) OR (h.due_at, h.id) < (
+        SELECT n.due_at, n.id FROM task_execution_history n WHERE n.id = %(newcomer)s
+    ))
 FOR UPDATE SKIP LOCKED
 """  # noqa: S608 - the conditions stand above
 
 
 def executions_in_the_way(
-    connection: psycopg.Connection, task_id: UUID, *, newcomer: UUID
+    connection: psycopg.Connection, task_id: UUID, *, newcomer: UUID, is_new: bool
 ) -> list[tuple[UUID, Status]]:
-    """Lock what keeps a task busy beside `newcomer` and has not been asked to end; what is on the move is skipped."""
-    rows = connection.execute(_IN_THE_WAY, {"task_id": task_id, "newcomer": newcomer})
+    """Lock what keeps a task busy beside `newcomer` and has not been asked to end; what is on the move is skipped.
+
+    Where it is no longer new, what waits may have come after it: only what is older is in its way.
+    """
+    parameters = {"task_id": task_id, "newcomer": newcomer, "is_new": is_new}
+    rows = connection.execute(_IN_THE_WAY, parameters)
     return [(execution, Status(status)) for execution, status in rows]
 
 
@@ -314,6 +322,33 @@ FOR UPDATE SKIP LOCKED
 def waiting_executions(connection: psycopg.Connection, task_ids: Sequence[UUID]) -> list[UUID]:
     """Lock what the tasks have QUEUED or SCHEDULED; a row that is being started or released is skipped."""
     return [row[0] for row in connection.execute(_WAITING, {"task_ids": list(task_ids)})]
+
+
+_WAITING_OF_CAUSE = """
+SELECT h.id FROM task_execution_history h
+WHERE h.task_id = %(task_id)s AND h.status IN ('QUEUED', 'SCHEDULED') AND h.id >= %(low)s AND h.id < %(high)s
+    AND starts_with(h.cause, %(cause)s)
+FOR UPDATE SKIP LOCKED
+"""
+
+
+def waiting_of_cause(connection: psycopg.Connection, task_id: UUID, *, cause: str, low: UUID, high: UUID) -> list[UUID]:
+    """Lock what a task has QUEUED or SCHEDULED, low <= id < high, whose cause begins so; what moves is skipped."""
+    parameters = {"task_id": task_id, "cause": cause, "low": low, "high": high}
+    return [row[0] for row in connection.execute(_WAITING_OF_CAUSE, parameters)]
+
+
+_OPERATION = """
+SELECT id, task_id, arguments::text, position, skipped_count, created_at, abort_requested_at FROM scheduler_operations
+WHERE id = %s AND status IN ('PENDING', 'RUNNING') FOR UPDATE
+"""
+
+
+def operation(connection: psycopg.Connection, operation_id: UUID, *, waits: bool = False) -> LockedOperation | None:
+    """Lock one operation on a task's slots; None where it has ended, or another holds it and this one does not wait."""
+    row = connection.execute(_OPERATION + ("" if waits else " SKIP LOCKED"), (operation_id,)).fetchone()
+    # As text: Django's connections read JSON as text, those of the loops do not.
+    return LockedOperation(row[0], row[1], json.loads(row[2]), *row[3:]) if row else None
 
 
 _UNPUBLISHED = """

@@ -6,6 +6,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from scheduler.engine.states import Status, TaskStatus
+from scheduler.models.choices import OperationStatus
 
 SIGNS: dict[str, str] = {
     TaskStatus.ACTIVE: "▶",
@@ -21,6 +22,8 @@ SIGNS: dict[str, str] = {
     Status.CANCELLED: "⊘",
     Status.LOST: "?",
     Status.SKIPPED: "⤼",
+    OperationStatus.PENDING: "◷",
+    OperationStatus.ABORTED: "⊘",
 }
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))

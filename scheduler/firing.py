@@ -332,7 +332,7 @@ def _moved_on(move: _Move, inserted: set[UUID]) -> dict[str, object]:
         "status": move.status,
         "pause_reason": move.pause_reason,
         # A row that stood already is open or not by another copy's count.
-        "opened": sum(_makes_busy(row) for row in move.rows if row.id in inserted),
+        "opened": sum(births.makes_busy(row) for row in move.rows if row.id in inserted),
     }
 
 
@@ -340,11 +340,6 @@ def _taken(moves: Sequence[_Move], inserted: Collection[UUID]) -> Counter[str]:
     rows = ((move, row) for move in moves if move.limited for row in move.rows)
     queued = (move for move, row in rows if row.status is Status.QUEUED and row.id in inserted)
     return Counter(key for move in queued for key in move.limited)
-
-
-def _makes_busy(row: NewExecution) -> bool:
-    waits_for_turn = row.status is Status.SCHEDULED and row.trigger in TURN_TAKERS
-    return row.status is not Status.SKIPPED and not waits_for_turn
 
 
 def _ready(recorded: Sequence[NewExecution]) -> list[Ready]:

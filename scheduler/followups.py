@@ -11,7 +11,7 @@ import psycopg
 
 from scheduler import claims, delays, failures, permits
 from scheduler.delays import SlotEnd
-from scheduler.engine.identity import retry_id
+from scheduler.engine.identity import BACKFILL, retry_id
 from scheduler.engine.retry import RetryPolicy, should_retry
 from scheduler.engine.states import Reason, Status, TaskStatus, Trigger
 from scheduler.records import Closed, Ended, EndingTask, NewExecution
@@ -70,7 +70,7 @@ def go_on(
     retried: Collection[UUID],
     now: datetime,
 ) -> None:
-    """Set the next slots that counted from these ends, and let go what waited for them.
+    """Set the next slots that counted from these ends, and let go what waited for them; a backfill takes its next slot.
 
     `retried` are the ids of the attempts that follow: what is tried again has not come to its end.
     """
@@ -80,6 +80,8 @@ def go_on(
     failures.count(connection, final, tasks)
     freed = Counter(key for one in ended for key in _keys(one.queue, one.namespace, tasks[one.task_id]))
     _let_go(connection, tasks.values(), freed=freed, now=now)
+    if any(one.cause.startswith(BACKFILL) for one in ended):
+        _announce(connection)
 
 
 def _let_go(
@@ -91,7 +93,12 @@ def _let_go(
     if held:
         connection.execute(_WAKE, {"id": held, "low": min(held), "high": max(held), "now": now})
     if held or may_go:
-        connection.execute("SELECT pg_notify(%s, '')", (RELEASE_CHANNEL,))
+        _announce(connection)
+
+
+def _announce(connection: psycopg.Connection) -> None:
+    """Have a node look, as soon as the caller commits; where the notice is lost it looks by itself, a little later."""
+    connection.execute("SELECT pg_notify(%s, '')", (RELEASE_CHANNEL,))
 
 
 def _holds(task: EndingTask) -> bool:

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import psycopg
 
 from scheduler import (
+    backfills,
     batches,
     claims,
     clock,
@@ -70,8 +71,10 @@ class SchedulerNode:
         self._outlet = dispatch.Outlet()
         self._ranges = RangeCounter()
         self._recount_after = EVERYWHERE
+        self._backfill_after = EVERYWHERE
         self._lease_timer = Timer(5, self._renew_beat_lease)
         self._release_timer = Timer(1, self._release)
+        self._backfill_timer = Timer(1, self._advance_backfills)
         self._listening: psycopg.Connection | None = None
         self._sweep_timers = self._make_sweep_timers()
         self._broker_timers = self._make_broker_timers()
@@ -156,11 +159,15 @@ class SchedulerNode:
         return 0 if claimed.is_full else TICK_SECONDS
 
     def _listen(self, connection: psycopg.Connection) -> None:
-        """Hear of executions that may go: each statement takes the notices that have come."""
+        """Hear of ends that others wait for: each statement takes the notices that have come."""
         if self._listening is not connection:
             connection.execute(f"LISTEN {RELEASE_CHANNEL}")
-            connection.add_notify_handler(lambda _: self._release_timer.make_due())
+            connection.add_notify_handler(lambda _: self._hear())
             self._listening = connection
+
+    def _hear(self) -> None:
+        self._release_timer.make_due()
+        self._backfill_timer.make_due()
 
     def _fill_partitions(self, connection: psycopg.Connection, now: datetime) -> float:
         """Make what the claim, which was rolled back and is repeated, had no partition for."""
@@ -286,6 +293,7 @@ class SchedulerNode:
             Timer(1, self._reschedule),
             Timer(60, self._revive_delays),
             Timer(60, self._recount_permits),
+            self._backfill_timer,
         ]
 
     def _sweep(self, connection: psycopg.Connection) -> float:
@@ -335,6 +343,17 @@ class SchedulerNode:
 
     def _recount_permits(self, connection: psycopg.Connection, _now: datetime) -> None:
         permits.recount(connection)
+
+    def _advance_backfills(self, connection: psycopg.Connection, now: datetime) -> None:
+        if self._is_flooded:
+            return
+        try:
+            advanced = backfills.advance(connection, after=self._backfill_after, now=now)
+        except PartitionMissing:
+            self._fill_partitions(connection, now)
+            return
+        self._backfill_after = advanced.after or EVERYWHERE
+        self._hand_over(advanced.ready)
 
     def _count_ranges(self, connection: psycopg.Connection, _now: datetime) -> None:
         self._ranges.count(connection)

@@ -57,15 +57,17 @@ def count(
         make_room(connection, {task.id: row.id}, now=now)
 
 
-def make_room(connection: psycopg.Connection, newcomers: Mapping[UUID, UUID], *, now: datetime) -> set[UUID]:
+def make_room(
+    connection: psycopg.Connection, newcomers: Mapping[UUID, UUID], *, now: datetime, are_new: bool = True
+) -> set[UUID]:
     """Cancel what tasks have open beside their newcomers (execution by task); return what was cancelled at once.
 
     What runs is asked to end, and the newcomer goes when it has. What another transaction holds at this moment is
-    asked when the newcomer is looked at again.
+    asked when the newcomer is looked at again; by then it is not new, and what waits after it stays.
     """
     cancelled: set[UUID] = set()
     for task_id, newcomer in sorted(newcomers.items()):
-        in_the_way = claims.executions_in_the_way(connection, task_id, newcomer=newcomer)
+        in_the_way = claims.executions_in_the_way(connection, task_id, newcomer=newcomer, is_new=are_new)
         waiting = [execution for execution, status in in_the_way if status is not Status.RUNNING]
         cancelled |= transitions.cancel_waiting(connection, waiting, reason=Reason.OVERLAP, now=now)
         for execution, status in in_the_way:

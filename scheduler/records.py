@@ -5,6 +5,7 @@ Those that are made for each firing are not frozen, and made by position: both t
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from scheduler.engine.states import Reason, Status, Trigger
@@ -191,8 +192,22 @@ class Held:
     trigger: Trigger
     reason: str | None
     due_at: datetime
+    scheduled_for: datetime
     queue: str
     namespace: str
     task_class: str
     overlap_policy: str
     max_concurrency: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LockedOperation:
+    """A locked operation on a task's slots, PENDING or RUNNING; `position` is the next slot to look at."""
+
+    id: UUID
+    task_id: UUID
+    arguments: dict[str, Any]
+    position: datetime
+    skipped_count: int
+    created_at: datetime
+    abort_requested_at: datetime | None

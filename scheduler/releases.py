@@ -29,7 +29,9 @@ def release(connection: psycopg.Connection, *, now: datetime, low: UUID) -> list
         followups.count_opened(connection, [row.task_id for row in going if _took_turns(row)])
         released = transitions.release(connection, [row.id for row in going], now=now)
         transitions.hold_again(connection, {row.id: next_look(now, since=row.due_at) for row in waiting})
-        overlaps.make_room(connection, {row.task_id: row.id for row in waiting if _cancels(row)}, now=now)
+        overlaps.make_room(
+            connection, {row.task_id: row.id for row in waiting if _cancels(row)}, now=now, are_new=False
+        )
     return claims.ready(connection, released)
 
 
@@ -43,7 +45,7 @@ def _decided(connection: psycopg.Connection, held: Sequence[Held]) -> tuple[list
     limits = permits.lock(connection, {key for row in held for key in _keys(row)})
     going: list[Held] = []
     waiting: list[Held] = []
-    for row in sorted(held, key=lambda row: (row.trigger in TURN_TAKERS, row.due_at, row.id)):
+    for row in sorted(held, key=_turn):
         standing = standings.get(row.task_id) or Standing(waiting=1)
         (going if _may_go(row, standing, limits) else waiting).append(row)
     permits.use(connection, limits.taken)
@@ -65,6 +67,11 @@ def _keys(row: Held) -> tuple[str, ...]:
 
 def _took_turns(row: Held) -> bool:
     return row.trigger in TURN_TAKERS and row.reason == Reason.OVERLAP
+
+
+def _turn(row: Held) -> tuple[bool, datetime, datetime, UUID]:
+    """Return by what rows go one after another; those of a backfill that were recorded together are due together."""
+    return row.trigger in TURN_TAKERS, row.due_at, row.scheduled_for, row.id
 
 
 def _cancels(row: Held) -> bool:

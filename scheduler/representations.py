@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from scheduler.engine.retry import RetryPolicy
-from scheduler.models import Execution, ExecutionLog, Handler, Node, Task
+from scheduler.models import Execution, ExecutionLog, Handler, Node, Operation, Task
+from scheduler.models.choices import OperationStatus
 
 Json = dict[str, Any]
 
@@ -130,6 +131,40 @@ def node_as_json(node: Node) -> Json:
     }
 
 
+def operation_as_json(operation: Operation, *, running: int, now: datetime) -> Json:
+    """Return an operation; `running` are its open executions, which its row does not hold."""
+    arguments = operation.arguments
+    return {
+        "id": str(operation.id),
+        "kind": operation.kind,
+        "status": operation.status,
+        "namespace": operation.namespace,
+        "taskId": str(operation.task_id) if operation.task_id else None,
+        "taskName": operation.task.name if operation.task else None,
+        "arguments": {
+            "from": _instant_of(arguments["from"]),
+            "to": _instant_of(arguments["to"]),
+            "maxParallel": arguments["maxParallel"],
+            "rerun": arguments["rerun"],
+        },
+        "counts": {
+            "total": operation.total_count or 0,
+            "done": operation.done_count,
+            "failed": operation.failed_count,
+            "skipped": operation.skipped_count,
+            "running": running,
+        },
+        "progress": _progress(operation),
+        "estimatedEndAt": instant(_estimated_end(operation, now=now)),
+        "errors": [{**error, "slot": _instant_of(error["slot"])} for error in operation.errors],
+        "createdAt": instant(operation.created_at),
+        "createdBy": operation.created_by,
+        "startedAt": instant(operation.started_at),
+        "endedAt": instant(operation.ended_at),
+        "abortRequestedAt": instant(operation.abort_requested_at),
+    }
+
+
 def page_as_json(
     content: Sequence[Json],
     *,
@@ -166,3 +201,25 @@ def _lateness_ms(execution: Execution) -> int | None:
     if execution.start_time is None or execution.attempt != 1:
         return None
     return round((execution.start_time - execution.due_at).total_seconds() * 1000)
+
+
+def _instant_of(text: str | None) -> str | None:
+    """Return an instant as the API has it from one as JSON columns have it."""
+    return instant(datetime.fromisoformat(text)) if text is not None else None
+
+
+def _progress(operation: Operation) -> float:
+    """Return the share of the slots that have come to an end; of what is completed, the whole."""
+    ended = operation.done_count + operation.failed_count + operation.skipped_count
+    if operation.status == OperationStatus.COMPLETED or not operation.total_count:
+        return 1.0
+    return round(min(ended / operation.total_count, 1.0), 4)
+
+
+def _estimated_end(operation: Operation, *, now: datetime) -> datetime | None:
+    """Return when it ends if it goes on as it has gone so far; None before its first slot has ended."""
+    ran = operation.done_count + operation.failed_count
+    if operation.status != OperationStatus.RUNNING or operation.started_at is None or not ran:
+        return None
+    left = max((operation.total_count or 0) - operation.skipped_count - ran, 0)
+    return (now + (now - operation.started_at) / ran * left).replace(microsecond=0)

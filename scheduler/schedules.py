@@ -1,7 +1,7 @@
 """From a task's stored columns to its slots: the one place where claim, API and admin build them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -220,6 +220,23 @@ def known_until(task: Timed, *, now: datetime) -> datetime | None:
     if task.interval_seconds is None or not is_fixed_delay(task):
         return None
     return max(task.next_slot_for or now, now) + timedelta(seconds=task.interval_seconds)
+
+
+def kept(task: Timed) -> dict[str, Any]:
+    """Return a task's schedule as JSON, for work that outlives a change of it."""
+    columns = _columns(task).items()
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in columns}
+
+
+def of_kept(columns: Mapping[str, Any]) -> Schedule:
+    """Return the schedule that `kept` has written down, without the slots that its calendar closes.
+
+    Raises InvalidSchedule, InvalidCalendar.
+    """
+    instants = {
+        name: datetime.fromisoformat(value) for name, value in columns.items() if name.endswith("_at") and value
+    }
+    return build(**{**columns, **instants}, runs_only=columns["calendar_rules"] is not None)
 
 
 def after_end(task: Timed, ended_at: datetime) -> datetime | None:

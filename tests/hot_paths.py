@@ -11,9 +11,10 @@ import redis
 from django.conf import settings
 from psycopg import sql
 from psycopg.rows import dict_row
+from psycopg.types.json import Json
 
 from platform_scheduler.celery import app
-from scheduler import clock, firing, transitions
+from scheduler import claims, clock, firing, schedules, transitions
 from scheduler.connections import connect
 from scheduler.records import Started
 
@@ -156,6 +157,39 @@ def start_one(connection: psycopg.Connection, task_id: UUID, *, now: datetime, n
     )
     assert started is not None
     return started
+
+
+def add_backfill(
+    connection: psycopg.Connection,
+    task_id: UUID,
+    *,
+    begin: datetime,
+    end: datetime,
+    now: datetime,
+    max_parallel: int = 1,
+    rerun: bool = False,
+) -> UUID:
+    """Insert a backfill of the task's slots, asked for at `now`, and return its id."""
+    locked, operation_id = claims.task(connection, task_id), uuid4()
+    assert locked is not None
+    arguments = {
+        "from": begin.isoformat(), "to": end.isoformat(), "maxParallel": max_parallel, "rerun": rerun,
+        "schedule": schedules.kept(locked),
+    }  # fmt: skip
+    connection.execute(
+        "INSERT INTO scheduler_operations (id, kind, namespace, task_id, arguments, position, total_count, created_at)"
+        " VALUES (%s, 'BACKFILL', 'default', %s, %s, %s, 0, %s)",
+        (operation_id, task_id, Json(arguments), begin, now),
+    )
+    return operation_id
+
+
+def operation(connection: psycopg.Connection, operation_id: UUID) -> dict[str, Any]:
+    """Return all columns of an operation."""
+    cursor = connection.cursor(row_factory=dict_row)
+    row = cursor.execute("SELECT * FROM scheduler_operations WHERE id = %s", (operation_id,)).fetchone()
+    assert row is not None
+    return row
 
 
 def change(connection: psycopg.Connection, table: str, row_id: UUID, **columns: Any) -> None:

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import QueryDict
-from django_filters import FilterSet  # type: ignore[import-untyped]
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
 from query.api.parameters import DEFAULT_SIZE, MOST_SIZE, PAGING, Reader, Window
+from query.filters import ListFilter
 from query.keysets import InvalidCursor, Order
 from query.totals import total_of
 from scheduler.errors import Fault, InvalidInput
@@ -23,19 +23,19 @@ PAGING_PARAMETERS = [
 Show = Callable[[Any], Json]
 
 
-def answer_list(parameters: QueryDict, filters: FilterSet, *, order: Callable[[], Order], show: Show) -> Json:
+def answer_list(parameters: QueryDict, filters: ListFilter, *, order: Callable[[], Order], show: Show) -> Json:
     """Return the list as it is answered; `order` is asked once the filters are valid. Raises InvalidInput."""
     reader = Reader(parameters)
     reader.refuse_strangers([*filters.filters, *PAGING])
     window = reader.window()
-    rows = reader.filtered(filters)
+    parts = reader.filtered(filters)
     reader.raise_faults()
-    return _answer(rows, window, order(), show)
+    return _answer(parts, window, order(), show)
 
 
-def _answer(rows: Any, window: Window, order: Order, show: Show) -> Json:
-    found = _read(rows, window, order)
-    total = total_of(rows)
+def _answer(parts: list[Any], window: Window, order: Order, show: Show) -> Json:
+    found = _read(parts, window, order)
+    total = total_of(parts)
     return page_as_json(
         [show(row) for row in found[: window.size]],
         page=None if window.cursor else window.page,
@@ -46,13 +46,26 @@ def _answer(rows: Any, window: Window, order: Order, show: Show) -> Json:
     )
 
 
-def _read(rows: Any, window: Window, order: Order) -> list[Any]:
-    """Return the rows asked for and the one after them, if there is one."""
-    ordered = order.sort(rows)
+def _read(parts: list[Any], window: Window, order: Order) -> list[Any]:
+    """Return the rows asked for and the one after them, if there is one, from one part after the other."""
+    skipped = 0 if window.cursor else window.page * window.size
+    found: list[Any] = []
+    for rows in parts:
+        ordered = _behind(order.sort(rows), window, order)
+        most = skipped + window.size + 1 - len(found)
+        read = list(ordered[skipped:most])
+        found += read
+        if len(found) > window.size:
+            break
+        # Where nothing was read, the whole part may lie before the page.
+        skipped = 0 if read or not skipped else max(skipped - ordered.count(), 0)
+    return found
+
+
+def _behind(ordered: Any, window: Window, order: Order) -> Any:
     if window.cursor is None:
-        first = window.page * window.size
-        return list(ordered[first : first + window.size + 1])
+        return ordered
     try:
-        return list(order.after(ordered, window.cursor)[: window.size + 1])
+        return order.after(ordered, window.cursor)
     except InvalidCursor as refusal:
         raise InvalidInput([Fault("cursor", "invalid", str(refusal))]) from None

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import QueryDict
-from django_filters import FilterSet  # type: ignore[import-untyped]
 
+from query.filters import ListFilter
 from query.keysets import LONGEST_CURSOR
 from scheduler.engine.suggestions import did_you_mean
 from scheduler.errors import Fault, InvalidInput
@@ -86,10 +86,10 @@ class Reader:
             self.faults.append(Fault("cursor", "invalid", "This is no nextCursor of a list."))
         return Window(page, size, cursor)
 
-    def filtered(self, filters: FilterSet) -> Any:
-        """Return the filtered rows, None where a filter is not valid."""
+    def filtered(self, filters: ListFilter) -> Any:
+        """Return the filtered rows in their parts, None where a filter is not valid."""
         if filters.is_valid():
-            return filters.qs
+            return filters.parts()
         for name, errors in filters.form.errors.get_json_data().items():
             self.faults += [Fault(name, error["code"] or "invalid", error["message"]) for error in errors]
         return None

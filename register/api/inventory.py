@@ -21,8 +21,8 @@ class HandlersView(APIView):
     )  # fmt: skip
     def get(self, request: Request) -> Response:
         """List what workers have announced: the task classes that tasks may name."""
-        _refuse_parameters(request)
-        return _whole([handler_as_json(handler) for handler in inventory.handlers()])
+        refuse_parameters(request)
+        return whole([handler_as_json(handler) for handler in inventory.handlers()])
 
 
 class NodesView(APIView):
@@ -31,17 +31,17 @@ class NodesView(APIView):
     @extend_schema(operation_id="listNodes", summary="List the nodes", tags=["platform"], responses={200: NodePage})
     def get(self, request: Request) -> Response:
         """List the nodes that have been heard of within a day, the latest heartbeat first."""
-        _refuse_parameters(request)
-        return _whole([node_as_json(node) for node in inventory.nodes(now=caller_of(request).now)])
+        refuse_parameters(request)
+        return whole([node_as_json(node) for node in inventory.nodes(now=caller_of(request).now)])
 
 
-def _refuse_parameters(request: Request) -> None:
+def refuse_parameters(request: Request) -> None:
     """Refuse every parameter: these lists are always short, and answered whole."""
     names = request.query_params.keys() - {"format"}
     if names:
         raise InvalidInput([Fault(name[:100], "unknown", "There is no such parameter.") for name in sorted(names)])
 
 
-def _whole(content: list[Json]) -> Response:
+def whole(content: list[Json]) -> Response:
     """Answer a list that is always short as one page."""
     return Response(page_as_json(content, page=0, size=max(len(content), 1), total=len(content)))

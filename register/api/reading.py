@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from register.api.serializers import (
+    BackfillInput,
     CloneInput,
     NothingInput,
     PauseInput,
@@ -57,6 +58,11 @@ def read_resume(data: Any) -> Given:
 def read_skip(data: Any) -> Given:
     """Return the slot to leave out."""
     return SkipInput().read(data)
+
+
+def read_backfill(data: Any) -> Given:
+    """Return which slots are to run, and how."""
+    return BackfillInput().read(data)
 
 
 def read_nothing(data: Any) -> None:

@@ -2,6 +2,7 @@
 
 from rest_framework.views import APIView
 
+from register.api.backfills import AbortView, BackfillView, OperationsView, OperationView
 from register.api.executions import CancelView, RetryView
 from register.api.inventory import HandlersView, NodesView
 from register.api.operations import PauseView, ResumeView, SkipView, TriggerView
@@ -17,6 +18,10 @@ ROUTES: dict[str, type[APIView]] = {
     "tasks/<uuid:task_id>/resume": ResumeView,
     "tasks/<uuid:task_id>/skip": SkipView,
     "tasks/<uuid:task_id>/clone": CloneView,
+    "tasks/<uuid:task_id>/backfill": BackfillView,
+    "operations": OperationsView,
+    "operations/<uuid:operation_id>": OperationView,
+    "operations/<uuid:operation_id>/abort": AbortView,
     "executions/<uuid:execution_id>/cancel": CancelView,
     "executions/<uuid:execution_id>/retry": RetryView,
     "schedules/preview": PreviewView,

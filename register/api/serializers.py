@@ -47,6 +47,7 @@ MOST_CAUGHT_UP = 1_000
 MOST_AT_ONCE = 10_000
 MOST_FAILURES = 1_000
 MOST_PREVIEWED = 100
+MOST_PARALLEL = 100
 PAUSE_REASON_MAX_LENGTH = 1_000
 
 # Housekeeping travels in it, ahead of everything: users' tasks there would hold it up.
@@ -229,6 +230,18 @@ class SkipInput(Strict):
     """One coming slot to leave out."""
 
     slot = Instant()
+
+
+class BackfillInput(Strict):
+    """The slots from <= slot < to, how many of them are open at once, and whether what has succeeded runs again."""
+
+    to = Instant()
+    maxParallel = Whole(source="max_parallel", min_value=1, max_value=MOST_PARALLEL, default=1)
+    rerun = Flag(default=False)
+
+    def get_fields(self) -> Any:
+        """Return the fields with `from`, which is a word of Python, first."""
+        return {"from": Instant(source="begin"), **super().get_fields()}
 
 
 class NothingInput(Strict):

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
 
+BACKFILL = "backfill:"
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _HASH_BITS = 74
@@ -44,6 +46,12 @@ def _compose(at_milliseconds: int, task_id: UUID, cause: str, attempt: int) -> U
 def slot_cause(slot: datetime) -> str:
     """Return the cause that SCHEDULE and CATCH_UP share: the slot itself, to the microsecond."""
     return f"slot:{slot.astimezone(UTC).isoformat(timespec='microseconds')}"
+
+
+def backfill_cause(operation: UUID, slot: datetime | None = None) -> str:
+    """Return the cause of a backfill's execution at a slot, or what the causes of all of them begin with."""
+    at = slot.astimezone(UTC).isoformat(timespec="microseconds") if slot is not None else ""
+    return f"{BACKFILL}{operation}:{at}"
 
 
 def lower_bound(instant: datetime) -> UUID:

@@ -287,3 +287,15 @@ def test_a_task_that_does_not_ask_for_it_is_not_paused(connection: psycopg.Conne
     for number in range(3):
         fail(connection, one, now=now + number * MINUTE)
     assert task(connection, one)["status"] == "ACTIVE"
+
+
+def test_what_a_limit_holds_of_a_catch_up_keeps_its_task_busy(connection: psycopg.Connection, now: datetime):
+    permits.limit(connection, "all", 1, now=now)
+    one = add_task(
+        connection, next_slot_for=now - 3 * MINUTE, misfire_policy="FIRE_ALL", max_concurrency=1, overlap_policy="QUEUE"
+    )
+    firing.claim(connection, now=now + 59 * SECOND)
+    sweep.recount_open(connection, after=EVERYWHERE)
+    counted = task(connection, one)["open_count"]
+    firing.claim(connection, now=now + 59 * SECOND)
+    assert counted == task(connection, one)["open_count"]

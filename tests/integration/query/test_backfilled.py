@@ -1,0 +1,182 @@
+"""What a backfill has run, in lists by slot and in metrics: its ids hold the instant at which it was asked for."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+
+from query.metrics import measured
+from query.periods import ExecutionFilter, HistoryFilter
+from query.selectors import history_of, visible_executions
+from scheduler import connections, transitions
+from scheduler.engine.identity import backfill_cause, execution_id
+from scheduler.engine.states import Status, Trigger
+from scheduler.models import Execution, Task
+from scheduler.records import NewExecution
+from tests.integration.conftest import Caller
+
+DAY = timedelta(days=1)
+REQUEST = uuid4()
+IN_JANUARY = "startDate=2023-01-01&endDate=2023-01-31"
+
+
+@pytest.fixture
+def backfilled(now: datetime) -> Callable[..., Execution]:
+    """Records an execution of a backfill that was asked for an hour ago, and sets further columns."""
+
+    def insert(task: Task, slot: datetime, *, asked_at: datetime | None = None, **columns: Any) -> Execution:
+        at, cause = asked_at or now - timedelta(hours=1), backfill_cause(REQUEST, slot)
+        row = NewExecution(
+            id=execution_id(task.id, cause=cause, at=at, attempt=1), task_id=task.id, cause=cause, attempt=1,
+            trigger=Trigger.BACKFILL, status=Status.QUEUED, scheduled_for=slot, due_at=at, namespace=task.namespace,
+            queue=task.queue, priority=1, timeout_seconds=60, revision=1,
+        )  # fmt: skip
+        transitions.record(connections.current(), [row], now=at)
+        Execution.objects.filter(id=row.id).update(**columns)
+        return Execution.objects.get(id=row.id)
+
+    return insert
+
+
+@pytest.fixture
+def twelfth(backfilled: Callable[..., Execution], cleanup: Task, january: list[Execution]) -> Execution:
+    """The slot of 12 January of the seed's example, which has run on 15, 16 and 17 by itself."""
+    return backfilled(cleanup, datetime(2023, 1, 12, tzinfo=UTC), status=Status.SUCCESS)
+
+
+def listed(answer: Any) -> list[str]:
+    assert answer.status_code == 200, answer.content
+    return [execution["scheduledFor"][8:10] for execution in answer.json()["content"]]
+
+
+@pytest.mark.usefixtures("twelfth")
+class TestLists:
+    @pytest.mark.parametrize(
+        ("query", "days"),
+        [
+            (IN_JANUARY, ["12", "17", "16", "15"]),
+            ("startDate=2023-01-01", ["12", "17", "16", "15"]),
+            ("", ["12", "17", "16", "15"]),
+            ("endDate=2023-01-15", ["12", "15"]),
+            ("startDate=2023-01-12&endDate=2023-01-12", ["12"]),
+            ("startDate=2023-01-13&endDate=2023-01-31", ["17", "16", "15"]),
+            ("startDate=2023-01-01&endDate=2023-01-11", []),
+            (f"{IN_JANUARY}&status=SUCCESS", ["12", "17", "15"]),
+            (f"{IN_JANUARY}&status=FAILED", ["16"]),
+        ],
+    )
+    def test_a_history_has_it_in_the_period_of_its_slot(
+        self, viewer: Caller, cleanup: Task, query: str, days: list[str]
+    ) -> None:
+        assert listed(viewer.get(f"/api/v1/tasks/{cleanup.id}/history?{query}")) == days
+
+    @pytest.mark.parametrize(
+        ("query", "days"),
+        [
+            ("trigger=BACKFILL", ["12"]),
+            ("trigger=SCHEDULE", ["17", "16", "15"]),
+            ("namespace=payments", []),
+            ("queue=default", ["12", "17", "16", "15"]),
+        ],
+    )
+    def test_a_list_across_tasks_has_it_too(self, viewer: Caller, query: str, days: list[str]) -> None:
+        assert listed(viewer.get(f"/api/v1/executions?{IN_JANUARY}&{query}")) == days
+
+    def test_a_bound_token_does_not_see_that_of_another_namespace(self, payments_editor: Caller) -> None:
+        assert listed(payments_editor.get(f"/api/v1/executions?{IN_JANUARY}")) == []
+
+    @pytest.mark.parametrize(
+        ("page", "size", "days"),
+        [
+            (0, 1, ["12"]), (1, 1, ["17"]), (3, 1, ["15"]), (4, 1, []), (0, 2, ["12", "17"]), (1, 2, ["16", "15"]),
+            (1, 3, ["15"]), (2, 3, []), (0, 4, ["12", "17", "16", "15"]),
+        ],
+    )  # fmt: skip
+    def test_it_counts_on_every_page(
+        self, viewer: Caller, cleanup: Task, page: int, size: int, days: list[str]
+    ) -> None:
+        answer = viewer.get(f"/api/v1/tasks/{cleanup.id}/history?{IN_JANUARY}&page={page}&size={size}")
+
+        assert (listed(answer), answer.json()["totalElements"]) == (days, 4)
+
+    @pytest.mark.parametrize("size", [1, 2, 3])
+    def test_a_cursor_reads_on_behind_it(self, viewer: Caller, cleanup: Task, size: int) -> None:
+        path = f"/api/v1/tasks/{cleanup.id}/history?{IN_JANUARY}"
+        first = viewer.get(f"{path}&size={size}")
+
+        second = viewer.get(path, {"size": 4, "cursor": first.json()["nextCursor"]})
+
+        assert listed(first) + listed(viewer.get(f"{path}&size=4&cursor={first.json()['nextCursor']}")) == [
+            "12", "17", "16", "15",
+        ]  # fmt: skip
+        assert second.status_code == 200
+
+    def test_a_cursor_of_another_list_is_refused(self, viewer: Caller, cleanup: Task) -> None:
+        assert viewer.get(f"/api/v1/tasks/{cleanup.id}/history?{IN_JANUARY}&cursor=x").status_code == 400
+
+    def test_the_last_page_has_no_cursor(self, viewer: Caller, cleanup: Task) -> None:
+        answer = viewer.get(f"/api/v1/tasks/{cleanup.id}/history?{IN_JANUARY}&size=4")
+
+        assert answer.json()["nextCursor"] is None
+
+
+def test_it_is_listed_once_where_it_was_asked_for_within_the_period(
+    viewer: Caller, cleanup: Task, backfilled: Callable[..., Execution]
+) -> None:
+    slot = datetime(2023, 1, 12, tzinfo=UTC)
+    backfilled(cleanup, slot, asked_at=slot + 2 * DAY)
+
+    assert listed(viewer.get(f"/api/v1/tasks/{cleanup.id}/history?{IN_JANUARY}")) == ["12"]
+
+
+def explained(rows: Any) -> str:
+    """Return the plan where a scan of a whole partition is the last resort."""
+    query, parameters = rows.query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {query}", parameters)
+        return "\n".join(row[0] for row in cursor.fetchall())
+
+
+def test_it_is_found_by_an_index_of_its_own(cleanup: Task) -> None:
+    period = {"startDate": "2023-01-01", "endDate": "2023-01-31"}
+    filters = HistoryFilter(period, queryset=history_of(cleanup))
+    assert filters.is_valid()
+
+    plan = explained(filters.parts()[0])
+
+    assert "Seq Scan" not in plan, plan
+    assert plan.count("scheduled_for <=") == plan.count("Index Cond"), plan
+
+
+def test_a_list_across_tasks_that_reaches_to_now_reads_nothing_more(now: datetime) -> None:
+    filters = ExecutionFilter({}, queryset=visible_executions(namespace=None), now=now)
+    assert filters.is_valid()
+
+    assert len(filters.parts()) == 1
+
+
+# Metrics
+
+
+def test_it_counts_when_it_was_asked_for(cleanup: Task, twelfth: Execution, now: datetime) -> None:
+    assert measured(cleanup, begin=now - DAY, end=now).counts["SUCCESS"] == 1
+
+
+def test_it_tells_nothing_of_lateness(cleanup: Task, backfilled: Callable[..., Execution], now: datetime) -> None:
+    backfilled(cleanup, now - 9 * DAY, status=Status.SUCCESS, start_time=now, execution_time_ms=7)
+
+    metrics = measured(cleanup, begin=now - DAY, end=now)
+
+    assert (metrics.lateness.p50, metrics.duration.p50) == (None, 7)
+
+
+def test_its_own_lateness_counts_from_when_it_was_recorded(
+    viewer: Caller, cleanup: Task, backfilled: Callable[..., Execution], now: datetime
+) -> None:
+    execution = backfilled(cleanup, now - 9 * DAY, start_time=now - timedelta(minutes=59))
+
+    assert viewer.get(f"/api/v1/executions/{execution.id}").json()["latenessMs"] == 60_000
