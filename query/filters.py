@@ -9,10 +9,10 @@ from django.db.models import Q, QuerySet
 from django_filters import BooleanFilter, CharFilter, Filter, FilterSet  # type: ignore[import-untyped]
 
 from query.instants import InstantField
-from query.keysets import Order
 from scheduler import lateness
 from scheduler.engine.states import TaskStatus
 from scheduler.engine.suggestions import did_you_mean
+from scheduler.keysets import Order
 from scheduler.models import Task
 
 BANDS: dict[str, tuple[int, int]] = {"LOW": (1, 3), "NORMAL": (4, 6), "HIGH": (7, 9), "CRITICAL": (10, 10)}

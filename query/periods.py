@@ -11,9 +11,9 @@ from django_filters import CharFilter, Filter, FilterSet, UUIDFilter  # type: ig
 
 from query.filters import LabelFilter, WordsFilter
 from query.instants import DayOrInstantField, ZoneField
-from query.keysets import Order
 from scheduler.engine.identity import lower_bound
 from scheduler.engine.states import Status, Trigger
+from scheduler.keysets import Order
 from scheduler.models import Execution
 
 LATEST_FIRST = Order("id", is_descending=True)

@@ -7,9 +7,9 @@ from typing import Any
 from django.http import QueryDict
 from django_filters import FilterSet  # type: ignore[import-untyped]
 
-from query.keysets import LONGEST_CURSOR
 from scheduler.engine.suggestions import did_you_mean
 from scheduler.errors import Fault, InvalidInput
+from scheduler.keysets import LONGEST_CURSOR
 
 DEFAULT_SIZE = 20
 MOST_SIZE = 200
