@@ -55,7 +55,7 @@ SELECT {_TASK_COLUMNS} FROM scheduler_tasks
 WHERE id IN (
     SELECT t.id FROM scheduler_calendars c
     JOIN scheduler_tasks t ON t.calendar_id = c.id AND t.calendar_version < c.version
-    WHERE t.status <> 'ACTIVE' OR t.next_slot_for IS NULL OR t.next_slot_for > %(now)s
+    WHERE t.claim_at IS NULL OR t.claim_at > %(now)s
     LIMIT %(limit)s
 )
 ORDER BY id
@@ -64,7 +64,7 @@ FOR NO KEY UPDATE SKIP LOCKED
 
 
 def tasks_by_old_rules(connection: psycopg.Connection, *, now: datetime, limit: int) -> list[DueTask]:
-    """Lock tasks whose next slot was worked out by rules that their calendar no longer has, but those that are due."""
+    """Lock tasks whose next slot was worked out by rules that their calendar no longer has, but those to be claimed."""
     return [DueTask(*row) for row in connection.execute(_BY_OLD_RULES, {"now": now, "limit": limit})]
 
 
