@@ -15,11 +15,15 @@ from rest_framework.exceptions import APIException, NotFound, ValidationError
 
 from register.api.faults import faults_of
 from register.errors import (
+    CalendarInUse,
+    CalendarNameTaken,
+    CalendarNotFound,
     ExecutionEnded,
     NamespaceForbidden,
     NameTaken,
     NotPaused,
     NotRetryable,
+    SharedForbidden,
     TaskCompleted,
     VersionStale,
 )
@@ -89,8 +93,8 @@ def problem_of(exception: Exception) -> Problem | None:
         return invalid_input(list(faults_of(exception.detail)))
     if isinstance(exception, APIException):
         return _of_framework(exception)
-    if isinstance(exception, NotRetryable):
-        return Problem(409, "not-retryable", str(exception))
+    if isinstance(exception, NotRetryable | CalendarInUse):
+        return Problem(409, _EXPLAINED[type(exception)], str(exception))
     for family, problem in _KNOWN:
         if isinstance(exception, family):
             return problem
@@ -117,6 +121,10 @@ def not_found(request: HttpRequest) -> Problem:
     return Problem(404, "not-found", "There is nothing here.")
 
 
+def _forbidden(detail: str) -> Problem:
+    return Problem(403, "forbidden", detail, (Fault("namespace", "forbidden", detail),))
+
+
 _UNAVAILABLE = Problem(
     503,
     "unavailable",
@@ -127,6 +135,7 @@ _UNAVAILABLE = Problem(
 _KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem], ...] = (
     (TaskNotFound, Problem(404, "not-found", "There is no such task.")),
     (ExecutionNotFound, Problem(404, "not-found", "There is no such execution.")),
+    (CalendarNotFound, Problem(404, "not-found", "There is no such calendar.")),
     (Http404, Problem(404, "not-found", "There is nothing here.")),
     (TaskDeleted, Problem(409, "task-deleted", "The task is deleted: it can be read, but neither run nor changed.")),
     (TaskCompleted, Problem(409, "task-completed", "No further slot of this task will come: nothing is to be paused.")),
@@ -143,17 +152,19 @@ _KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem], ...
     ),
     (
         VersionStale,
-        Problem(412, "version-stale", "The task has changed since: read it again, then send its ETag as If-Match."),
+        Problem(412, "version-stale", "It has changed since: read it again, then send its ETag as If-Match."),
     ),
     (
-        NamespaceForbidden,
+        CalendarNameTaken,
         Problem(
-            403,
-            "forbidden",
-            "This token is bound to another namespace.",
-            (Fault("namespace", "forbidden", "This token is bound to another namespace."),),
+            409,
+            "name-taken",
+            "Another calendar of this namespace, or another shared one, has this name.",
+            (Fault("name", "taken", "Another calendar of this namespace, or another shared one, has this name."),),
         ),
     ),
+    (SharedForbidden, _forbidden("What is shared by all is written with a token that is bound to no namespace.")),
+    (NamespaceForbidden, _forbidden("This token is bound to another namespace.")),
     (PermissionDenied, Problem(403, "forbidden", "This is not allowed.")),
     (RequestDataTooBig, Problem(413, "too-large", "The request's body is too large.")),
     (
@@ -175,6 +186,9 @@ _KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem], ...
     ),
     ((OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError), _UNAVAILABLE),
 )
+
+# Their text is the detail.
+_EXPLAINED: dict[type[Exception], str] = {NotRetryable: "not-retryable", CalendarInUse: "calendar-in-use"}
 
 _KINDS = {
     400: "malformed",

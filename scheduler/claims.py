@@ -68,6 +68,27 @@ def tasks_by_old_rules(connection: psycopg.Connection, *, now: datetime, limit: 
     return [DueTask(*row) for row in connection.execute(_BY_OLD_RULES, {"now": now, "limit": limit})]
 
 
+# Whoever sets a calendar on a task keeps it; an edit of its rules goes on beside them, a deletion does not.
+_KEEP_CALENDAR = "SELECT id FROM scheduler_calendars WHERE id = %s AND deleted_at IS NULL FOR KEY SHARE"
+_EDIT_CALENDAR = "SELECT id FROM scheduler_calendars WHERE id = %s AND deleted_at IS NULL FOR NO KEY UPDATE"
+_END_CALENDAR = "SELECT id FROM scheduler_calendars WHERE id = %s AND deleted_at IS NULL FOR UPDATE"
+
+
+def keep_calendar(connection: psycopg.Connection, calendar_id: UUID) -> bool:
+    """Keep a calendar from being deleted until the transaction ends; False where it is deleted already."""
+    return connection.execute(_KEEP_CALENDAR, (calendar_id,)).fetchone() is not None
+
+
+def calendar_to_edit(connection: psycopg.Connection, calendar_id: UUID) -> bool:
+    """Lock a calendar against other edits; False where there is none."""
+    return connection.execute(_EDIT_CALENDAR, (calendar_id,)).fetchone() is not None
+
+
+def calendar_to_delete(connection: psycopg.Connection, calendar_id: UUID) -> bool:
+    """Lock a calendar against edits and against tasks that would use it, waiting for those that are being stored."""
+    return connection.execute(_END_CALENDAR, (calendar_id,)).fetchone() is not None
+
+
 _AWAITING_NOTHING = f"""
 SELECT {_TASK_COLUMNS} FROM scheduler_tasks t
 WHERE t.interval_mode = 'FIXED_DELAY' AND t.status = 'ACTIVE' AND t.next_slot_for IS NULL
