@@ -123,7 +123,6 @@ SPECTACULAR_SETTINGS = {
         "TaskStatus": "scheduler.answers.TASK_STATUSES",
         "ExecutionStatus": "scheduler.answers.EXECUTION_STATUSES",
         "OverlapPolicy": "scheduler.answers.OVERLAP_POLICIES",
-        "BuiltOverlapPolicy": "register.api.serializers.BUILT_OVERLAP_POLICIES",
     },
 }
 
