@@ -16,6 +16,9 @@ from rest_framework.exceptions import APIException, NotFound, ValidationError
 from register.api.faults import faults_of
 from register.errors import (
     BackfillOpen,
+    CalendarInUse,
+    CalendarNameTaken,
+    CalendarNotFound,
     ExecutionEnded,
     NamespaceForbidden,
     NameTaken,
@@ -23,6 +26,7 @@ from register.errors import (
     NotRetryable,
     OperationEnded,
     OperationNotFound,
+    SharedForbidden,
     TaskCompleted,
     VersionStale,
 )
@@ -121,7 +125,16 @@ def not_found(request: HttpRequest) -> Problem:
 
 
 # Conflicts whose messages say more than their names.
-_SAYING_WHY: dict[type[Exception], str] = {NotRetryable: "not-retryable", BackfillOpen: "backfill-open"}
+_SAYING_WHY: dict[type[Exception], str] = {
+    NotRetryable: "not-retryable",
+    BackfillOpen: "backfill-open",
+    CalendarInUse: "calendar-in-use",
+}
+
+
+def _forbidden(detail: str) -> Problem:
+    return Problem(403, "forbidden", detail, (Fault("namespace", "forbidden", detail),))
+
 
 _UNAVAILABLE = Problem(
     503,
@@ -134,6 +147,7 @@ _KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem], ...
     (TaskNotFound, Problem(404, "not-found", "There is no such task.")),
     (ExecutionNotFound, Problem(404, "not-found", "There is no such execution.")),
     (OperationNotFound, Problem(404, "not-found", "There is no such operation.")),
+    (CalendarNotFound, Problem(404, "not-found", "There is no such calendar.")),
     (Http404, Problem(404, "not-found", "There is nothing here.")),
     (TaskDeleted, Problem(409, "task-deleted", "The task is deleted: it can be read, but neither run nor changed.")),
     (TaskCompleted, Problem(409, "task-completed", "No further slot of this task will come: nothing is to be paused.")),
@@ -151,17 +165,19 @@ _KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem], ...
     ),
     (
         VersionStale,
-        Problem(412, "version-stale", "The task has changed since: read it again, then send its ETag as If-Match."),
+        Problem(412, "version-stale", "It has changed since: read it again, then send its ETag as If-Match."),
     ),
     (
-        NamespaceForbidden,
+        CalendarNameTaken,
         Problem(
-            403,
-            "forbidden",
-            "This token is bound to another namespace.",
-            (Fault("namespace", "forbidden", "This token is bound to another namespace."),),
+            409,
+            "name-taken",
+            "Another calendar of this namespace, or another shared one, has this name.",
+            (Fault("name", "taken", "Another calendar of this namespace, or another shared one, has this name."),),
         ),
     ),
+    (SharedForbidden, _forbidden("What is shared by all is written with a token that is bound to no namespace.")),
+    (NamespaceForbidden, _forbidden("This token is bound to another namespace.")),
     (PermissionDenied, Problem(403, "forbidden", "This is not allowed.")),
     (RequestDataTooBig, Problem(413, "too-large", "The request's body is too large.")),
     (
@@ -184,6 +200,7 @@ _KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem], ...
     ((OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError), _UNAVAILABLE),
 )
 
+# Their text is the detail.
 _KINDS = {
     400: "malformed",
     401: "unauthenticated",

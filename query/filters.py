@@ -6,13 +6,14 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
-from django_filters import BooleanFilter, CharFilter, Filter, FilterSet  # type: ignore[import-untyped]
+from django_filters import BooleanFilter, CharFilter, Filter  # type: ignore[import-untyped]
 
 from query.instants import InstantField
-from query.keysets import Order
 from scheduler import lateness
 from scheduler.engine.states import TaskStatus
 from scheduler.engine.suggestions import did_you_mean
+from scheduler.filtering import ListFilter
+from scheduler.keysets import Order
 from scheduler.models import Task
 
 BANDS: dict[str, tuple[int, int]] = {"LOW": (1, 3), "NORMAL": (4, 6), "HIGH": (7, 9), "CRITICAL": (10, 10)}
@@ -149,14 +150,6 @@ class SortFilter(Filter):  # type: ignore[misc]
 
     def filter(self, qs: QuerySet[Any], value: Order) -> QuerySet[Any]:
         return qs
-
-
-class ListFilter(FilterSet):  # type: ignore[misc]
-    """A list whose rows are read in one query, or in several one after the other."""
-
-    def parts(self) -> list[QuerySet[Any]]:
-        """Return the filtered rows; several parts lie one behind the other in the list's order."""
-        return [self.qs]
 
 
 class TaskFilter(ListFilter):

@@ -9,11 +9,12 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django_filters import CharFilter, Filter, UUIDFilter  # type: ignore[import-untyped]
 
-from query.filters import LabelFilter, ListFilter, WordsFilter
+from query.filters import LabelFilter, WordsFilter
 from query.instants import DayOrInstantField, ZoneField
-from query.keysets import Order
 from scheduler.engine.identity import BACKFILL, lower_bound
 from scheduler.engine.states import Status, Trigger
+from scheduler.filtering import ListFilter
+from scheduler.keysets import Order
 from scheduler.models import Execution
 
 LATEST_FIRST = Order("id", is_descending=True)

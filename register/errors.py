@@ -1,5 +1,7 @@
 """What registration refuses beyond faults of single fields; part of the family in scheduler.errors."""
 
+from collections.abc import Sequence
+
 from scheduler.errors import SchedulerError
 
 
@@ -8,11 +10,34 @@ class NameTaken(SchedulerError):
 
 
 class VersionStale(SchedulerError):
-    """The task has changed since: its version is not the one that If-Match names."""
+    """What is to be changed has changed since: its version is not the one that If-Match names."""
 
 
 class NamespaceForbidden(SchedulerError):
     """This token is bound to another namespace."""
+
+
+class SharedForbidden(NamespaceForbidden):
+    """This token is bound to a namespace, and what it would write is shared by all."""
+
+
+class CalendarNotFound(SchedulerError):
+    """No such calendar, or not one that this token may see."""
+
+
+class CalendarNameTaken(SchedulerError):
+    """Another calendar of this namespace, or another shared one, has this name already."""
+
+
+class CalendarInUse(SchedulerError):
+    """Tasks use the calendar: it cannot be deleted."""
+
+    def __init__(self, count: int, names: Sequence[str]) -> None:
+        others = f" and {count - len(names):,} more" if count > len(names) else ""
+        subject = "1 task uses" if count == 1 else f"{count:,} tasks use"
+        super().__init__(
+            f"{subject} this calendar: {', '.join(map(repr, names))}{others}. Give them another one, or none, first."
+        )
 
 
 class TaskCompleted(SchedulerError):

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from register import calendars, cautions, rules, timing
+from register import cautions, rules, timing
+from register.calendars import naming
 from register.errors import NamespaceForbidden
 from register.given import Given
 from register.services import DEFAULT_NAMESPACE
@@ -42,7 +43,7 @@ def preview(given: Given, *, namespace: str | None, now: datetime) -> Preview:
 
     Raises InvalidInput, NamespaceForbidden.
     """
-    values, faults = calendars.resolved(given.values, namespace=_namespace(given, namespace))
+    values, faults = naming.resolved(given.values, namespace=_namespace(given, namespace))
     after: datetime = values.get("after") or now
     task = _task(values, at=after)
     under = _calendar(task, values.get("calendar_rules"))

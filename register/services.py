@@ -14,7 +14,8 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from register import calendars, catalogue, rules, timing
+from register import catalogue, rules, timing
+from register.calendars import naming
 from register.errors import NamespaceForbidden, NameTaken
 from register.given import Given
 from register.locking import lock, publish_after_commit, visible
@@ -37,7 +38,7 @@ def create_task(given: Given, *, actor: str, namespace: str | None, now: datetim
     # Stored in full: what a policy leaves out must not change under a task when a default does.
     presets = {"namespace": namespace or DEFAULT_NAMESPACE, "retry_policy": RetryPolicy().as_json()}
     values = presets | given.values
-    values, faults = calendars.resolved(values, namespace=values["namespace"])
+    values, faults = naming.resolved(values, namespace=values["namespace"])
     given = replace(given, faults=(*given.faults, *faults))
     if namespace not in (None, values["namespace"]):
         raise NamespaceForbidden
@@ -68,7 +69,7 @@ def change_task(
     with transaction.atomic():
         task, ready = lock(task_id, namespace=namespace, versions=versions, now=now)
         before = {column: getattr(task, column) for column in _definition_columns()}
-        values, faults = calendars.resolved(_resolved(given.values), namespace=task.namespace)
+        values, faults = naming.resolved(_resolved(given.values), namespace=task.namespace)
         given = replace(given, faults=(*given.faults, *faults))
         for column, value in values.items():
             setattr(task, column, value)
@@ -134,6 +135,8 @@ def _refuse_faults(
     faults = [*given.faults, *rules.broken(task, changed=changed, faulty=given.faulty, now=now)]
     if old_namespace is not None and task.namespace != old_namespace:
         faults.append(_stays(old_namespace))
+    if "calendar_id" in changed:
+        faults += naming.kept(task)
     if not {"task_class", "task_data"} & given.faulty and {"task_class", "task_data"} & changed:
         faults += _handler_faults(task, given, changed)
     if faults:

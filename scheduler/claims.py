@@ -103,12 +103,16 @@ def task(connection: psycopg.Connection, task_id: UUID) -> DueTask | None:
     return DueTask(*row) if row else None
 
 
+# Calendar by calendar and in the index's order: joined freely, all tasks would be read each second to find none.
 _BY_OLD_RULES = f"""
 SELECT {_TASK_COLUMNS} FROM scheduler_tasks
 WHERE id IN (
-    SELECT t.id FROM scheduler_calendars c
-    JOIN scheduler_tasks t ON t.calendar_id = c.id AND t.calendar_version < c.version
-    WHERE t.status <> 'ACTIVE' OR t.next_slot_for IS NULL OR t.next_slot_for > %(now)s
+    SELECT old.id FROM scheduler_calendars c CROSS JOIN LATERAL (
+        SELECT t.id FROM scheduler_tasks t
+        WHERE t.calendar_id = c.id AND t.calendar_version < c.version
+            AND (t.claim_at IS NULL OR t.claim_at > %(now)s)
+        ORDER BY t.calendar_version, t.id LIMIT %(limit)s
+    ) old
     LIMIT %(limit)s
 )
 ORDER BY id
@@ -117,8 +121,29 @@ FOR NO KEY UPDATE SKIP LOCKED
 
 
 def tasks_by_old_rules(connection: psycopg.Connection, *, now: datetime, limit: int) -> list[DueTask]:
-    """Lock tasks whose next slot was worked out by rules that their calendar no longer has, but those that are due."""
+    """Lock tasks whose next slot was worked out by rules that their calendar no longer has, but those to be claimed."""
     return [DueTask(*row) for row in connection.execute(_BY_OLD_RULES, {"now": now, "limit": limit})]
+
+
+# Whoever sets a calendar on a task keeps it; an edit of its rules goes on beside them, a deletion does not.
+_KEEP_CALENDAR = "SELECT id FROM scheduler_calendars WHERE id = %s AND deleted_at IS NULL FOR KEY SHARE"
+_EDIT_CALENDAR = "SELECT id FROM scheduler_calendars WHERE id = %s AND deleted_at IS NULL FOR NO KEY UPDATE"
+_END_CALENDAR = "SELECT id FROM scheduler_calendars WHERE id = %s AND deleted_at IS NULL FOR UPDATE"
+
+
+def keep_calendar(connection: psycopg.Connection, calendar_id: UUID) -> bool:
+    """Keep a calendar from being deleted until the transaction ends; False where it is deleted already."""
+    return connection.execute(_KEEP_CALENDAR, (calendar_id,)).fetchone() is not None
+
+
+def calendar_to_edit(connection: psycopg.Connection, calendar_id: UUID) -> bool:
+    """Lock a calendar against other edits; False where there is none."""
+    return connection.execute(_EDIT_CALENDAR, (calendar_id,)).fetchone() is not None
+
+
+def calendar_to_delete(connection: psycopg.Connection, calendar_id: UUID) -> bool:
+    """Lock a calendar against edits and against tasks that would use it, waiting for those that are being stored."""
+    return connection.execute(_END_CALENDAR, (calendar_id,)).fetchone() is not None
 
 
 _AWAITING_NOTHING = f"""

@@ -334,7 +334,12 @@ class SchedulerNode:
 
     def _reschedule(self, connection: psycopg.Connection, now: datetime) -> None:
         for _ in range(RESCHEDULED_BATCHES):
-            if reschedule.reschedule(connection, now=now) < reschedule.BATCH:
+            try:
+                count = reschedule.reschedule(connection, now=now)
+            except PartitionMissing:
+                self._fill_partitions(connection, now)
+                return
+            if count < reschedule.BATCH:
                 return
 
     def _revive_delays(self, connection: psycopg.Connection, now: datetime) -> None:

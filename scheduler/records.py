@@ -148,6 +148,7 @@ class DueTask:
     next_slot_for: datetime | None
     last_slot_for: datetime | None = None
     skip_slots: list[datetime] | None = None
+    claim_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

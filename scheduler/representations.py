@@ -4,11 +4,12 @@ Plain functions that cost no query, where a task was read with its calendar.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from scheduler.engine.calendars import CalendarRules, closed_days, open_ranges
 from scheduler.engine.retry import RetryPolicy
-from scheduler.models import Execution, ExecutionLog, Handler, Node, Operation, Task
+from scheduler.models import Calendar, Execution, ExecutionLog, Handler, Node, Operation, Task
 from scheduler.models.choices import OperationStatus
 
 Json = dict[str, Any]
@@ -19,9 +20,9 @@ def instant(value: datetime | None) -> str | None:
     return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z" if value is not None else None
 
 
-def etag(task: Task) -> str:
-    """Return the entity tag of a task's definition, for If-Match."""
-    return f'"{task.version}"'
+def etag(row: Task | Calendar) -> str:
+    """Return the entity tag of a definition, for If-Match."""
+    return f'"{row.version}"'
 
 
 def task_as_json(task: Task) -> Json:
@@ -99,6 +100,34 @@ def execution_as_json(execution: Execution, *, task_name: str) -> Json:
         "revision": execution.revision,
         "runId": str(execution.run_id) if execution.run_id else None,
         "cancelRequestedAt": instant(execution.cancel_requested_at),
+    }
+
+
+def calendar_as_json(calendar: Any) -> Json:
+    """Return a calendar that was read with the numbers of its tasks, `task_count` and `pending_count`."""
+    return {
+        "id": str(calendar.id),
+        "name": calendar.name,
+        "namespace": calendar.namespace,
+        "description": calendar.description,
+        "rules": calendar.rules,
+        "version": calendar.version,
+        "createdAt": instant(calendar.created_at),
+        "createdBy": calendar.created_by,
+        "updatedAt": instant(calendar.updated_at),
+        "taskCount": calendar.task_count,
+        "pendingTaskCount": calendar.pending_count,
+    }
+
+
+def closed_as_json(rules: CalendarRules, *, time_zone: str, first: date, count: int) -> Json:
+    """Return the closed ones of some days, with what is open on the others."""
+    return {
+        "from": str(first),
+        "to": str(first + timedelta(days=count - 1)),
+        "timeZone": time_zone,
+        "openTimes": open_ranges(rules),
+        "closed": [{"date": str(closed.day), "reason": closed.reason} for closed in closed_days(rules, first, count)],
     }
 
 

@@ -8,9 +8,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from query import selectors
-from query.api.parameters import Reader
 from query.metrics import DEFAULT_WINDOW, WINDOWS, Metrics, Percentiles, measured
 from scheduler.answers import MetricsAnswer
+from scheduler.parameters import Reader
 from scheduler.representations import Json, instant
 from scheduler.tokens import caller_of
 

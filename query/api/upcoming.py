@@ -9,8 +9,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from query import selectors
-from query.api.parameters import Reader
 from scheduler.answers import UpcomingAnswer
+from scheduler.parameters import Reader
 from scheduler.representations import instant
 from scheduler.tokens import caller_of
 from scheduler.upcoming import upcoming

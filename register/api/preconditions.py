@@ -1,4 +1,4 @@
-"""If-Match: which versions of a task the caller is ready to change (RFC 9110 §13.1.1)."""
+"""If-Match: which versions of a task or calendar the caller is ready to change (RFC 9110 §13.1.1)."""
 
 import re
 
@@ -14,7 +14,7 @@ class IfMatchRequired(APIException):
     """This installation takes no change that does not say which version it is of (RFC 6585 §3)."""
 
     status_code = 428
-    default_detail = "Say by If-Match which version you change: send the ETag of the task as you have read it, or *."
+    default_detail = "Say by If-Match which version you change: send the ETag that you have read, or *."
     default_code = "precondition_required"
 
 

@@ -3,6 +3,7 @@
 from rest_framework.views import APIView
 
 from register.api.backfills import AbortView, BackfillView, OperationsView, OperationView
+from register.api.calendars import CalendarPreviewView, CalendarsView, CalendarView, ClosedDaysView
 from register.api.executions import CancelView, RetryView
 from register.api.inventory import HandlersView, NodesView
 from register.api.operations import PauseView, ResumeView, SkipView, TriggerView
@@ -25,6 +26,10 @@ ROUTES: dict[str, type[APIView]] = {
     "executions/<uuid:execution_id>/cancel": CancelView,
     "executions/<uuid:execution_id>/retry": RetryView,
     "schedules/preview": PreviewView,
+    "calendars": CalendarsView,
+    "calendars/preview": CalendarPreviewView,
+    "calendars/<uuid:calendar_id>": CalendarView,
+    "calendars/<uuid:calendar_id>/closed": ClosedDaysView,
     "handlers": HandlersView,
     "nodes": NodesView,
 }

@@ -55,7 +55,7 @@ RESERVED_QUEUES = frozenset({"platform"})
 
 READ_ONLY = frozenset(
     "id status version retryCount createdAt createdBy updatedAt lastExecutedAt nextExecutionTime pauseReason "
-    "pausedUntil template".split()
+    "pausedUntil template taskCount pendingTaskCount".split()
 )
 # Of the contract, and refused until something honours them: an accepted field that does nothing would be a lie.
 NOT_YET = frozenset(

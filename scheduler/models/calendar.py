@@ -4,6 +4,7 @@ import json
 import uuid
 
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 
@@ -21,12 +22,18 @@ class Calendar(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     created_by = models.CharField(max_length=100, null=True, blank=True)
     updated_at = models.DateTimeField(db_default=Now())
+    deleted_at = models.DateTimeField(
+        null=True, blank=True, help_text="The row stays: deleted tasks show by it what they were."
+    )
 
     class Meta:
         db_table = "scheduler_calendars"
         constraints = [
             models.UniqueConstraint(
-                fields=["namespace", "name"], nulls_distinct=False, name="scheduler_calendars_name_once"
+                fields=["namespace", "name"],
+                condition=Q(deleted_at__isnull=True),
+                nulls_distinct=False,
+                name="scheduler_calendars_name_once",
             ),
         ]
 

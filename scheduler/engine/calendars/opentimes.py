@@ -28,9 +28,10 @@ _LAST: Final = LAST_YEAR + 1
 class OpenTimes:
     """The times of day that are open, the same every day, as ranges without overlap."""
 
-    __slots__ = ("_ends", "_starts", "edges", "first", "last")
+    __slots__ = ("_ends", "_starts", "edges", "first", "last", "ranges")
 
     def __init__(self, ranges: tuple[TimeRange, ...]) -> None:
+        self.ranges = ranges
         self._starts = [start for start, _ in ranges]
         self._ends = [end for _, end in ranges]
         self.edges = sorted({edge for each in ranges for edge in each} - {0, DAY})

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from query import totals
+from scheduler import totals
 from scheduler.models import Execution, Task
 from tests.integration.conftest import Caller
 

@@ -7,12 +7,12 @@ from django.http import QueryDict
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
-from query.api.parameters import DEFAULT_SIZE, MOST_SIZE, PAGING, Reader, Window
-from query.filters import ListFilter
-from query.keysets import InvalidCursor, Order
-from query.totals import total_of
 from scheduler.errors import Fault, InvalidInput
+from scheduler.filtering import ListFilter
+from scheduler.keysets import InvalidCursor, Order
+from scheduler.parameters import DEFAULT_SIZE, MOST_SIZE, PAGING, Reader, Window
 from scheduler.representations import Json, page_as_json
+from scheduler.totals import total_of
 
 PAGING_PARAMETERS = [
     OpenApiParameter("page", OpenApiTypes.INT, description="From 0.", default=0),

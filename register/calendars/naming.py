@@ -2,16 +2,17 @@
 
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
+from scheduler import claims, connections
 from scheduler.engine.suggestions import did_you_mean
 from scheduler.errors import Fault
-from scheduler.models import Calendar
+from scheduler.models import Calendar, Task
 
 
-def visible(*, namespace: str | None) -> Any:
+def visible(*, namespace: str | None) -> QuerySet[Calendar]:
     """Return the calendars that tasks of a namespace may use: its own and the shared ones; None sees them all."""
-    calendars = Calendar.objects.order_by("name", "namespace")
+    calendars = Calendar.objects.filter(deleted_at=None).order_by("name", "namespace")
     return calendars if namespace is None else calendars.filter(Q(namespace=namespace) | Q(namespace=None))
 
 
@@ -27,6 +28,13 @@ def resolved(values: dict[str, Any], *, namespace: str) -> tuple[dict[str, Any],
     if found is None:
         return others, [_unknown(name, namespace)]
     return others | {"calendar_id": found.id}, []
+
+
+def kept(task: Task) -> list[Fault]:
+    """Keep the task's calendar from being deleted until the transaction ends; return the fault of one that is gone."""
+    if task.calendar_id is None or claims.keep_calendar(connections.current(), task.calendar_id):
+        return []
+    return [_unknown(str(task.calendar_name), task.namespace)]
 
 
 def _unknown(name: str, namespace: str) -> Fault:

@@ -13,12 +13,13 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
 from register import operating, services
+from register.admin.words import actor_of, said
 from register.given import Given
 from register.operations_admin import OperationAdmin  # noqa: F401 - Django looks for pages in this module
 from scheduler import clock, display, lateness
 from scheduler.engine.states import TaskStatus
 from scheduler.errors import SchedulerError
-from scheduler.models import ApiToken, Task
+from scheduler.models import Task
 from scheduler.models.choices import choices
 from scheduler.paging import CappedPaginator
 from scheduler.upcoming import upcoming
@@ -28,9 +29,8 @@ MOST_AT_ONCE = 200
 
 if TYPE_CHECKING:
     TaskBase = admin.ModelAdmin[Task]
-    TokenBase = admin.ModelAdmin[ApiToken]
 else:  # generic for the type checker only
-    TaskBase = TokenBase = admin.ModelAdmin
+    TaskBase = admin.ModelAdmin
 
 Verb = Callable[[Task], str]
 
@@ -76,11 +76,6 @@ class LateFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
         """Return the tasks that are left."""
         return queryset.filter(id__in=lateness.late_tasks(now=clock.now())) if self.value() else queryset
-
-
-def actor_of(request: HttpRequest) -> str:
-    """Return who acts, as it is recorded."""
-    return f"{request.user.get_username()} (console)"
 
 
 @admin.register(Task)
@@ -211,7 +206,7 @@ class TaskAdmin(TaskBase):
             try:
                 happened = verb(task)
             except (SchedulerError, DataError) as refusal:
-                self.message_user(request, f"{task.name} was not {done}: {_said(refusal)}", messages.ERROR)
+                self.message_user(request, f"{task.name} was not {done}: {said(refusal)}", messages.ERROR)
                 continue
             self.log_change(request, task, happened)
             self.message_user(request, f"{task.name} {happened}.", messages.SUCCESS)
@@ -242,35 +237,5 @@ class TaskAdmin(TaskBase):
         return actions
 
 
-@admin.register(ApiToken)
-class TokenAdmin(TokenBase):
-    """Who holds tokens, and when they were last used; never the secrets, which nobody has."""
-
-    list_display = ("name", "role", "namespace", "created_at", "expires_at", "revoked_at", "last_used_at")
-    fields = readonly_fields = list_display
-    list_filter = ("role",)
-    search_fields = ("name",)
-    ordering = ("-created_at", "id")
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    paginator = CappedPaginator
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: manage.py create_token shows a secret once."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-
 def _because(reason: str | None) -> str:
     return f" ({reason})" if reason else ""
-
-
-def _said(refusal: Exception) -> str:
-    return str(refusal) or str(refusal.__doc__)

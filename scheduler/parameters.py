@@ -1,15 +1,18 @@
 """Reads query parameters: each is known, given once and within its bounds, or the request is refused."""
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import date
+from typing import Any, overload
 
 from django.http import QueryDict
 
-from query.filters import ListFilter
-from query.keysets import LONGEST_CURSOR
+from scheduler.engine.schedules.fields import FIRST_YEAR, LAST_YEAR
 from scheduler.engine.suggestions import did_you_mean
 from scheduler.errors import Fault, InvalidInput
+from scheduler.filtering import ListFilter
+from scheduler.keysets import LONGEST_CURSOR
 
 DEFAULT_SIZE = 20
 MOST_SIZE = 200
@@ -19,6 +22,8 @@ MOST_LEAFED = 100_000
 PAGING = ("page", "size", "cursor")
 # The framework's own: it picks the renderer.
 IGNORED = frozenset({"format"})
+# Python's own reader takes weeks and dates without hyphens too.
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # Given twice, both must hold: a value may hold a comma.
 REPEATABLE = frozenset({"label"})
 
@@ -72,6 +77,22 @@ class Reader:
         self.faults.append(Fault(name, "invalid_choice", message))
         return default
 
+    @overload
+    def day(self, name: str, *, default: date) -> date: ...
+    @overload
+    def day(self, name: str, *, default: None) -> date | None: ...
+    def day(self, name: str, *, default: date | None) -> date | None:
+        """Return a date of the years that schedules reach."""
+        text = self.parameters.get(name, "")
+        day = read_day(text) if text else default
+        if text and day is None:
+            self.refuse(name, "invalid", "This must be a date of the years 1970 to 2199, such as 2026-12-24.")
+        return day or default
+
+    def refuse(self, name: str, code: str, message: str) -> None:
+        """Note what is wrong with a parameter."""
+        self.faults.append(Fault(name, code, message))
+
     def window(self) -> Window:
         """Return which rows of a list are asked for."""
         page = self.whole("page", default=0, least=0, most=LAST_PAGE)
@@ -98,6 +119,15 @@ class Reader:
         """Raise InvalidInput with all faults, where there are any."""
         if self.faults:
             raise InvalidInput(self.faults)
+
+
+def read_day(text: str) -> date | None:
+    """Return the date that a text writes as 2026-12-24, None where it is none of the years that schedules reach."""
+    try:
+        day = date.fromisoformat(text) if _DAY.fullmatch(text) else None
+    except ValueError:
+        return None
+    return day if day is not None and FIRST_YEAR <= day.year <= LAST_YEAR else None
 
 
 def refuse_all(parameters: QueryDict) -> None:
