@@ -1,0 +1,77 @@
+"""A burst: so many tasks due in one instant, from that instant until all of their messages wait in the queue."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bench import tasks
+from bench.arena import Arena
+from platform_scheduler.embedded.waiting import wait_until
+
+SECONDS_TO_QUEUE = 120
+# Preparing ends well before the instant, or the burst would be measured on a busy machine.
+LEAD_SECONDS = 3.0
+LEAD_SECONDS_PER_1000 = 0.2
+CALM_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """What one burst took: seconds until the last message was queued, and CPU by class."""
+
+    count: int
+    seconds: float
+    cpu: dict[str, float]
+
+
+def fire(arena: Arena, *, first: int, count: int, step: int = 1) -> Burst:
+    """Make tasks due in one instant some seconds ahead and watch them fire; every slot is checked to have one row.
+
+    Raises TimeoutError, and AssertionError where a firing is missing or doubled.
+    """
+    arena.queue.clear()
+    arena.connection.execute("TRUNCATE task_execution_history")
+    instant = tasks.next_second(arena, ahead=LEAD_SECONDS + count / 1000 * LEAD_SECONDS_PER_1000)
+    tasks.make_due(arena, first=first, count=count, step=step, at=instant)
+    tasks.settle(arena)
+    calm = arena.timeline.seconds_until(instant)
+    if calm < CALM_SECONDS:
+        raise TimeoutError(f"The preparation of a burst ended {calm:.1f} s before it: the machine is too busy.")
+    wait_until(lambda: arena.timeline.seconds_until(instant) < CALM_SECONDS / 2, seconds=calm)
+    arena.meter.start()
+    return _watch(arena, count=count, since=instant)
+
+
+def drain(arena: Arena, *, first: int, count: int, spread_seconds: int) -> Burst:
+    """Make tasks due in the past, all at one commit, and watch them fire."""
+    arena.queue.clear()
+    arena.connection.execute("TRUNCATE task_execution_history")
+    tasks.settle(arena)
+    arena.meter.start()
+    with arena.connection.transaction():
+        tasks.make_due(
+            arena,
+            first=first,
+            count=count,
+            at=arena.timeline.now().replace(microsecond=0),
+            spread_seconds=spread_seconds,
+        )
+    return _watch(arena, count=count, since=arena.timeline.now())
+
+
+def _watch(arena: Arena, *, count: int, since: datetime) -> Burst:
+    second = arena.queue.wait_for_depth(count, seconds=SECONDS_TO_QUEUE)
+    seconds = (arena.timeline.at(second) - since).total_seconds()
+    # The note that a message was taken is part of the work.
+    arena.wait_for_count(count, "published_at IS NOT NULL", seconds=SECONDS_TO_QUEUE)
+    cpu = arena.meter.per_thousand(count)
+    _check(arena, count)
+    return Burst(count, seconds, cpu)
+
+
+def _check(arena: Arena, count: int) -> None:
+    executions = [execution for execution, _ in arena.queue.take_all().executions()]
+    rows = arena.scalar("SELECT count(*) FROM task_execution_history")
+    if not len(set(executions)) == len(executions) == rows == count:
+        raise AssertionError(
+            f"{count} due, {rows:.0f} rows, {len(executions)} messages, {len(set(executions))} distinct."
+        )
