@@ -11,6 +11,7 @@ import redis
 
 from bench import processes
 from bench.cpu import Meter
+from bench.failures import MeasurementFailed
 from bench.queue import Queue
 from bench.timeline import Timeline
 from platform_scheduler.embedded import services
@@ -91,10 +92,12 @@ class Arena:
         return float(row[0]) if row and row[0] is not None else 0.0
 
     def wait_for_count(self, count: int, condition: str, *, seconds: float) -> None:
-        """Wait until so many rows of history meet a condition in SQL. Raises TimeoutError."""
+        """Wait until so many rows of history meet a condition in SQL. Raises MeasurementFailed."""
         statement = f"SELECT count(*) FROM task_execution_history WHERE {condition}"  # noqa: S608 - our own texts
         if not wait_until(lambda: self.scalar(statement) >= count, seconds=seconds, every=0.1):
-            raise TimeoutError(f"{self.scalar(statement):.0f} of {count} executions after {seconds:.0f} s: {condition}")
+            raise MeasurementFailed(
+                f"{self.scalar(statement):.0f} of {count} executions after {seconds:.0f} s: {condition}"
+            )
 
     @contextmanager
     def _all_running(self, kind: str, programs: list[Program]) -> Iterator[list[int]]:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from bench import tasks
 from bench.arena import Arena
+from bench.failures import MeasurementFailed
 from platform_scheduler.embedded.waiting import wait_until
 
 SECONDS_TO_QUEUE = 120
@@ -26,7 +27,7 @@ class Burst:
 def fire(arena: Arena, *, first: int, count: int, step: int = 1) -> Burst:
     """Make tasks due in one instant some seconds ahead and watch them fire; every slot is checked to have one row.
 
-    Raises TimeoutError, and AssertionError where a firing is missing or doubled.
+    Raises MeasurementFailed: too slow, or a firing is missing or doubled.
     """
     arena.queue.clear()
     arena.connection.execute("TRUNCATE task_execution_history")
@@ -35,7 +36,7 @@ def fire(arena: Arena, *, first: int, count: int, step: int = 1) -> Burst:
     tasks.settle(arena)
     calm = arena.timeline.seconds_until(instant)
     if calm < CALM_SECONDS:
-        raise TimeoutError(f"The preparation of a burst ended {calm:.1f} s before it: the machine is too busy.")
+        raise MeasurementFailed(f"The preparation of a burst ended {calm:.1f} s before it: the machine is too busy.")
     wait_until(lambda: arena.timeline.seconds_until(instant) < CALM_SECONDS / 2, seconds=calm)
     arena.meter.start()
     return _watch(arena, count=count, since=instant)
@@ -72,6 +73,6 @@ def _check(arena: Arena, count: int) -> None:
     executions = [execution for execution, _ in arena.queue.take_all().executions()]
     rows = arena.scalar("SELECT count(*) FROM task_execution_history")
     if not len(set(executions)) == len(executions) == rows == count:
-        raise AssertionError(
+        raise MeasurementFailed(
             f"{count} due, {rows:.0f} rows, {len(executions)} messages, {len(set(executions))} distinct."
         )

@@ -28,7 +28,7 @@ FROM generate_series(1, %(count)s) n, daily
 def beat_seconds(arena: Arena, *, count: int) -> float:
     """Return the seconds from the instant at which `count` PeriodicTasks are due until all messages are queued.
 
-    No others are registered, which is kind to it. Raises TimeoutError.
+    No others are registered, which is kind to it. Raises MeasurementFailed.
     """
     instant = tasks.next_second(arena, ahead=LEAD_SECONDS + count / 1000 * LEAD_SECONDS_PER_1000)
     arena.connection.execute(_INSTALL, {"count": count, "last": instant - timedelta(days=1)})

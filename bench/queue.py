@@ -9,6 +9,7 @@ from uuid import UUID
 
 import redis
 
+from bench.failures import MeasurementFailed
 from platform_scheduler.embedded.waiting import wait_until
 from scheduler import clock
 
@@ -46,9 +47,9 @@ class Queue:
         return sum(pipeline.execute())
 
     def wait_for_depth(self, count: int, *, seconds: float) -> float:
-        """Wait until so many messages wait; return the monotonic second. Raises TimeoutError."""
+        """Wait until so many messages wait; return the monotonic second. Raises MeasurementFailed."""
         if not wait_until(lambda: self.depth() >= count, seconds=seconds, every=LOOK_SECONDS):
-            raise TimeoutError(f"{self.depth()} of {count} messages after {seconds:.0f} s.")
+            raise MeasurementFailed(f"{self.depth()} of {count} messages after {seconds:.0f} s.")
         return clock.monotonic()
 
     def take_until(self, second: float) -> Arrivals:

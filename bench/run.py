@@ -12,10 +12,12 @@ import psycopg
 from bench import engines, report
 from bench.cases import CASES
 from bench.engines import Engines
+from bench.failures import MeasurementFailed
 from bench.figures import Case
 from bench.report import Outcome
 from bench.stage import Stage, Wishes
 from bench.statistics import summarized
+from platform_scheduler.embedded.errors import CannotStart
 from scheduler import clock
 
 Say = Callable[[str], None]
@@ -29,7 +31,7 @@ def listed() -> list[str]:
 def run(options: Mapping[str, Any], *, say: Say, tell: Say) -> None:
     """Run the cases that the options name; `say` is given the tables, `tell` what goes on meanwhile.
 
-    Raises CannotStart, and KeyboardInterrupt with everything stopped.
+    Raises CannotStart: what cannot begin, or has failed; KeyboardInterrupt, with everything stopped.
     """
     wishes = Wishes(
         repeat=options["repeat"], is_quick=options["quick"], firings=options["firings"], peer=options["peer"]
@@ -60,9 +62,12 @@ def _run_all(chosen: Sequence[Case], stage: Stage, *, say: Say) -> dict[str, Any
 def _run_one(case: Case, stage: Stage) -> Outcome:
     stage.repeat = stage.wishes.repeat or case.repeat
     samples = []
-    for number, sample in enumerate(case.measure(stage), start=1):
-        stage.say(f"{case.name} {number} of {stage.repeat}")
-        samples.append(sample)
+    try:
+        for number, sample in enumerate(case.measure(stage), start=1):
+            stage.say(f"{case.name} {number} of {stage.repeat}")
+            samples.append(sample)
+    except MeasurementFailed as failure:
+        raise CannotStart(f"{case.name}: {failure}") from failure
     return Outcome(case=case, figures=summarized(samples), is_quick=stage.wishes.is_quick)
 
 
