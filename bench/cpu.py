@@ -1,8 +1,11 @@
 """CPU seconds of whole classes of processes, from the operating system's own accounts."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 
 import psutil
+
+from scheduler import clock
 
 # Asked anew at each reading: a postmaster's backends come and go.
 Roots = Callable[[], Iterable[int]]
@@ -34,6 +37,27 @@ class Meter:
     def _read(self) -> dict[str, float]:
         found = {name: list(roots()) for name, roots in self._classes.items()}
         return {name: sum(map(_tree_seconds, pids)) for name, pids in found.items() if pids}
+
+
+class Neighbours:
+    """Counts from its making how much of the machine was used by others than this process and all that it started."""
+
+    def __init__(self) -> None:
+        self._began = clock.monotonic()
+        self._before = self._read()
+
+    def percent(self) -> float:
+        """Return their share of all cores, in per cent; above some 10 the figures beside it are worth little."""
+        available = (clock.monotonic() - self._began) * (psutil.cpu_count() or 1)
+        return max(self._read() - self._before, 0.0) / available * 100
+
+    @staticmethod
+    def _read() -> float:
+        times = psutil.cpu_times()
+        busy = sum(times) - times.idle - getattr(times, "iowait", 0.0)
+        # Linux counts guests twice: once more as user or nice.
+        guests = getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+        return float(busy - guests) - _tree_seconds(os.getpid())
 
 
 def resident_mebibytes(pid: int) -> float:

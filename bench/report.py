@@ -25,6 +25,7 @@ class Outcome:
     case: Case
     figures: Mapping[str, Summary]
     is_quick: bool
+    others_percent: float = 0.0
 
     def verdict(self, name: str) -> str:
         """Say whether a figure has reached its aim, nothing where it has none."""
@@ -59,6 +60,7 @@ def table(outcome: Outcome) -> Iterator[str]:
     for row in rows:
         name, *others = (text.rjust(width) for text, width in zip(row, widths, strict=True))
         yield "  ".join(("", name.strip().ljust(widths[0]), *others)).rstrip()
+    yield f"  others used {outcome.others_percent:.0f} % of the machine meanwhile"
 
 
 def as_json(outcome: Outcome) -> dict[str, Any]:
@@ -67,6 +69,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "case": outcome.case.name,
         "summary": outcome.case.summary,
         "isQuick": outcome.is_quick,
+        "othersPercent": round(outcome.others_percent, 1),
         "figures": [
             {
                 "name": name,

@@ -11,6 +11,7 @@ import psycopg
 
 from bench import engines, report
 from bench.cases import CASES
+from bench.cpu import Neighbours
 from bench.engines import Engines
 from bench.failures import MeasurementFailed
 from bench.figures import Case
@@ -61,14 +62,19 @@ def _run_all(chosen: Sequence[Case], stage: Stage, *, say: Say) -> dict[str, Any
 
 def _run_one(case: Case, stage: Stage) -> Outcome:
     stage.repeat = stage.wishes.repeat or case.repeat
-    samples = []
+    samples, neighbours = [], Neighbours()
     try:
         for number, sample in enumerate(case.measure(stage), start=1):
             stage.say(f"{case.name} {number} of {stage.repeat}")
             samples.append(sample)
     except MeasurementFailed as failure:
         raise CannotStart(f"{case.name}: {failure}") from failure
-    return Outcome(case=case, figures=summarized(samples), is_quick=stage.wishes.is_quick)
+    return Outcome(
+        case=case,
+        figures=summarized(samples),
+        is_quick=stage.wishes.is_quick,
+        others_percent=neighbours.percent(),
+    )
 
 
 def _conditions(found: Engines) -> dict[str, Any]:

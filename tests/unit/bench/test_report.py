@@ -22,7 +22,7 @@ FIGURES = {
 
 
 def outcome(*, is_quick: bool = False) -> Outcome:
-    return Outcome(case=CASE, figures=FIGURES, is_quick=is_quick)
+    return Outcome(case=CASE, figures=FIGURES, is_quick=is_quick, others_percent=41.6)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,7 @@ def test_it_prints_a_line_a_figure_beside_its_aim():
         "  seconds    0.75     0.7     0.9     3   ≤ 0.8      reached",
         "  rate      1,100   1,000   1,300     3  ≥ 1200  NOT REACHED",
         "  CPU      0.0123  0.0123  0.0123     1",
+        "  others used 42 % of the machine meanwhile",
     ]
 
 
@@ -71,3 +72,4 @@ def test_it_keeps_each_repetition_in_the_json():
         "verdict": "reached",
     }
     assert document["figures"][2]["aim"] is None
+    assert document["othersPercent"] == 41.6
