@@ -1,6 +1,7 @@
 """`manage.py bench`: measure the platform on this machine."""
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -39,6 +40,7 @@ class Command(BaseCommand):
             return
         options["cases"] = _chosen(options["cases"])
         _require_positive(options, "repeat", "firings")
+        _require_writable(options["json"])
         try:
             import_string(RUN)(options, say=self.stdout.write, tell=self.stderr.write)
         except CannotStart as refusal:
@@ -57,6 +59,16 @@ def _chosen(names: list[str]) -> list[str]:
         wrong = f"There is no case {', '.join(unknown)}" if unknown else "Name a case"
         raise CommandError(f"{wrong}: {', '.join(known)}, or all.")
     return names
+
+
+def _require_writable(file: str | None) -> None:
+    """Refuse before the minutes that it takes to have something to write."""
+    if file is None:
+        return
+    try:
+        Path(file).open("a").close()
+    except OSError as error:
+        raise CommandError(f"--json {file} cannot be written: {error.strerror}.") from None
 
 
 def _require_positive(options: dict[str, Any], *names: str) -> None:

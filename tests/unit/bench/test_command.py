@@ -26,6 +26,7 @@ def test_it_lists_each_case_with_its_aims(capsys):
         (["brust"], "There is no case brust: burst, "),
         (["burst", "all"], "There is no case all: "),
         (["burst", "--repeat=0"], "--repeat must be 1 or more"),
+        (["burst", "--json=/no/such/folder/file"], "cannot be written: No such file or directory"),
         (["burst", "--firings=-1"], "--firings must be 1 or more"),
     ],
 )
