@@ -1,12 +1,13 @@
 """`steady`: so many due every second, one real scheduler, lateness as a worker would see it on the queue."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from bench import tasks
 from bench.arena import Arena
+from bench.failures import MeasurementFailed
 from bench.figures import Case, Sample, at_least, at_most
-from bench.queue import slot_of
+from bench.queue import Arrivals, slot_of
 from bench.stage import Stage
 from bench.statistics import percentiles
 from scheduler import clock
@@ -40,20 +41,23 @@ def _run(stage: Stage, *, rate: int, seconds: int, label: str, grain_ms: int = 1
         tasks.register_steady(arena, count=firing, period_seconds=PERIOD_SECONDS, at=begin, grain_ms=grain_ms)
         tasks.settle(arena)
         arena.meter.start()
-        lateness = _lateness(arena, begin=begin + WARM_UP, seconds=seconds)
-        used = arena.meter.per_thousand(rate * (seconds + PATIENCE_SECONDS + WARM_UP.seconds))
-    expected = rate * seconds
-    figures = {"queued share": len(lateness) / expected, **percentiles(lateness, prefix="lateness ms"), **used}
+        arrivals = _watch(arena, until=begin + WARM_UP + timedelta(seconds=seconds))
+        queued = [(slot_of(execution), arena.timeline.at(second)) for execution, second in arrivals.executions()]
+        used = arena.meter.per_thousand(max(len(queued), 1))
+    lateness = _lateness(queued, begin=begin + WARM_UP, end=begin + WARM_UP + timedelta(seconds=seconds))
+    if not lateness:
+        raise MeasurementFailed(f"None of {rate * seconds} messages was queued.")
+    figures = {"queued share": len(lateness) / rate / seconds, **percentiles(lateness, prefix="lateness ms"), **used}
     return {f"{label}: {name}": value for name, value in figures.items()}
 
 
-def _lateness(arena: Arena, *, begin: datetime, seconds: int) -> list[float]:
+def _watch(arena: Arena, *, until: datetime) -> Arrivals:
+    return arena.queue.take_until(clock.monotonic() + arena.timeline.seconds_until(until) + PATIENCE_SECONDS)
+
+
+def _lateness(queued: Sequence[tuple[datetime, datetime]], *, begin: datetime, end: datetime) -> list[float]:
     """Return the milliseconds from slot to queue of each message whose slot lies in the part that counts."""
-    end = begin + timedelta(seconds=seconds)
-    until = clock.monotonic() + arena.timeline.seconds_until(end) + PATIENCE_SECONDS
-    arrivals = arena.queue.take_until(until)
-    slots = ((slot_of(execution), second) for execution, second in arrivals.executions())
-    return [(arena.timeline.at(second) - slot).total_seconds() * 1000 for slot, second in slots if begin <= slot < end]
+    return [(at - slot).total_seconds() * 1000 for slot, at in queued if begin <= slot < end]
 
 
 CASE = Case(
