@@ -1,0 +1,22 @@
+"""Every case, in the order in which they are listed and run."""
+
+from bench.cases import (
+    backlog,
+    burst,
+    claim,
+    edit,
+    end_to_end,
+    endurance,
+    idle,
+    register,
+    registered,
+    slots,
+    steady,
+    two_schedulers,
+)
+from bench.figures import Case
+
+_MODULES = (
+    burst, steady, registered, backlog, idle, edit, end_to_end, two_schedulers, endurance, slots, claim, register
+)  # fmt: skip
+CASES: dict[str, Case] = {module.CASE.name: module.CASE for module in _MODULES}

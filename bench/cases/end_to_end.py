@@ -1,0 +1,72 @@
+"""`end-to-end`: slots through scheduler, queue and two workers, one execution a message, until they have ended."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from bench import tasks
+from bench.arena import Arena
+from bench.figures import Case, Sample, at_least, at_most
+from bench.stage import Stage
+from bench.statistics import percentiles
+from platform_scheduler.embedded.waiting import wait_until
+
+WORKERS = 2
+CHILDREN = 2
+PERIOD_SECONDS = 10
+WARM_UP = timedelta(seconds=3)
+SECONDS_TO_END = 300
+PATIENCE_SECONDS = 10
+
+_TAKEN = """
+SELECT extract(epoch FROM max(end_time) - min(scheduled_for)) FROM task_execution_history WHERE status = 'SUCCESS'
+"""
+_LATENESS = b"""
+SELECT extract(epoch FROM start_time - due_at)::float8 * 1000 FROM task_execution_history
+WHERE status = 'SUCCESS' AND scheduled_for >= %(begin)s AND scheduled_for < %(end)s
+"""
+
+
+def measure(stage: Stage) -> Iterator[Sample]:
+    """Run one burst as fast as it goes, then a steady load."""
+    for _ in range(stage.repeat):
+        yield {**_burst(stage), **_steady(stage)}
+
+
+def _burst(stage: Stage) -> Sample:
+    due = stage.size(20_000, 200)
+    with stage.arena() as arena, arena.schedulers(), arena.workers(WORKERS, children=CHILDREN):
+        tasks.register(arena, count=due)
+        instant = tasks.next_second(arena, ahead=3 + due / 5_000)
+        tasks.make_due(arena, first=1, count=due, at=instant)
+        tasks.settle(arena)
+        wait_until(lambda: arena.timeline.seconds_until(instant) < 0, seconds=60, every=0.01)
+        arena.meter.start()
+        arena.wait_for_count(due, "status = 'SUCCESS'", seconds=SECONDS_TO_END)
+        return {"executions per s": due / arena.scalar(_TAKEN), **arena.meter.per_thousand(due)}
+
+
+def _steady(stage: Stage) -> Sample:
+    rate, seconds = stage.size((500, 20), (20, 3))
+    with stage.arena() as arena, arena.schedulers(), arena.workers(WORKERS, children=CHILDREN):
+        begin = tasks.next_second(arena, ahead=3)
+        tasks.register_steady(arena, count=rate * PERIOD_SECONDS, period_seconds=PERIOD_SECONDS, at=begin)
+        tasks.settle(arena)
+        lateness = _lateness(arena, begin=begin + WARM_UP, seconds=seconds, rate=rate)
+    return {f"500/s: {name}": value for name, value in percentiles(lateness, prefix="start lateness ms").items()}
+
+
+def _lateness(arena: Arena, *, begin: datetime, seconds: int, rate: int) -> list[float]:
+    end = begin + timedelta(seconds=seconds)
+    wait_until(lambda: arena.timeline.seconds_until(end) < 0, seconds=seconds + 60, every=0.1)
+    arena.wait_for_count(rate * seconds, "status = 'SUCCESS'", seconds=PATIENCE_SECONDS)
+    rows = arena.connection.execute(_LATENESS, {"begin": begin, "end": end}).fetchall()
+    return [float(row[0]) for row in rows]
+
+
+CASE = Case(
+    name="end-to-end",
+    summary="platform.noop through two workers of two children: 20,000 at once, then 500 a second for 20 s",
+    measure=measure,
+    aims={"executions per s": at_least(1_200), "500/s: start lateness ms p99": at_most(250)},
+    repeat=3,
+)
