@@ -12,11 +12,13 @@ from platform_scheduler.urls.composition import _methods
 from query.api.routes import ROUTES as QUERY
 from register.access import create_token
 from register.api.routes import ROUTES as REGISTER
-from scheduler.models import Execution, Task
+from scheduler.models import Calendar, Execution, Operation, Task
 from tests.integration.conftest import Caller
 
 TASK, EXECUTION = "tasks/<uuid:task_id>", "executions/<uuid:execution_id>"
 
+OPERATION = "operations/<uuid:operation_id>"
+CALENDAR = "calendars/<uuid:calendar_id>"
 LEAST = {
     ("GET", "tasks"): "viewer",
     ("POST", "tasks"): "editor",
@@ -38,6 +40,18 @@ LEAST = {
     ("GET", f"{EXECUTION}/log"): "viewer",
     ("POST", f"{EXECUTION}/cancel"): "operator",
     ("POST", f"{EXECUTION}/retry"): "operator",
+    ("POST", f"{TASK}/backfill"): "operator",
+    ("GET", "operations"): "viewer",
+    ("GET", OPERATION): "viewer",
+    ("POST", f"{OPERATION}/abort"): "operator",
+    ("GET", "calendars"): "viewer",
+    ("POST", "calendars"): "editor",
+    ("POST", "calendars/preview"): "viewer",
+    ("GET", CALENDAR): "viewer",
+    ("PUT", CALENDAR): "editor",
+    ("PATCH", CALENDAR): "editor",
+    ("DELETE", CALENDAR): "editor",
+    ("GET", f"{CALENDAR}/closed"): "viewer",
     ("POST", "schedules/preview"): "viewer",
     ("GET", "handlers"): "viewer",
     ("GET", "nodes"): "viewer",
@@ -68,12 +82,29 @@ def admin(now: datetime) -> Caller:
 
 
 @pytest.fixture
-def send(execution: Execution) -> Callable[..., Any]:
-    """Sends an empty object to a route of the cleanup task or of its execution."""
+def paths(execution: Execution) -> Callable[[str], str]:
+    """Fills in routes: the cleanup task, its execution, an operation on it, a calendar of its namespace."""
+    operation = Operation.objects.create(
+        kind="BACKFILL", namespace="default", task=execution.task, position=execution.scheduled_for,
+        arguments={"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "maxParallel": 1, "rerun": False},
+    )  # fmt: skip
+    calendar = Calendar.objects.create(name="weekends", namespace="default", rules={"weekdays": ["SAT", "SUN"]})
+    ids = {"task": execution.task_id, "execution": execution.id, "operation": operation.id, "calendar": calendar.id}
+
+    def fill_in(route: str) -> str:
+        for name, one in ids.items():
+            route = route.replace(f"<uuid:{name}_id>", str(one))
+        return route
+
+    return fill_in
+
+
+@pytest.fixture
+def send(paths: Callable[[str], str]) -> Callable[..., Any]:
+    """Sends an empty object to a route that is filled in."""
 
     def send_it(caller: Client, method: str, route: str) -> Any:
-        path = route.replace("<uuid:task_id>", str(execution.task_id))
-        path = path.replace("<uuid:execution_id>", str(execution.id))
+        path = paths(route)
         body = None if method == "GET" else "{}"
         return caller.generic(method, f"/api/v1/{path}", data=body or "", content_type="application/json")
 
@@ -124,11 +155,9 @@ def test_it_finds_nothing_of_another_namespace(
 
 @pytest.mark.parametrize(("method", "route"), [key for key in OF_ONE if key[0] == "POST"])
 def test_it_tells_faults_to_nobody_of_another_namespace(
-    execution: Execution, now: datetime, method: str, route: str
+    paths: Callable[[str], str], now: datetime, method: str, route: str
 ) -> None:
-    path = route.replace("<uuid:task_id>", str(execution.task_id)).replace("<uuid:execution_id>", str(execution.id))
-
-    answer = _caller("admin", now, namespace="payments").send("post", path, {"until": "soon", "slot": 5})
+    answer = _caller("admin", now, namespace="payments").send("post", paths(route), {"until": "soon", "slot": 5})
 
     assert answer.status_code in {400, 404}
     assert "default" not in answer.content.decode()
@@ -143,4 +172,5 @@ def test_it_lists_nothing_of_another_namespace(now: datetime, path: str) -> None
 
 
 def _everything() -> list[Any]:
-    return [*Task.objects.order_by("id").values(), *Execution.objects.order_by("id").values()]
+    models: list[Any] = [Task, Execution, Operation, Calendar]
+    return [row for model in models for row in model.objects.order_by("id").values()]
