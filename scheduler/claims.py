@@ -20,10 +20,13 @@ from scheduler.records import Attempt, DueTask, EndingTask, Held, LockedOperatio
 
 RECENT = timedelta(days=8)
 
+_OF_ITS_CALENDAR = """
+CASE WHEN calendar_id IS NOT NULL THEN (SELECT c.{} FROM scheduler_calendars c WHERE c.id = calendar_id) END
+"""
 # Of a task's calendar the claim reads the rules as they are now, and which version they are.
 _OF_CALENDAR = {
-    "calendar_rules": "(SELECT c.rules::text FROM scheduler_calendars c WHERE c.id = calendar_id)",
-    "calendar_version": "(SELECT c.version FROM scheduler_calendars c WHERE c.id = calendar_id)",
+    "calendar_rules": _OF_ITS_CALENDAR.format("rules::text"),
+    "calendar_version": _OF_ITS_CALENDAR.format("version"),
 }
 _TASK_COLUMNS = ", ".join(_OF_CALENDAR.get(column.name, column.name) for column in fields(DueTask))
 

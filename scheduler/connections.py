@@ -11,11 +11,12 @@ from django.db import connections
 _BOUNDS = "-c statement_timeout=5s -c lock_timeout=1s -c idle_in_transaction_session_timeout=5s -c timezone=UTC"
 
 
-def connect(*, application_name: str) -> psycopg.Connection:
+def connect(*, application_name: str, waits_for_disk: bool = True) -> psycopg.Connection:
     """Open an autocommit connection whose every wait is bounded.
 
     For loops that must notice a dead or frozen server within seconds. The caller closes it and opens another
-    after any psycopg.Error. Instants come back in UTC.
+    after any psycopg.Error. Instants come back in UTC. Where it does not wait for the disk, a crash of the server may
+    undo its last commits, whole and in order; what others commit after having seen them keeps them.
     """
     settings = connections["default"].settings_dict
     parameters: dict[str, Any] = {
@@ -40,7 +41,9 @@ def connect(*, application_name: str) -> psycopg.Connection:
             "keepalives_idle": 5,
             "keepalives_interval": 2,
             "keepalives_count": 3,
-            "options": f"{parameters.get('options', '')} {_BOUNDS}",
+            "options": " ".join(
+                [parameters.get("options", ""), _BOUNDS, *([] if waits_for_disk else ["-c synchronous_commit=off"])]
+            ),
         }
     )
 

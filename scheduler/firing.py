@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
+from itertools import chain
 from typing import Protocol
 from uuid import UUID
 
@@ -13,7 +14,7 @@ import psycopg
 
 from scheduler import backlog, batches, births, claims, clock, overlaps, permits, schedules, transitions
 from scheduler.connections import as_json
-from scheduler.engine.admission import TURN_TAKERS, Standing
+from scheduler.engine.admission import TURN_TAKERS, Standing, take_nothing
 from scheduler.engine.firing import Fire, Misfire, Pass, Plan, plan
 from scheduler.engine.identity import slot_cause
 from scheduler.engine.schedules import Schedule
@@ -57,7 +58,7 @@ class _Write(Protocol):
     def __call__(self, connection: psycopg.Connection, moves: "Sequence[_Move]", *, now: datetime) -> Claimed: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Move:
     """What the claim writes on one task.
 
@@ -77,7 +78,7 @@ class _Move:
     limited: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Planned:
     """One task's slots and what becomes of those that are due; `error` where that cannot be worked out."""
 
@@ -243,7 +244,8 @@ def _plan(task: DueTask, now: datetime, *, waits_for_jitter: bool = True) -> _Pl
             return _Planned(task, slots, _NOTHING)
         at = now if waits_for_jitter else max(now, slots.due_at(slots.latest_at(now) or due))
         skipped = task.skip_slots or ()
-        return _Planned(task, slots, plan(slots, due=due, now=at, misfire=_misfire(task), skipped=skipped))
+        misfire = _misfire(task.misfire_policy, task.misfire_grace_seconds, task.catch_up_limit)
+        return _Planned(task, slots, plan(slots, due=due, now=at, misfire=misfire, skipped=skipped))
     except Exception as error:  # one definition may not stop the claim of all others
         logger.exception("Task %s has no next slot that can be worked out; it is paused.", task.id)
         return _Planned(task, None, _NOTHING, error)
@@ -253,7 +255,8 @@ def _moves(connection: psycopg.Connection, planned: Sequence[_Planned], *, now: 
     """Decide on every slot by what its task has open, and on where the task goes on."""
     catching_up = {one.task.id for one in planned if one.catches_up}
     standings = overlaps.standings(connection, (one.task for one in planned), catching_up=catching_up)
-    limits = permits.lock(connection, {key for one in planned if one.fires for key in overlaps.keys_of(one.task)})
+    keys = {overlaps.keys_of(one.task) for one in planned if one.fires}
+    limits = permits.lock(connection, set(chain.from_iterable(keys)))
     return [_move(one, standings.get(one.task.id) or Standing(), limits, now=now) for one in planned]
 
 
@@ -285,13 +288,13 @@ def _rows(
 ) -> tuple[list[NewExecution], UUID | None]:
     """Return the rows of the slots that are due, and the last of them for which open executions are cancelled."""
     task, newcomer = planned.task, None
+    take = partial(limits.take, overlaps.keys_of(task)) if limits.left else take_nothing
     rows: list[NewExecution] = []
     for entry in planned.plan.records:
         due_at = slots.due_at(entry.slot)
         if isinstance(entry, Pass):
             rows.append(births.passed(task, entry, due_at=due_at, now=now))
             continue
-        take = partial(limits.take, overlaps.keys_of(task))
         admission = standing.admit(task.overlap_policy, entry.trigger, limit=task.max_concurrency, take=take)
         rows.append(
             births.fired(
@@ -348,5 +351,6 @@ def _ready(recorded: Sequence[NewExecution]) -> list[Ready]:
     ]
 
 
-def _misfire(task: DueTask) -> Misfire:
-    return Misfire(task.misfire_policy, timedelta(seconds=task.misfire_grace_seconds), task.catch_up_limit)
+@lru_cache(maxsize=1024)
+def _misfire(policy: str, grace_seconds: int, limit: int) -> Misfire:
+    return Misfire(policy, timedelta(seconds=grace_seconds), limit)

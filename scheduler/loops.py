@@ -49,9 +49,10 @@ class Loop(threading.Thread):
     second later: a bug in one pass may not end the process that fires everybody's tasks.
     """
 
-    def __init__(self, name: str, body: Body) -> None:
+    def __init__(self, name: str, body: Body, *, waits_for_disk: bool = True) -> None:
         super().__init__(name=name, daemon=True)
         self._body = body
+        self._waits_for_disk = waits_for_disk
         self._stopping = threading.Event()
         self.last_pass_at = clock.monotonic()
         self.steady_since: float | None = None
@@ -59,13 +60,16 @@ class Loop(threading.Thread):
     def run(self) -> None:
         while not self._stopping.is_set():
             try:
-                with closing(connect(application_name=f"platform-scheduler {self.name}")) as connection:
+                with closing(self._connect()) as connection:
                     self._turn(connection)
             except psycopg.Error as error:
                 logger.warning("%s lost the database: %s", self.name, error)
             except Exception:  # nothing may end the thread
                 logger.exception("%s failed", self.name)
             self._stopping.wait(RECONNECT_SECONDS)
+
+    def _connect(self) -> psycopg.Connection:
+        return connect(application_name=f"platform-scheduler {self.name}", waits_for_disk=self._waits_for_disk)
 
     def stop(self) -> None:
         """Ask the loop to end after its current pass."""

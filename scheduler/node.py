@@ -1,7 +1,8 @@
-"""One scheduler node: three loops that claim, publish and sweep. Any number of nodes do the same side by side."""
+"""One scheduler node: loops that claim, publish and sweep. Any number of nodes do the same side by side."""
 
 import logging
 import queue
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -65,7 +66,7 @@ class SchedulerNode:
         self._lease_trusted_until = 0.0
         self._guard = clock.JumpGuard()
         self._is_flooded = False
-        self._is_backlogged = False
+        self._backlogged = threading.Event()
         self._unpublished = 0
         self._batches: queue.Queue[_Handed | None] = queue.Queue(maxsize=WAITING_BATCHES)
         self._outlet = dispatch.Outlet()
@@ -78,21 +79,25 @@ class SchedulerNode:
         self._listening: psycopg.Connection | None = None
         self._sweep_timers = self._make_sweep_timers()
         self._broker_timers = self._make_broker_timers()
-        self.claim_loop = Loop("claim", self._claim)
-        self.publish_loop = Loop("publish", self._publish)
+        # A claim that a crash of PostgreSQL undoes is made again: nobody can have started what it queued, for that
+        # commit would have taken the claim's to the disk with it. So these three do not wait for the disk.
+        self.claim_loop = Loop("claim", self._claim, waits_for_disk=False)
+        self.assist_loop = Loop("assist", self._assist, waits_for_disk=False)
+        self.publish_loop = Loop("publish", self._publish, waits_for_disk=False)
         self.sweep_loop = Loop("sweep", self._sweep)
         self.metrics = self._make_metrics()
 
     def start(self) -> None:
         """Start the loops; they wait for a database that is not there yet."""
-        for loop in (self.claim_loop, self.publish_loop, self.sweep_loop):
+        for loop in self._loops():
             loop.start()
 
     def stop(self) -> None:
         """End the loops, publishing what is claimed; what is not published in time other nodes sweep."""
-        for loop in (self.claim_loop, self.sweep_loop):
+        before_publishing = (self.claim_loop, self.assist_loop, self.sweep_loop)
+        for loop in before_publishing:
             loop.stop()
-        for loop in (self.claim_loop, self.sweep_loop):
+        for loop in before_publishing:
             loop.join(timeout=5)
         with suppress(queue.Full):
             self._batches.put(None, timeout=1)  # the publish loop ends itself there
@@ -106,12 +111,14 @@ class SchedulerNode:
 
     def live(self) -> tuple[bool, dict[str, Any]]:
         """Answer the liveness probe: the loops turn, whatever the database and the broker do."""
-        threads = [loop for loop in (self.claim_loop, self.publish_loop, self.sweep_loop) if loop.is_alive()]
-        return len(threads) == 3, self._facts()
+        return all(loop.is_alive() for loop in self._loops()), self._facts()
 
     def ready(self) -> tuple[bool, dict[str, Any]]:
         """Answer the readiness probe: the last claim was made within 5 s."""
         return self.claim_loop.age < STALE_SECONDS and self.claim_loop.steady_since is not None, self._facts()
+
+    def _loops(self) -> tuple[Loop, ...]:
+        return self.claim_loop, self.assist_loop, self.publish_loop, self.sweep_loop
 
     def _facts(self) -> dict[str, Any]:
         return {
@@ -143,20 +150,36 @@ class SchedulerNode:
         now = clock.read(connection)
         if not self._guard.trusts(now, at=clock.monotonic()):
             logger.warning("The database's clock has jumped: claiming waits until three ticks agree.")
+            self._backlogged.clear()
             return TICK_SECONDS
         self._lease_timer.run(connection, now)
         if self._is_flooded:
+            self._backlogged.clear()
             return TICK_SECONDS
         self._release_timer.run(connection, now)
-        began = clock.monotonic()
         try:
-            claimed = firing.claim(connection, now=now, is_backlogged=self._is_backlogged)
+            claimed = self._claim_batch(connection, now)
         except PartitionMissing:
             return self._fill_partitions(connection, now)
+        if claimed.is_full:
+            self._backlogged.set()
+            return 0
+        self._backlogged.clear()
+        return TICK_SECONDS
+
+    def _assist(self, connection: psycopg.Connection) -> float:
+        """Claim beside the claim loop where there is a backlog: one plans while PostgreSQL works for the other."""
+        if self._backlogged.wait(timeout=0.5):
+            with suppress(PartitionMissing):  # the claim loop meets it as well, and makes it
+                self._claim_batch(connection, clock.read(connection))
+        return 0
+
+    def _claim_batch(self, connection: psycopg.Connection, now: datetime) -> firing.Claimed:
+        began = clock.monotonic()
+        claimed = firing.claim(connection, now=now, is_backlogged=self._backlogged.is_set())
         self.metrics.count_claim(claimed, seconds=clock.monotonic() - began, now=now)
-        self._is_backlogged = claimed.is_full
         self._hand_over(claimed.ready, claimed.batch)
-        return 0 if claimed.is_full else TICK_SECONDS
+        return claimed
 
     def _listen(self, connection: psycopg.Connection) -> None:
         """Hear of ends that others wait for: each statement takes the notices that have come."""

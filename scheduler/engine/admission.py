@@ -34,7 +34,8 @@ _CANCELLING = Admission(Status.SCHEDULED, Reason.OVERLAP, cancels=True)
 Take = Callable[[], bool]
 
 
-def _take() -> bool:
+def take_nothing() -> bool:
+    """Be content: nothing else limits."""
     return True
 
 
@@ -68,7 +69,7 @@ class Standing:
         return self.active + self.waiting > 0
 
     def admit(
-        self, overlap_policy: str, trigger: Trigger, *, limit: int | None = None, take: Take = _take
+        self, overlap_policy: str, trigger: Trigger, *, limit: int | None = None, take: Take = take_nothing
     ) -> Admission:
         """Decide on one more execution of the task, and count it (contract §4, overlapPolicy and maxConcurrency).
 
@@ -100,7 +101,7 @@ class Standing:
             return _CANCELLING
         return _HELD if overlap_policy == "QUEUE" and self.waiting == 0 else _SKIPPED
 
-    def release(self, held: Hold, *, overlap_policy: str, limit: int | None = None, take: Take = _take) -> bool:
+    def release(self, held: Hold, *, overlap_policy: str, limit: int | None = None, take: Take = take_nothing) -> bool:
         """Tell whether a held row may go, and count it then. Fresh slots go before those that take turns."""
         takes_turns = held.trigger in TURN_TAKERS
         if held.reason == Reason.OVERLAP and overlap_policy != "ALLOW":

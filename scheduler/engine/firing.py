@@ -1,9 +1,9 @@
 """Which slots of one task are due now, what becomes of each, and which slot comes next."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
+from typing import NamedTuple
 
 from scheduler.engine.slots import Slots
 from scheduler.engine.states import Reason, Trigger
@@ -13,8 +13,7 @@ SLOTS_PER_CLAIM = 100
 _MICROSECOND = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Misfire:
+class Misfire(NamedTuple):
     """A task's rule for slots older than `grace`: FIRE_ONCE, FIRE_ALL (the newest `limit`) or SKIP."""
 
     policy: str
@@ -22,16 +21,14 @@ class Misfire:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
-class Fire:
+class Fire(NamedTuple):
     """A slot that runs, on time, late within its grace (SCHEDULE) or missed (CATCH_UP)."""
 
     slot: datetime
     trigger: Trigger
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
+class Pass(NamedTuple):
     """Slots from `slot` to `until`, both included, that do not run and share one range row."""
 
     slot: datetime
@@ -39,8 +36,7 @@ class Pass:
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What one claim records of one task, oldest first, and the slot after them (None: none will ever come)."""
 
     records: tuple[Fire | Pass, ...]

@@ -113,7 +113,7 @@ def test_it_waits_for_a_database_that_is_not_there_yet(monkeypatch: pytest.Monke
         answer = next(answers)
         if answer is not None:
             raise answer
-        return connections.connect(**options)
+        return connections.connect(**options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(loops, "connect", sometimes)
     assert len(Script(good).play().connections) == 1
