@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
+from django.conf import settings
 
 from scheduler import claims, clock, delays, dispatch, firing, leases, nodes, partitions, releases, reschedule, sweep
 from scheduler.broker import BATCH, Broker
@@ -28,7 +29,7 @@ BEAT_LEASE_TTL = timedelta(seconds=15)
 # Stop believing in the lease before others may take it.
 BEAT_LEASE_TRUST = 0.8
 # After an outage workers need a renewal, a quarter of their lease, before silence means that they are gone.
-STEADY_BEFORE_LOSING_SECONDS = 10
+STEADY_BEFORE_LOSING_SECONDS = settings.LEASE_SECONDS / 3
 STALE_SECONDS = 5
 WAITING_BATCHES = 200
 # Rows that nobody published go out between the batches of the claim, so many of theirs at a time.
@@ -205,7 +206,7 @@ class SchedulerNode:
             Timer(2, self._check_broker),
             Timer(1, self._publish_unpublished),
             Timer(60, partial(self._publish_unpublished, everywhere=True)),
-            Timer(30, self._republish_stale),
+            Timer(min(30, settings.REPUBLISH_AFTER_SECONDS / 5), self._republish_stale),
         ]
 
     def _check_broker(self, connection: psycopg.Connection, broker: Broker, now: datetime) -> None:

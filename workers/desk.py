@@ -6,6 +6,8 @@ import signal
 from collections.abc import Sequence
 from uuid import UUID, uuid4
 
+from django.conf import settings
+
 from scheduler import clock
 from workers.board import SLOTS, Board
 from workers.pipe import Pipe
@@ -13,7 +15,7 @@ from workers.reporter import Reporter, Worker
 
 logger = logging.getLogger(__name__)
 
-REPORTER_STALE_SECONDS = 30
+REPORTER_STALE_SECONDS = settings.LEASE_SECONDS
 FIRST_CLOSED_DESCRIPTOR = 3
 
 
