@@ -7,8 +7,8 @@ import sys
 from django.core.management import execute_from_command_line
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["up"]:
-        # `up` makes what every other profile insists on: servers, passwords, a key.
+    if sys.argv[1:2] in (["up"], ["drill"]):
+        # Both make what every other profile insists on: servers, passwords, a key.
         os.environ["DJANGO_SETTINGS_MODULE"] = "platform_scheduler.settings.up"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "platform_scheduler.settings.all")
     execute_from_command_line(sys.argv)
