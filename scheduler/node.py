@@ -101,6 +101,7 @@ class SchedulerNode:
             "holdsBeatLease": self.may_beat,
             "isBrokerReachable": self._outlet.is_open,
             "isClaimHeldByFlood": self._is_flooded,
+            "claimTrouble": self.claim_loop.trouble,
         }
 
     def _make_metrics(self) -> NodeMetrics:
