@@ -1,6 +1,7 @@
 """One scheduler node: three loops that claim, publish and sweep. Any number of nodes do the same side by side."""
 
 import logging
+import math
 import queue
 from collections.abc import Sequence
 from contextlib import suppress
@@ -47,6 +48,8 @@ class SchedulerNode:
         self.epoch: int | None = None
         self._lease_trusted_until = 0.0
         self._guard = clock.JumpGuard()
+        self._sweep_guard = clock.JumpGuard()
+        self._jumped_at = -math.inf
         self._is_flooded = False
         self._unpublished = 0
         self._batches: queue.Queue[Sequence[Ready] | None] = queue.Queue(maxsize=WAITING_BATCHES)
@@ -257,6 +260,8 @@ class SchedulerNode:
 
     def _sweep(self, connection: psycopg.Connection) -> float:
         now = clock.read(connection)
+        if not self._sweep_guard.trusts(now, at=clock.monotonic()):
+            self._jumped_at = clock.monotonic()
         for timer in self._sweep_timers:
             timer.run(connection, now)
         return 0.5
@@ -278,9 +283,14 @@ class SchedulerNode:
             logger.warning("Too many rows wait for the broker." if self._is_flooded else "Claiming goes on.")
 
     def _lose(self, connection: psycopg.Connection, now: datetime, *, everywhere: bool = False) -> None:
-        if self.sweep_loop.steady_seconds >= STEADY_BEFORE_LOSING_SECONDS:
+        if self._is_steady():
             low = EVERYWHERE if everywhere else claims.recent(now)
             self.metrics.lost.inc(sweep.lose(connection, now=now, low=low))
+
+    def _is_steady(self) -> bool:
+        """Tell whether every worker that lives has had time to renew since an outage, or since the clock jumped."""
+        has_jumped_lately = clock.monotonic() - self._jumped_at < STEADY_BEFORE_LOSING_SECONDS
+        return self.sweep_loop.steady_seconds >= STEADY_BEFORE_LOSING_SECONDS and not has_jumped_lately
 
     def _resume(self, connection: psycopg.Connection, now: datetime) -> None:
         try:

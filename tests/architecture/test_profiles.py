@@ -166,7 +166,7 @@ def test_a_profile_refuses_a_missing_key(profile: str) -> None:
         ("DATABASE_URL", "mysql:database"),
         ("REDIS_URL", ""),
         ("HEALTH_PORT", "eighty"),
-        ("LEASE_SECONDS", "3"),
+        ("LEASE_SECONDS", "6"),
         ("LEASE_SECONDS", "soon"),
         ("REPUBLISH_AFTER_SECONDS", "0"),
     ],
