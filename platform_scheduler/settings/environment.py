@@ -75,7 +75,8 @@ def database(name: str, *, pool_size: int | None = None) -> dict[str, Any]:
         "HOST": parts.get("host") or "",
         "PORT": parts.get("port") or "",
         "CONN_MAX_AGE": 0 if pool_size is not None else 60,
-        "CONN_HEALTH_CHECKS": pool_size is None,
+        # A server that was restarted leaves dead connections behind, one 503 each, unless they are tried when lent.
+        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": options,
     }
 
