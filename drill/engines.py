@@ -23,6 +23,8 @@ from platform_scheduler.embedded.valkey import Store
 from platform_scheduler.embedded.waiting import wait_until
 
 SECONDS_TO_START = 60
+# The database of a drill may lie on a small disk, to see it full.
+LITTLE_WAL = ("-c", "max_wal_size=96MB", "-c", "min_wal_size=64MB")
 DATABASE = postgres.NAME
 BROKER = valkey.NAME
 
@@ -63,6 +65,11 @@ class Engines:
     def broker_url(self) -> str:
         """The URL by which the services reach the broker, through the proxy."""
         return self._through_proxy.url
+
+    @property
+    def database_folder(self) -> Path:
+        """Where PostgreSQL keeps its data."""
+        return self._cluster.data
 
     def start(self) -> None:
         """Start both, and wait until they answer. Raises CannotDrill."""
@@ -124,4 +131,6 @@ class Engines:
 
 def _durable(program: Program) -> Program:
     """Have commits reach the system before they are answered: a server that is killed may lose none."""
-    return replace(program, argv=(*program.argv, "-c", "synchronous_commit=on", "-c", "full_page_writes=on"))
+    return replace(
+        program, argv=(*program.argv, "-c", "synchronous_commit=on", "-c", "full_page_writes=on", *LITTLE_WAL)
+    )

@@ -87,7 +87,7 @@ class Platform:
         if bootstrap.wait(SECONDS_TO_START) != 0:
             raise CannotDrill(f"The database cannot be prepared: {self.processes.log('bootstrap')[-2000:]}")
         self._token = (self.folder / "data" / "admin-token").read_text().strip()
-        for program in self._programs():
+        for program in self.programs():
             self.processes.launch(program)
         self.await_ready()
         self.wait_for(lambda: self.call("GET", "/api/v1/handlers").body.get("content"), "handlers are announced")
@@ -145,13 +145,17 @@ class Platform:
         if not wait_until(holds, seconds=seconds, every=0.1):
             raise CannotDrill(f"It did not come to pass within {seconds:.0f} s that {what}.\n{self._complaints()}")
 
-    def register(self, definitions: Sequence[Definition], closed: Closed) -> list[Registered]:
-        """Register tasks, and the calendar that some of them use. Raises CannotDrill."""
+    def keep_calendar(self, closed: Closed) -> None:
+        """Store the calendar that tasks of a drill use."""
         with self.engines.connect() as connection:
             connection.execute(
                 "INSERT INTO scheduler_calendars (id, name, rules) VALUES (%s, %s, %s)",
                 (uuid4(), CALENDAR, Jsonb(closed.rules())),
             )
+
+    def register(self, definitions: Sequence[Definition]) -> list[Registered]:
+        """Register tasks. Raises CannotDrill."""
+        with self.engines.connect() as connection:
             return [self._register(connection, definition) for definition in definitions]
 
     def _register(self, connection: psycopg.Connection, definition: Definition) -> Registered:
@@ -172,7 +176,8 @@ class Platform:
         """Return what the handlers have noted."""
         return read_notes(self.notes_file)
 
-    def _programs(self) -> Iterator[Program]:
+    def programs(self) -> Iterator[Program]:
+        """Describe every service as it is started."""
         programs = [
             services.web(host=LOOPBACK, port=self.ports[WEB]),
             *(services.scheduler(name, health_port=self.ports[name]) for name in self.schedulers),

@@ -22,9 +22,12 @@ LEAD_SECONDS = 3
 HARD_LIMIT_GRACE_SECONDS = 10
 
 _OPEN = """
-SELECT (SELECT count(*) FROM task_execution_history WHERE status IN ('SCHEDULED', 'QUEUED', 'RUNNING'))
-    + (SELECT count(*) FROM scheduler_tasks WHERE status = 'ACTIVE')
-    + (SELECT count(*) FROM task_execution_history WHERE scheduled_until IS NOT NULL AND slot_count IS NULL)
+SELECT (SELECT count(*) FROM scheduler_tasks WHERE id = ANY(%(ids)s) AND status = 'ACTIVE') + (
+    SELECT count(*) FROM task_execution_history
+    WHERE task_id = ANY(%(ids)s) AND (
+        status IN ('SCHEDULED', 'QUEUED', 'RUNNING') OR (scheduled_until IS NOT NULL AND slot_count IS NULL)
+    )
+)
 """
 
 
@@ -61,14 +64,14 @@ def drill(plan: Plan, *, say: Callable[[str], None]) -> Done:
         storm.rage(seconds=plan.seconds)
         say("The load and the faults have ended; what is open now has to end by itself.")
         platform.await_ready()
-        calm_after = await_calm(platform, [task.definition for task in tasks])
+        calm_after = await_calm(platform, tasks)
         return Done(judge(evidence(platform, tasks, closed, storm.struck)), storm.struck, calm_after)
 
 
-def await_calm(platform: Platform, definitions: Sequence[Definition]) -> float | None:
-    """Wait until nothing is open and every task is complete; return the seconds that took, None where it never came."""
-    began = clock.monotonic()
-    is_calm = wait_until(lambda: _open_count(platform) == 0, seconds=_patience(platform.size, definitions), every=0.2)
+def await_calm(platform: Platform, tasks: Sequence[Registered]) -> float | None:
+    """Wait until nothing of these tasks is open and all are complete; return the seconds, None where it never came."""
+    began, patience = clock.monotonic(), _patience(platform.size, [task.definition for task in tasks])
+    is_calm = wait_until(lambda: _open_count(platform, tasks) == 0, seconds=patience, every=0.2)
     return clock.monotonic() - began if is_calm else None
 
 
@@ -82,7 +85,8 @@ def _load(platform: Platform, plan: Plan, random: Random) -> tuple[list[Register
     begin, seconds = platform.now() + timedelta(seconds=LEAD_SECONDS), plan.seconds - LEAD_SECONDS
     closed = load.closed_stretches(random=random, begin=begin, seconds=seconds)
     definitions = load.make(plan.tasks, random=random, begin=begin, seconds=seconds)
-    return platform.register(definitions, closed), closed
+    platform.keep_calendar(closed)
+    return platform.register(definitions), closed
 
 
 def _patience(size: Size, definitions: Sequence[Definition]) -> float:
@@ -94,10 +98,10 @@ def _patience(size: Size, definitions: Sequence[Definition]) -> float:
     return size.lease_seconds + 10 + 2 * size.republish_after_seconds + max(slots, default=0)
 
 
-def _open_count(platform: Platform) -> int | None:
+def _open_count(platform: Platform, tasks: Sequence[Registered]) -> int | None:
     try:
         with platform.engines.connect() as connection:
-            row = connection.execute(_OPEN).fetchone()
+            row = connection.execute(_OPEN, {"ids": [task.task_id for task in tasks]}).fetchone()
             return row[0] if row else None
     except psycopg.Error:
         return None
