@@ -103,8 +103,8 @@ class FreezeScheduler(OnScheduler):
     """A scheduler stands still for longer than its lease, and wakes up into a world that has gone on."""
 
     name = "freeze-scheduler"
-    shortest = 8.0
-    longest = 20.0
+    shortest = 16.0  # the lease under which one of them beats lasts 15 s
+    longest = 24.0
 
     def begin(self) -> None:
         send_all(self.platform.processes.family(self.victim), signal.SIGSTOP)

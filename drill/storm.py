@@ -56,7 +56,8 @@ class Storm:
 
     def strike(self, kind: type[Fault]) -> Fault | None:
         """Begin one fault, unless its victim is down already; it is repaired when its time is over."""
-        fault = kind(self._platform, random=self._random)
+        # A stream of its own: what a fault draws depends on what it finds, and may not change those that follow.
+        fault = kind(self._platform, random=Random(self._random.getrandbits(64)))  # noqa: S311
         if fault.victim in {other.victim for _, _, other, _ in self._under_way}:
             return None
         began = self._platform.now()
