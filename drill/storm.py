@@ -53,6 +53,7 @@ class Storm:
                 time.sleep(0.02)
         finally:
             self._repair(until=float("inf"))
+            self._supervise()
 
     def strike(self, kind: type[Fault]) -> Fault | None:
         """Begin one fault, unless its victim is down already; it is repaired when its time is over."""
@@ -79,6 +80,13 @@ class Storm:
             self.struck.append(
                 Struck(fault.name, began, self._platform.now(), may_lose=fault.may_lose, detail=fault.detail)
             )
+
+    def _supervise(self) -> None:
+        """Start again what has ended by itself, as the supervisor of an installation does."""
+        for name in self._platform.names():
+            if not self._platform.processes.is_running(name):
+                self._say(f"{name} has ended by itself, and is started again.")
+                self._platform.processes.relaunch(name)
 
     def _pause(self) -> float:
         return self._random.uniform(*self._pauses)
