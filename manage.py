@@ -7,8 +7,9 @@ import sys
 from django.core.management import execute_from_command_line
 
 if __name__ == "__main__":
-    if sys.argv[1:2] in (["up"], ["bench"]):
+    settings = {"up": "up", "drill": "up", "bench": "bench"}
+    if sys.argv[1:2] and sys.argv[1] in settings:
         # They make what every other profile insists on: servers, passwords, a key.
-        os.environ["DJANGO_SETTINGS_MODULE"] = f"platform_scheduler.settings.{sys.argv[1]}"
+        os.environ["DJANGO_SETTINGS_MODULE"] = f"platform_scheduler.settings.{settings[sys.argv[1]]}"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "platform_scheduler.settings.all")
     execute_from_command_line(sys.argv)

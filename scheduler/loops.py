@@ -18,6 +18,10 @@ RECONNECT_SECONDS = 0.2
 RETRY_SECONDS = 1
 BUG_SECONDS = 1
 LONGEST_PASS_SECONDS = 5
+# What two transactions did to each other says nothing against the connection; one that keeps on losing gets another.
+CONFLICTS = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+MOST_CONFLICTS = 5
+CONFLICT_SECONDS = 0.02
 
 Body = Callable[[psycopg.Connection], float]
 
@@ -45,8 +49,9 @@ class Timer:
 class Loop(threading.Thread):
     """Calls `body(connection)` until stopped, waiting the seconds that it returns.
 
-    A database error drops the connection and opens another; any other error is logged and the body called again a
-    second later: a bug in one pass may not end the process that fires everybody's tasks.
+    A deadlock or a serialization failure is tried again on the same connection, five times in a row at most. Any other
+    database error drops the connection and opens another; any other error is logged and the body called again a second
+    later: a bug in one pass may not end the process that fires everybody's tasks.
     """
 
     def __init__(self, name: str, body: Body, *, waits_for_disk: bool = True) -> None:
@@ -56,6 +61,8 @@ class Loop(threading.Thread):
         self._stopping = threading.Event()
         self.last_pass_at = clock.monotonic()
         self.steady_since: float | None = None
+        self.trouble: str | None = None
+        self._conflicts = 0
 
     def run(self) -> None:
         while not self._stopping.is_set():
@@ -63,8 +70,10 @@ class Loop(threading.Thread):
                 with closing(self._connect()) as connection:
                     self._turn(connection)
             except psycopg.Error as error:
+                self.trouble = " ".join(str(error).split())
                 logger.warning("%s lost the database: %s", self.name, error)
-            except Exception:  # nothing may end the thread
+            except Exception as error:  # nothing may end the thread
+                self.trouble = repr(error)
                 logger.exception("%s failed", self.name)
             self._stopping.wait(RECONNECT_SECONDS)
 
@@ -91,9 +100,13 @@ class Loop(threading.Thread):
         while not self._stopping.is_set():
             try:
                 wait = self._body(connection)
+            except CONFLICTS as conflict:
+                self._stopping.wait(self._after(conflict))
+                continue
             except psycopg.Error:
                 raise
-            except Exception:  # the loop outlives a bug in its body
+            except Exception as error:  # the loop outlives a bug in its body
+                self.trouble = repr(error)
                 logger.exception("%s failed", self.name)
                 self._stopping.wait(BUG_SECONDS)
                 continue
@@ -101,7 +114,18 @@ class Loop(threading.Thread):
             if wait > 0:
                 self._stopping.wait(wait)
 
+    def _after(self, conflict: psycopg.Error) -> float:
+        """Return how long to wait before the pass is tried again; raise what it lost to for the last time."""
+        self._conflicts += 1
+        if self._conflicts > MOST_CONFLICTS:
+            self._conflicts = 0
+            raise conflict
+        logger.warning("%s tries again, for the %d. time: %s", self.name, self._conflicts, conflict)
+        return CONFLICT_SECONDS * self._conflicts
+
     def _note(self, wait: float) -> None:
+        self.trouble = None
+        self._conflicts = 0
         previous, self.last_pass_at = self.last_pass_at, clock.monotonic()
         if self.steady_since is None or self.last_pass_at - previous > wait + LONGEST_PASS_SECONDS:
             self.steady_since = self.last_pass_at

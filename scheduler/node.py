@@ -1,6 +1,7 @@
 """One scheduler node: loops that claim, publish and sweep. Any number of nodes do the same side by side."""
 
 import logging
+import math
 import queue
 import threading
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
+from django.conf import settings
 
 from scheduler import (
     backfills,
@@ -47,7 +49,7 @@ BEAT_LEASE_TTL = timedelta(seconds=15)
 # Stop believing in the lease before others may take it.
 BEAT_LEASE_TRUST = 0.8
 # After an outage workers need a renewal, a quarter of their lease, before silence means that they are gone.
-STEADY_BEFORE_LOSING_SECONDS = 10
+STEADY_BEFORE_LOSING_SECONDS = settings.LEASE_SECONDS / 3
 STALE_SECONDS = 5
 WAITING_BATCHES = 200
 # Rows that nobody published go out between the batches of the claim, so many of theirs at a time.
@@ -65,6 +67,8 @@ class SchedulerNode:
         self.epoch: int | None = None
         self._lease_trusted_until = 0.0
         self._guard = clock.JumpGuard()
+        self._sweep_guard = clock.JumpGuard()
+        self._jumped_at = -math.inf
         self._is_flooded = False
         self._backlogged = threading.Event()
         self._unpublished = 0
@@ -128,6 +132,7 @@ class SchedulerNode:
             "holdsBeatLease": self.may_beat,
             "isBrokerReachable": self._outlet.is_open,
             "isClaimHeldByFlood": self._is_flooded,
+            "claimTrouble": self.claim_loop.trouble,
         }
 
     def _make_metrics(self) -> NodeMetrics:
@@ -268,7 +273,7 @@ class SchedulerNode:
             Timer(2, self._check_broker),
             Timer(1, self._publish_unpublished),
             Timer(60, partial(self._publish_unpublished, everywhere=True)),
-            Timer(30, self._republish_stale),
+            Timer(min(30, settings.REPUBLISH_AFTER_SECONDS / 5), self._republish_stale),
         ]
 
     def _check_broker(self, connection: psycopg.Connection, broker: Broker, now: datetime) -> None:
@@ -321,6 +326,8 @@ class SchedulerNode:
 
     def _sweep(self, connection: psycopg.Connection) -> float:
         now = clock.read(connection)
+        if not self._sweep_guard.trusts(now, at=clock.monotonic()):
+            self._jumped_at = clock.monotonic()
         for timer in self._sweep_timers:
             timer.run(connection, now)
         return 0.5
@@ -345,9 +352,14 @@ class SchedulerNode:
         self.metrics.swept.labels(cause="publisher_lost").inc(batches.recover(connection, now=now))
 
     def _lose(self, connection: psycopg.Connection, now: datetime, *, everywhere: bool = False) -> None:
-        if self.sweep_loop.steady_seconds >= STEADY_BEFORE_LOSING_SECONDS:
+        if self._is_steady():
             low = EVERYWHERE if everywhere else claims.recent(now)
             self.metrics.lost.inc(sweep.lose(connection, now=now, low=low))
+
+    def _is_steady(self) -> bool:
+        """Tell whether every worker that lives has had time to renew since an outage, or since the clock jumped."""
+        has_jumped_lately = clock.monotonic() - self._jumped_at < STEADY_BEFORE_LOSING_SECONDS
+        return self.sweep_loop.steady_seconds >= STEADY_BEFORE_LOSING_SECONDS and not has_jumped_lately
 
     def _resume(self, connection: psycopg.Connection, now: datetime) -> None:
         try:

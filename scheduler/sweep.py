@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import psycopg
+from django.conf import settings
 
 from scheduler import claims, pauses, transitions
 from scheduler.engine.states import Reason, Status
@@ -17,7 +18,7 @@ FORGET_BATCH = 10_000
 RESUME_BATCH = 100
 # Above it claiming more would only make the flood longer.
 MOST_UNPUBLISHED = 200_000
-REPUBLISH_FIRST = timedelta(minutes=5)
+REPUBLISH_FIRST = timedelta(seconds=settings.REPUBLISH_AFTER_SECONDS)
 REPUBLISH_MAX = timedelta(hours=1)
 
 

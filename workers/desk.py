@@ -3,8 +3,11 @@
 import logging
 import os
 import signal
+import time
 from collections.abc import Sequence
 from uuid import UUID, uuid4
+
+from django.conf import settings
 
 from scheduler import clock
 from workers.board import SLOTS, Board
@@ -13,7 +16,10 @@ from workers.reporter import Reporter, Worker
 
 logger = logging.getLogger(__name__)
 
-REPORTER_STALE_SECONDS = 30
+REPORTER_STALE_SECONDS = settings.LEASE_SECONDS
+# A machine that was suspended wakes its processes in any order; the reporter turns every quarter of a second.
+REPORTER_PATIENCE_SECONDS = 2
+REPORTER_RETRY_SECONDS = 0.05
 FIRST_CLOSED_DESCRIPTOR = 3
 
 
@@ -50,6 +56,13 @@ class Desk:
     def has_reporter(self) -> bool:
         """Tell whether the reporter has turned lately: without one nothing may begin."""
         return clock.monotonic() - self.board.reporter_seen_at < REPORTER_STALE_SECONDS
+
+    def await_reporter(self) -> bool:
+        """Tell whether there is a reporter, waiting for the turn of one that has only just woken up with all of us."""
+        deadline = clock.monotonic() + REPORTER_PATIENCE_SECONDS
+        while not self.has_reporter() and clock.monotonic() < deadline:
+            time.sleep(REPORTER_RETRY_SECONDS)
+        return self.has_reporter()
 
     def stop_worker(self, why: str) -> None:
         """Ask the worker to end, for whoever supervises it to start another; called by a child."""

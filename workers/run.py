@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import psycopg
+from django.conf import settings
 
 from scheduler import clock, transitions
 from scheduler.records import Outcome, Started
@@ -24,7 +25,7 @@ from workers.texts import storable
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=30)
+LEASE = timedelta(seconds=settings.LEASE_SECONDS)
 
 _PREVIOUS_SUCCESS = """
 SELECT h.scheduled_for FROM task_execution_history h

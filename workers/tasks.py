@@ -43,7 +43,7 @@ def execute_long(execution: str) -> None:
 def _execute(execution: UUID) -> None:
     deadline = clock.monotonic() + DATABASE_PATIENCE_SECONDS
     while True:
-        if not desk.has_reporter():
+        if not desk.await_reporter():
             desk.stop_worker("its reporter is gone")
             raise Reject("the worker has no reporter", requeue=True)
         try:

@@ -9,6 +9,7 @@ from platform_scheduler.settings.environment import (
     env,
     json_object,
     name_lists,
+    seconds,
     secret_key,
 )
 
@@ -159,6 +160,12 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 # A takeover fires again what was not yet written down: write after every message.
 CELERY_BEAT_SYNC_EVERY = 1
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
+
+# How long a worker that has fallen silent keeps what it runs; a quarter of it between renewals. The same
+# everywhere. What is left of it at a renewal must outlast the largest step of the clock that counts as none, 5 s.
+LEASE_SECONDS: int = seconds("LEASE_SECONDS", 30, least=7)
+# After how long a message that no worker has taken counts as gone, while the broker's queue is shorter than its rows.
+REPUBLISH_AFTER_SECONDS: int = seconds("REPUBLISH_AFTER_SECONDS", 300, least=5)
 
 # Refuse a change or deletion of a task that does not say by If-Match which version it has seen.
 REQUIRE_IF_MATCH: bool = env.bool("REQUIRE_IF_MATCH", False)

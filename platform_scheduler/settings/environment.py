@@ -16,8 +16,8 @@ env = Env()
 
 # Compose files hand on what is not set as an empty text.
 EMPTY_IS_UNSET = (
-    "BEHIND_TLS", "HEALTH_HOST", "HEALTH_PORT", "LOG_LEVEL", "METRICS_OPEN", "METRICS_PORT", "REQUIRE_IF_MATCH",
-    "SHELL_HANDLER",
+    "BEHIND_TLS", "HEALTH_HOST", "HEALTH_PORT", "LEASE_SECONDS", "LOG_LEVEL", "METRICS_OPEN", "METRICS_PORT",
+    "REPUBLISH_AFTER_SECONDS", "REQUIRE_IF_MATCH", "SHELL_HANDLER",
 )  # fmt: skip
 
 for _name in EMPTY_IS_UNSET:
@@ -75,7 +75,8 @@ def database(name: str, *, pool_size: int | None = None) -> dict[str, Any]:
         "HOST": parts.get("host") or "",
         "PORT": parts.get("port") or "",
         "CONN_MAX_AGE": 0 if pool_size is not None else 60,
-        "CONN_HEALTH_CHECKS": pool_size is None,
+        # A server that was restarted leaves dead connections behind, one 503 each, unless they are tried when lent.
+        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": options,
     }
 
@@ -86,6 +87,14 @@ def broker_url(name: str) -> str:
     if not url:
         raise ImproperlyConfigured(f"{name} is missing: set redis://:password@host:port/0.")
     return url
+
+
+def seconds(name: str, default: int, *, least: int) -> int:
+    """Return the whole seconds in the variable `name`; raise ImproperlyConfigured below `least`."""
+    value: int = env.int(name, default)
+    if value < least:
+        raise ImproperlyConfigured(f"{name}={value} is too short: set {least} or more seconds.")
+    return value
 
 
 def json_object(name: str) -> dict[str, Any]:

@@ -1,11 +1,17 @@
-"""Any number of `up`s, gone after their test."""
+"""Any number of `up`s, gone after their test; one platform for all tests that strike faults."""
 
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from drill.definitions import Definition
+from drill.platform import Platform, Size, running
 from tests.acceptance.embedded import Up, remove
+from tests.acceptance.struck import Watched, small_disk
+
+Watch = Callable[..., Watched]
 
 
 @pytest.fixture
@@ -27,3 +33,30 @@ def make_up():
 @pytest.fixture
 def up(make_up):
     return make_up()
+
+
+@pytest.fixture(scope="session")
+def struck_platform() -> Iterator[Platform]:
+    """A web server, two schedulers and two workers of three children, whose leases last seven seconds."""
+    size = Size(children=3, lease_seconds=7, republish_after_seconds=10)
+    with small_disk() as disk, running(size, database_folder=disk) as platform:
+        yield platform
+
+
+@pytest.fixture
+def platform(struck_platform: Platform) -> Iterator[Platform]:
+    """The platform, whole again after whatever a test has done to it."""
+    yield struck_platform
+    for name in struck_platform.names():
+        struck_platform.processes.relaunch(name)
+    struck_platform.await_ready()
+
+
+@pytest.fixture
+def watch(platform: Platform) -> Watch:
+    """Register tasks of the test's own."""
+
+    def register(*definitions: Definition) -> Watched:
+        return Watched(platform, definitions)
+
+    return register

@@ -68,12 +68,50 @@ def refused(connection: psycopg.Connection) -> float:
     return 0
 
 
+def conflict(state: str) -> Step:
+    def step(connection: psycopg.Connection) -> float:
+        connection.execute(f"DO $$ BEGIN RAISE EXCEPTION 'a conflict' USING ERRCODE = '{state}'; END $$")
+        return 0
+
+    return step
+
+
 pytestmark = pytest.mark.usefixtures("no_database")
 
 
 def test_it_keeps_its_connection_from_pass_to_pass():
     script = Script(good, good, good).play()
     assert len({id(one) for one in script.connections}) == 1
+
+
+@pytest.mark.parametrize("state", ["40P01", "40001"])
+def test_it_tries_again_after_a_conflict_on_the_same_connection(state: str):
+    script = Script(good, conflict(state), conflict(state), good).play()
+    assert len({id(one) for one in script.connections}) == 1
+
+
+def test_it_opens_another_connection_after_many_conflicts_in_a_row():
+    script = Script(*[conflict("40P01")] * 7, good).play()
+    assert [id(one) == id(script.connections[0]) for one in script.connections] == [True] * 6 + [False] * 2
+
+
+def test_it_counts_conflicts_anew_after_a_good_pass():
+    script = Script(*[conflict("40P01")] * 5, good, *[conflict("40P01")] * 5, good).play()
+    assert len({id(one) for one in script.connections}) == 1
+
+
+def test_it_says_what_troubles_it_until_a_pass_ends_well():
+    loop: Loop
+
+    def look(_: psycopg.Connection) -> float:
+        seen.append(loop.trouble)
+        return 0
+
+    seen: list[str | None] = []
+    script = Script(refused, look, look)
+    loop = script.loop
+    script.play()
+    assert seen == ["division by zero", None]
 
 
 @pytest.mark.parametrize("fault", [end_session, refused])

@@ -101,6 +101,31 @@ def test_it_loses_nothing_right_after_an_outage(
     assert execution(connection, started.id)["status"] == "RUNNING"
 
 
+def test_it_loses_nothing_right_after_the_databases_clock_has_jumped(
+    node: SchedulerNode, connection: psycopg.Connection, now: datetime, hands: Hands
+):
+    """Workers renew by the same clock, within a quarter of their lease: until then every lease seems to be over."""
+    task_id = add_task(connection, next_slot_for=now + DAY)
+    started = start_one(connection, task_id, now=now)
+    node._sweep(connection)
+    steady(node, hands)
+    hands.now += 2 * LEASE
+    node._sweep(connection)
+    assert execution(connection, started.id)["status"] == "RUNNING"
+
+
+def test_it_loses_again_once_the_clock_has_been_steady(
+    node: SchedulerNode, connection: psycopg.Connection, now: datetime, hands: Hands
+):
+    task_id = add_task(connection, next_slot_for=now + DAY, max_retry_count=0)
+    start_one(connection, task_id, now=now)
+    hands.now += 2 * LEASE
+    node._sweep(connection)
+    steady(node, hands)
+    node._sweep(connection)
+    assert statuses(connection, task_id) == ["LOST"]
+
+
 def test_it_makes_partitions_ahead(node: SchedulerNode, connection: psycopg.Connection, now: datetime, hands: Hands):
     with connection.transaction(force_rollback=True):
         hands.move(DAY)

@@ -27,7 +27,7 @@ class Worker:
         self.slept = 0.0
         self.why_stopped = ""
 
-    def has_reporter(self) -> bool:
+    def await_reporter(self) -> bool:
         return self.is_reported
 
     def stop_worker(self, why: str) -> None:
