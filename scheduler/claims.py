@@ -38,6 +38,10 @@ FOR NO KEY UPDATE SKIP LOCKED
 """  # noqa: S608 - the columns are those of DueTask
 
 
+# When the claim has to look next: one probe of its index, however many tasks are registered.
+FIRST_CLAIM = "(SELECT claim_at FROM scheduler_tasks WHERE claim_at IS NOT NULL ORDER BY claim_at LIMIT 1)"
+
+
 def due_tasks(connection: psycopg.Connection, *, now: datetime, limit: int) -> list[DueTask]:
     """Lock up to `limit` tasks that are due and that no other scheduler holds, oldest first."""
     return [DueTask(*row) for row in connection.execute(_DUE_TASKS, {"now": now, "limit": limit}).fetchall()]

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import psycopg
 
@@ -18,6 +19,13 @@ def read(connection: psycopg.Connection) -> datetime:
     assert row is not None  # noqa: S101 - a SELECT without FROM always has one row
     instant: datetime = row[0]
     return instant
+
+
+def read_beside(connection: psycopg.Connection, value: str) -> tuple[datetime, Any]:
+    """Return PostgreSQL's wall clock and what an SQL expression yields, in one round trip."""
+    row = connection.execute(f"SELECT clock_timestamp(), {value}").fetchone()
+    assert row is not None  # noqa: S101 - a SELECT without FROM always has one row
+    return row[0], row[1]
 
 
 def now() -> datetime:

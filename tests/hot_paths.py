@@ -76,6 +76,13 @@ def store() -> Iterator[redis.Redis]:
     client.close()
 
 
+def set_clock(monkeypatch: pytest.MonkeyPatch, read: Callable[[], datetime]) -> None:
+    """Have the loops of this process read this clock."""
+    beside = clock.read_beside
+    monkeypatch.setattr(clock, "read", lambda _: read())
+    monkeypatch.setattr(clock, "read_beside", lambda connection, value: (read(), beside(connection, value)[1]))
+
+
 def key_prefix() -> str:
     """Return what stands before every key of this process, for several test processes share one server."""
     prefix: str = settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"]

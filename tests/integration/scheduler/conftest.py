@@ -12,7 +12,7 @@ from scheduler import clock
 from scheduler.broker import Broker
 from scheduler.node import SchedulerNode
 from scheduler.records import Started
-from tests.hot_paths import DAY, MINUTE, add_task, connection, now, open_connection, start_one, store
+from tests.hot_paths import DAY, MINUTE, add_task, connection, now, open_connection, set_clock, start_one, store
 from tests.integration.scheduler.hands import Hands
 
 __all__ = ["connection", "now", "open_connection", "store"]
@@ -22,7 +22,7 @@ __all__ = ["connection", "now", "open_connection", "store"]
 def hands(now: datetime, monkeypatch: pytest.MonkeyPatch) -> Hands:
     """Both clocks in the test's hands."""
     hands = Hands(now)
-    monkeypatch.setattr(clock, "read", lambda _: hands.now)
+    set_clock(monkeypatch, lambda: hands.now)
     monkeypatch.setattr(clock, "monotonic", lambda: hands.second)
     return hands
 

@@ -13,13 +13,13 @@ from scheduler import clock, firing, health
 from scheduler.errors import BrokerUnavailable
 from scheduler.metrics import NodeMetrics
 from scheduler.node import SchedulerNode
-from tests.hot_paths import MINUTE, SECOND, Open, add_task, change, queue_one, start_one
+from tests.hot_paths import MINUTE, SECOND, Open, add_task, change, queue_one, set_clock, start_one
 
 
 @pytest.fixture
 def node(now: datetime, store: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> SchedulerNode:
     """A node whose passes the test makes, a second past noon."""
-    monkeypatch.setattr(clock, "read", lambda _: now + SECOND)
+    set_clock(monkeypatch, lambda: now + SECOND)
     return SchedulerNode()
 
 

@@ -6,10 +6,10 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from scheduler import partitions, sweep
+from scheduler import claims, partitions, sweep
 from scheduler.broker import Broker
 from scheduler.node import SchedulerNode
-from tests.hot_paths import DAY, SECOND, add_task, executions, queue_one, start_one, statuses
+from tests.hot_paths import DAY, SECOND, Open, add_task, executions, queue_one, start_one, statuses
 from tests.integration.scheduler.hands import Hands
 
 # Claim
@@ -72,7 +72,7 @@ def test_it_makes_the_partition_that_a_slot_lacks_and_claims_again(
     task_id = add_task(connection, next_slot_for=gap)
     hands.move(3 * DAY)
     waits = [node._claim(connection), node._claim(connection)]
-    assert (waits, statuses(connection, task_id)) == ([0, 0.05], ["QUEUED"])
+    assert (waits, statuses(connection, task_id)) == ([0, 0.02], ["QUEUED"])
 
 
 def test_it_does_not_spin_where_no_partition_can_be_made(
@@ -132,3 +132,24 @@ def test_it_claims_again_after_the_flood(
     flooded._sweep(connection)
     flooded._claim(connection)
     assert (statuses(connection, task_id), flooded.ready()[1]["isClaimHeldByFlood"]) == (["QUEUED"], False)
+
+
+def test_it_looks_again_just_when_the_next_slot_is_due(
+    node: SchedulerNode, connection: psycopg.Connection, now: datetime
+):
+    add_task(connection, next_slot_for=now + timedelta(milliseconds=7))
+    assert node._claim(connection) == 0.007
+
+
+def test_it_gathers_what_comes_due_after_a_claim(node: SchedulerNode, connection: psycopg.Connection, now: datetime):
+    add_task(connection, next_slot_for=now)
+    assert node._claim(connection) == 0.02
+
+
+def test_it_rests_for_a_tick_where_another_node_is_claiming(
+    node: SchedulerNode, connection: psycopg.Connection, open_connection: Open, now: datetime
+):
+    add_task(connection, next_slot_for=now)
+    with connection.transaction():
+        claims.due_tasks(connection, now=now, limit=1)
+        assert node._claim(open_connection()) == 0.05
