@@ -1,0 +1,84 @@
+"""All SQL that locks rows: tasks and executions are taken here, and written by whoever asked, in one transaction.
+
+Tasks are locked FOR NO KEY UPDATE: plain FOR UPDATE skips a row that a foreign-key check holds, and blocks inserts
+of history. Order of locks: executions before tasks, tasks by id; what another transaction holds is skipped wherever
+the next pass finds it again.
+"""
+
+from scheduler.claims.executions import (
+    RECENT,
+    attempt,
+    batches,
+    expired_executions,
+    published_executions,
+    ready,
+    recent,
+    stale_executions,
+    unpublished_executions,
+    waiting_executions,
+    waiting_of_cause,
+)
+from scheduler.claims.holds import (
+    HELD_BATCH,
+    executions_in_the_way,
+    held_by_limits,
+    held_executions,
+    next_held,
+    permits,
+    standings,
+)
+from scheduler.claims.requested import (
+    calendar_to_delete,
+    calendar_to_edit,
+    keep_calendar,
+    operation,
+)
+from scheduler.claims.tasks import (
+    FIRST_CLAIM,
+    busy_tasks,
+    due_of_namespaces,
+    due_tasks,
+    ended_pauses,
+    ending_tasks,
+    lock_tasks,
+    namespaces_due,
+    task,
+    tasks_awaiting_nothing,
+    tasks_by_old_rules,
+)
+
+__all__ = [
+    "FIRST_CLAIM",
+    "HELD_BATCH",
+    "RECENT",
+    "attempt",
+    "batches",
+    "busy_tasks",
+    "calendar_to_delete",
+    "calendar_to_edit",
+    "due_of_namespaces",
+    "due_tasks",
+    "ended_pauses",
+    "ending_tasks",
+    "executions_in_the_way",
+    "expired_executions",
+    "held_by_limits",
+    "held_executions",
+    "keep_calendar",
+    "lock_tasks",
+    "namespaces_due",
+    "next_held",
+    "operation",
+    "permits",
+    "published_executions",
+    "ready",
+    "recent",
+    "stale_executions",
+    "standings",
+    "task",
+    "tasks_awaiting_nothing",
+    "tasks_by_old_rules",
+    "unpublished_executions",
+    "waiting_executions",
+    "waiting_of_cause",
+]

@@ -1,0 +1,115 @@
+"""What is held: executions that wait for an overlap or a limit, what their tasks have open, and the limits."""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+import psycopg
+
+from scheduler.engine.admission import Standing
+from scheduler.engine.states import Status, Trigger
+from scheduler.records import Held
+
+_HELD = """
+SELECT h.id, h.task_id, h.trigger, h.reason, h.due_at, h.scheduled_for, h.queue, h.namespace, t.task_class,
+    t.overlap_policy, t.max_concurrency
+FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+WHERE h.status = 'SCHEDULED' AND h.not_before <= %(now)s AND h.id >= %(low)s AND t.status IN ('ACTIVE', 'COMPLETED')
+ORDER BY h.not_before, h.id LIMIT %(limit)s
+FOR UPDATE OF h SKIP LOCKED
+"""
+
+
+def held_executions(connection: psycopg.Connection, *, now: datetime, low: UUID, limit: int) -> list[Held]:
+    """Lock up to `limit` SCHEDULED rows whose time has come, ids from `low` on; those of a paused task wait."""
+    rows = connection.execute(_HELD, {"now": now, "low": low, "limit": limit})
+    return [Held(row[0], row[1], Trigger(row[2]), *row[3:]) for row in rows]
+
+
+# Held for an overlap; of those, slots of a catch-up or backfill only wait for their turn.
+_IS_HELD = "h.status = 'SCHEDULED' AND h.reason = 'overlap'"
+
+
+_TAKES_TURNS = "h.trigger IN ('CATCH_UP', 'BACKFILL')"
+
+
+_STANDINGS = f"""
+SELECT h.task_id, count(*) FILTER (WHERE NOT ({_IS_HELD})), count(*) FILTER (WHERE {_IS_HELD} AND NOT {_TAKES_TURNS}),
+    count(*) FILTER (WHERE {_IS_HELD} AND {_TAKES_TURNS}), count(*) FILTER (WHERE h.status IN ('QUEUED', 'RUNNING'))
+FROM task_execution_history h
+WHERE h.task_id = ANY(%s) AND h.status IN ('QUEUED', 'RUNNING', 'SCHEDULED')
+GROUP BY h.task_id
+"""  # noqa: S608 - the conditions stand above
+
+
+def standings(connection: psycopg.Connection, task_ids: Collection[UUID]) -> dict[UUID, Standing]:
+    """Return what these tasks, which the caller has locked, have open; a task that is idle is left out."""
+    if not task_ids:
+        return {}
+    return {row[0]: Standing(*row[1:]) for row in connection.execute(_STANDINGS, (list(task_ids),))}
+
+
+_NEXT_HELD = f"""
+SELECT next.id FROM unnest(%s::uuid[]) AS u (task_id) CROSS JOIN LATERAL (
+    SELECT h.id FROM task_execution_history h
+    WHERE h.task_id = u.task_id AND h.status = 'SCHEDULED' AND h.reason IN ('overlap', 'limit')
+    ORDER BY {_TAKES_TURNS}, h.due_at, h.scheduled_for, h.id LIMIT 1
+    FOR UPDATE SKIP LOCKED
+) next
+"""  # noqa: S608 - the conditions stand above
+
+
+def next_held(connection: psycopg.Connection, task_ids: Collection[UUID]) -> list[UUID]:
+    """Lock the execution of each task that is the next to go of those held for an overlap or a limit."""
+    return [row[0] for row in connection.execute(_NEXT_HELD, (list(task_ids),))]
+
+
+HELD_BATCH = 500
+
+
+_PERMITS = """
+SELECT key, capacity, used FROM scheduler_permits WHERE key = ANY(%s) ORDER BY key FOR NO KEY UPDATE
+"""
+
+
+def permits(connection: psycopg.Connection, keys: Collection[str]) -> list[tuple[str, int, int]]:
+    """Lock the limited ones of these keys, in their order: (key, capacity, used)."""
+    return connection.execute(_PERMITS, (list(keys),)).fetchall() if keys else []
+
+
+_HELD_BY_LIMITS = """
+SELECT h.id FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+WHERE h.status = 'SCHEDULED' AND h.reason = 'limit' AND h.not_before > %(now)s
+    AND ARRAY['all', 'queue:' || h.queue, 'namespace:' || h.namespace, 'class:' || t.task_class] && %(keys)s::text[]
+ORDER BY h.not_before, h.id LIMIT %(count)s
+FOR UPDATE OF h SKIP LOCKED
+"""
+
+
+def held_by_limits(connection: psycopg.Connection, keys: Collection[str], *, count: int, now: datetime) -> list[UUID]:
+    """Lock up to `count` executions that wait for one of these limits and are not being looked at already."""
+    parameters = {"keys": list(keys), "count": count, "now": now}
+    return [row[0] for row in connection.execute(_HELD_BY_LIMITS, parameters)]
+
+
+_IN_THE_WAY = f"""
+SELECT h.id, h.status FROM task_execution_history h
+WHERE h.task_id = %(task_id)s AND h.status IN ('QUEUED', 'RUNNING', 'SCHEDULED') AND h.id <> %(newcomer)s
+    AND h.cancel_requested_at IS NULL AND NOT ({_IS_HELD} AND {_TAKES_TURNS})
+    AND (%(is_new)s OR NOT ({_IS_HELD}) OR (h.due_at, h.id) < (
+        SELECT n.due_at, n.id FROM task_execution_history n WHERE n.id = %(newcomer)s
+    ))
+FOR UPDATE SKIP LOCKED
+"""  # noqa: S608 - the conditions stand above
+
+
+def executions_in_the_way(
+    connection: psycopg.Connection, task_id: UUID, *, newcomer: UUID, is_new: bool
+) -> list[tuple[UUID, Status]]:
+    """Lock what keeps a task busy beside `newcomer` and has not been asked to end; what is on the move is skipped.
+
+    Where it is no longer new, what waits may have come after it: only what is older is in its way.
+    """
+    parameters = {"task_id": task_id, "newcomer": newcomer, "is_new": is_new}
+    rows = connection.execute(_IN_THE_WAY, parameters)
+    return [(execution, Status(status)) for execution, status in rows]

@@ -1,0 +1,45 @@
+"""What people have asked for: calendars that they edit or use, operations that are carried out."""
+
+import json
+from uuid import UUID
+
+import psycopg
+
+from scheduler.records import LockedOperation
+
+# Whoever sets a calendar on a task keeps it; an edit of its rules goes on beside them, a deletion does not.
+_KEEP_CALENDAR = "SELECT id FROM scheduler_calendars WHERE id = %s AND deleted_at IS NULL FOR KEY SHARE"
+
+
+_EDIT_CALENDAR = "SELECT id FROM scheduler_calendars WHERE id = %s AND deleted_at IS NULL FOR NO KEY UPDATE"
+
+
+_END_CALENDAR = "SELECT id FROM scheduler_calendars WHERE id = %s AND deleted_at IS NULL FOR UPDATE"
+
+
+def keep_calendar(connection: psycopg.Connection, calendar_id: UUID) -> bool:
+    """Keep a calendar from being deleted until the transaction ends; False where it is deleted already."""
+    return connection.execute(_KEEP_CALENDAR, (calendar_id,)).fetchone() is not None
+
+
+def calendar_to_edit(connection: psycopg.Connection, calendar_id: UUID) -> bool:
+    """Lock a calendar against other edits; False where there is none."""
+    return connection.execute(_EDIT_CALENDAR, (calendar_id,)).fetchone() is not None
+
+
+def calendar_to_delete(connection: psycopg.Connection, calendar_id: UUID) -> bool:
+    """Lock a calendar against edits and against tasks that would use it, waiting for those that are being stored."""
+    return connection.execute(_END_CALENDAR, (calendar_id,)).fetchone() is not None
+
+
+_OPERATION = """
+SELECT id, task_id, arguments::text, position, skipped_count, created_at, abort_requested_at FROM scheduler_operations
+WHERE id = %s AND status IN ('PENDING', 'RUNNING') FOR UPDATE
+"""
+
+
+def operation(connection: psycopg.Connection, operation_id: UUID, *, waits: bool = False) -> LockedOperation | None:
+    """Lock one operation on a task's slots; None where it has ended, or another holds it and this one does not wait."""
+    row = connection.execute(_OPERATION + ("" if waits else " SKIP LOCKED"), (operation_id,)).fetchone()
+    # As text: Django's connections read JSON as text, those of the loops do not.
+    return LockedOperation(row[0], row[1], json.loads(row[2]), *row[3:]) if row else None
