@@ -14,6 +14,7 @@ export PORT ?= 8000
 export DATA_DIR ?= $(CURDIR)/.local
 export DATABASE_URL ?=
 export REDIS_URL ?=
+export BROKER_URL ?=
 export EXAMPLES ?= 1
 
 .PHONY: help up web register query console scheduler worker test test-unit test-external check fmt docs lock clean
@@ -24,7 +25,7 @@ help: ## list the targets
 up: $(VENV)/.run ## start everything on this machine: servers, web, scheduler, worker (Ctrl-C stops it)
 	@exec $(BIN)/python manage.py up
 
-# One service each, against DATABASE_URL, REDIS_URL and SECRET_KEY from the environment.
+# One service each, against DATABASE_URL, REDIS_URL (or BROKER_URL) and SECRET_KEY from the environment.
 GRANIAN = $(BIN)/granian --interface wsgi --host $(HOST) --port $(PORT) --workers 2 --blocking-threads 64 \
 	--workers-kill-timeout 5 platform_scheduler.wsgi:application
 

@@ -165,6 +165,9 @@ def test_a_profile_refuses_a_missing_key(profile: str) -> None:
         ("DATABASE_URL", ""),
         ("DATABASE_URL", "mysql:database"),
         ("REDIS_URL", ""),
+        ("REDIS_URL", "amqp://rabbit"),
+        ("BROKER_URL", "kafka://rabbit"),
+        ("BROKER_URL", "amqp://rabbit:port"),
         ("HEALTH_PORT", "eighty"),
     ],
 )
