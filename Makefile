@@ -55,6 +55,7 @@ test-unit: $(VENV)/.dev ## the tests that need no database
 test-external: $(VENV)/.dev ## integration and acceptance against TEST_DATABASE_URL, TEST_REDIS_URL (and TEST_AMQP_URL)
 	@: $${TEST_DATABASE_URL:?set it to a PostgreSQL 15 or newer that may create databases}
 	@: $${TEST_REDIS_URL:?set it to a Redis 7 or newer}
+	@[ -n "$${TEST_AMQP_URL:-}" ] || echo "TEST_AMQP_URL is not set: what needs RabbitMQ is skipped."
 	TEST_EXTERNAL=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/integration tests/concurrency $(ARGS)
 	TEST_EXTERNAL=1 $(BIN)/python -m pytest -m acceptance --ignore-glob 'tests/acceptance/test_embedded_*.py' $(ARGS)
 
