@@ -4,6 +4,7 @@ import socket
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import psycopg
@@ -29,6 +30,7 @@ from tests.rabbitmq import (
     rabbitmqctl,
     vhost_of,
 )
+from tests.valve import valve
 
 pytestmark = [pytest.mark.external, needs_rabbitmq]
 
@@ -310,6 +312,32 @@ def test_it_waits_a_second_for_a_broker_that_does_not_answer():
     with pytest.raises(BrokerUnavailable):
         Broker().publish([ready()])
     assert clock.monotonic() - began < 3
+
+
+@pytest.mark.parametrize(
+    ("verb", "arguments"),
+    [
+        ("publish", ([Ready(uuid4(), "default", 5, 60)],)),
+        ("depth", ("default",)),
+        ("has_lost_data", ()),
+        ("remember", ()),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_it_waits_a_second_for_a_broker_that_falls_silent(
+    url: str, settings: LazySettings, monkeypatch: pytest.MonkeyPatch, verb: str, arguments: tuple[Any, ...]
+):
+    parts = urlsplit(url)
+    with valve(parts.hostname or "", parts.port or 5672) as between:
+        there = parts._replace(netloc=f"{parts.username}:{parts.password}@127.0.0.1:{between.port}")
+        point_to(there.geturl(), settings, monkeypatch)
+        broker = Broker()
+        broker.publish([ready()])
+        between.shut()
+        began = clock.monotonic()
+        with pytest.raises(BrokerUnavailable):
+            getattr(broker, verb)(*arguments)
+    assert 1 <= clock.monotonic() - began < 2
 
 
 @needs_rabbitmqctl
