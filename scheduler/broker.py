@@ -81,7 +81,8 @@ class Broker:
             options = {
                 "socket_timeout": TIMEOUT_SECONDS,
                 "socket_connect_timeout": TIMEOUT_SECONDS,
-                "max_retries": 0,
+                # Each node of a cluster once, and none twice.
+                "max_retries": current_app.conf.broker_url.count(";"),
                 # Batches are confirmed as a whole.
                 "confirm_publish": False,
             }

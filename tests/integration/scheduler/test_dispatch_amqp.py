@@ -306,6 +306,14 @@ def test_it_does_not_wait_for_a_broker_that_is_away():
     assert clock.monotonic() - began < 1
 
 
+def test_it_turns_to_the_next_node_of_a_cluster(url: str, nowhere: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(current_app.conf, "broker_url", f"{nowhere};{url}")
+    broker = Broker()
+    broker.publish([ready()])
+    assert broker.depth("default") == 1
+    broker.close()
+
+
 @pytest.mark.usefixtures("silent")
 def test_it_waits_a_second_for_a_broker_that_does_not_answer():
     began = clock.monotonic()
