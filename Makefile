@@ -14,6 +14,7 @@ export PORT ?= 8000
 export DATA_DIR ?= $(CURDIR)/.local
 export DATABASE_URL ?=
 export REDIS_URL ?=
+export BROKER_URL ?=
 export EXAMPLES ?= 1
 
 .PHONY: help up web register query console scheduler worker test test-unit test-external check fmt docs lock clean
@@ -24,7 +25,7 @@ help: ## list the targets
 up: $(VENV)/.run ## start everything on this machine: servers, web, scheduler, worker (Ctrl-C stops it)
 	@exec $(BIN)/python manage.py up
 
-# One service each, against DATABASE_URL, REDIS_URL and SECRET_KEY from the environment.
+# One service each, against DATABASE_URL, REDIS_URL (or BROKER_URL) and SECRET_KEY from the environment.
 GRANIAN = $(BIN)/granian --interface wsgi --host $(HOST) --port $(PORT) --workers 2 --blocking-threads 64 \
 	--workers-kill-timeout 5 platform_scheduler.wsgi:application
 
@@ -54,6 +55,7 @@ test-unit: $(VENV)/.dev ## the tests that need no database
 test-external: $(VENV)/.dev ## integration and acceptance against TEST_DATABASE_URL, TEST_REDIS_URL (and TEST_AMQP_URL)
 	@: $${TEST_DATABASE_URL:?set it to a PostgreSQL 15 or newer that may create databases}
 	@: $${TEST_REDIS_URL:?set it to a Redis 7 or newer}
+	@[ -n "$${TEST_AMQP_URL:-}" ] || echo "TEST_AMQP_URL is not set: what needs RabbitMQ is skipped."
 	TEST_EXTERNAL=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/integration tests/concurrency $(ARGS)
 	TEST_EXTERNAL=1 $(BIN)/python -m pytest -m acceptance --ignore-glob 'tests/acceptance/test_embedded_*.py' $(ARGS)
 

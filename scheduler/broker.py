@@ -5,11 +5,12 @@ from typing import Any
 
 from celery import current_app
 from django.conf import settings
-from kombu import Connection, Producer
+from kombu import Connection
 from kombu.exceptions import KombuError
 
 from scheduler import messages
 from scheduler.errors import BrokerUnavailable
+from scheduler.rabbitmq import RabbitMQ
 from scheduler.records import Ready
 
 BATCH = 500
@@ -27,60 +28,63 @@ class Broker:
     def __init__(self) -> None:
         self._connection: Connection | None = None
         self._publisher: messages.RedisPublisher | None = None
-        self._declared: set[str] = set()
+        self._rabbitmq: RabbitMQ | None = None
 
     def publish(self, ready: Sequence[Ready]) -> None:
         """Send one message for each; all of them, or raise BrokerUnavailable with none, some or all sent."""
         with _Guard(self) as connection:
-            if _knows_keys(connection):
-                self._publish_to_redis(connection, ready)
-            else:
-                self._publish_one_by_one(connection, ready)
-
-    def _publish_to_redis(self, connection: Connection, ready: Sequence[Ready]) -> None:
-        channel = connection.default_channel
-        if self._publisher is None or self._publisher.channel is not channel:
-            self._publisher = messages.RedisPublisher(channel)
-        for start in range(0, len(ready), BATCH):
-            self._publisher.publish(ready[start : start + BATCH])
-
-    def _publish_one_by_one(self, connection: Connection, ready: Sequence[Ready]) -> None:
-        for name in {item.queue for item in ready} - self._declared:
-            messages.queue(name)(connection.default_channel).declare()
-            self._declared.add(name)
-        producer = Producer(connection)
-        for item in ready:
-            messages.publish(producer, item, transport=connection.transport.driver_type)
+            send = self._redis_publisher(connection) if _knows_keys(connection) else self._server(connection)
+            for start in range(0, len(ready), BATCH):
+                send.publish(ready[start : start + BATCH])
 
     def has_lost_data(self) -> bool:
-        """Tell whether the key that we keep in the broker is missing: it was emptied, or never knew us."""
+        """Tell whether what we keep in the broker is missing, a key or a queue: it was emptied, or never knew us."""
         with _Guard(self) as connection:
-            return _knows_keys(connection) and not _client(connection).hlen(GENERATION_KEY)
+            if _knows_keys(connection):
+                return not _client(connection).hlen(GENERATION_KEY)
+            return self._server(connection).depth(GENERATION_KEY) is None
 
     def remember(self) -> None:
-        """Put the key back, once everything that the broker had lost is on its way again."""
+        """Put it back, once everything that the broker had lost is on its way again."""
         with _Guard(self) as connection:
             if _knows_keys(connection):
                 # A hash: kombu puts its `global_keyprefix` before the keys of few commands, EXISTS not among them.
                 _client(connection).hset(GENERATION_KEY, "known", "1")
+            else:
+                self._server(connection).keep(GENERATION_KEY)
 
     def depth(self, queue: str) -> int:
         """Return how many messages wait in `queue`, over all priorities."""
         with _Guard(self) as connection:
-            channel: Any = connection.default_channel
-            try:
-                # On Redis a declaration only counts; a passive one there asks for a key without its prefix.
-                return int(channel.queue_declare(queue, passive=not _knows_keys(connection)).message_count)
-            except connection.channel_errors:
-                return 0
+            if _knows_keys(connection):
+                # A declaration only counts here; a passive one asks for a key without its prefix.
+                channel: Any = connection.default_channel
+                return int(channel.queue_declare(queue).message_count)
+            return self._server(connection).depth(queue) or 0
+
+    def _redis_publisher(self, connection: Connection) -> messages.RedisPublisher:
+        channel = connection.default_channel
+        if self._publisher is None or self._publisher.channel is not channel:
+            self._publisher = messages.RedisPublisher(channel)
+        return self._publisher
+
+    def _server(self, connection: Connection) -> RabbitMQ:
+        if self._rabbitmq is None:
+            self._rabbitmq = RabbitMQ(connection, timeout_seconds=TIMEOUT_SECONDS)
+        return self._rabbitmq
 
     def open(self) -> Connection:
-        """Return the connection, opening it where there is none."""
+        """Return the connection, opening it where there is none, or one that RabbitMQ has closed since."""
+        if self._rabbitmq is not None and self._rabbitmq.is_gone():
+            self.drop()
         if self._connection is None:
             options = {
                 "socket_timeout": TIMEOUT_SECONDS,
                 "socket_connect_timeout": TIMEOUT_SECONDS,
-                "max_retries": 0,
+                # Each node of a cluster once, and none twice.
+                "max_retries": current_app.conf.broker_url.count(";"),
+                # Batches are confirmed as a whole.
+                "confirm_publish": False,
             }
             self._connection = current_app.connection_for_write(
                 connect_timeout=TIMEOUT_SECONDS,
@@ -89,12 +93,25 @@ class Broker:
         return self._connection
 
     def close(self) -> None:
-        """Drop the connection."""
-        connection, self._connection = self._connection, None
-        self._publisher = None
-        self._declared.clear()
+        """Take leave of the broker."""
+        connection = self._forget()
         if connection is not None:
             connection.release()
+
+    def drop(self) -> None:
+        """Close the connection that has failed: no leave is taken of RabbitMQ, which would last a second a word."""
+        connection = self._forget()
+        if connection is None:
+            return
+        if _knows_keys(connection):
+            connection.release()
+        else:
+            connection.collect()
+
+    def _forget(self) -> Connection | None:
+        connection, self._connection = self._connection, None
+        self._publisher = self._rabbitmq = None
+        return connection
 
 
 class _Guard:
@@ -102,16 +119,17 @@ class _Guard:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self._connection = broker.open()
 
     def __enter__(self) -> Connection:
-        return self._broker.open()
+        return self._connection
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _traceback: object) -> None:
         if error is None:
             return
-        connection = self._broker.open()
+        connection = self._connection
         if isinstance(error, (*connection.connection_errors, *connection.channel_errors, KombuError, OSError)):
-            self._broker.close()
+            self._broker.drop()
             raise BrokerUnavailable(str(error)) from error
 
 

@@ -29,8 +29,8 @@ def broker_priority(priority: int, *, transport: str) -> int:
     return priority if transport == "amqp" else 10 - priority
 
 
-def publish(producer: Producer, item: Ready, *, transport: str) -> None:
-    """Send one message; its queue has been declared where the broker wants that."""
+def publish(producer: Producer, item: Ready, *, transport: str, mandatory: bool = False) -> None:
+    """Send one message; its queue has been declared where the broker wants that, or `mandatory` makes it an error."""
     execution = str(item.id)
     headers, embed = _envelope(_task_name(item))
     producer.publish(
@@ -41,6 +41,7 @@ def publish(producer: Producer, item: Ready, *, transport: str) -> None:
         headers={**headers, "id": execution, "root_id": execution, "argsrepr": execution},
         priority=broker_priority(item.priority, transport=transport),
         delivery_mode=2,
+        mandatory=mandatory,
         correlation_id=execution,
     )
 

@@ -1,7 +1,13 @@
 """Servers that are somebody else's: reachable, and new enough."""
 
+from typing import Any
+
 import psycopg
 import redis
+from kombu import Connection
+from kombu.exceptions import KombuError
+
+from platform_scheduler.settings import brokers
 
 from .binaries import OLDEST_POSTGRES, OLDEST_REDIS
 from .errors import CannotStart
@@ -26,7 +32,29 @@ def require_postgres(url: str) -> str:
     return str(version // 10_000)
 
 
-def require_redis(url: str) -> str:
+def require_broker(url: str) -> str:
+    """Answer name and version of the broker at BROKER_URL, or refuse it."""
+    fault = brokers.fault_of(url, schemes=brokers.SCHEMES)
+    if fault:
+        raise CannotStart(f"BROKER_URL {fault}.")
+    if not brokers.is_amqp(url):
+        return f"Redis {require_redis(url, variable='BROKER_URL')}"
+    with Connection(url, connect_timeout=CONNECT_SECONDS) as connection:
+        refusals: tuple[type[BaseException], ...] = (
+            KombuError,
+            *connection.connection_errors,
+            *connection.channel_errors,
+        )
+        try:
+            server: Any = connection.ensure_connection(max_retries=1).connection
+        except refusals as error:
+            raise CannotStart(
+                f"BROKER_URL cannot be used: {_one_line(error)}. Start that server, or correct the URL."
+            ) from None
+        return f"{server.server_properties['product']} {server.server_properties['version']}"
+
+
+def require_redis(url: str, *, variable: str = "REDIS_URL") -> str:
     """Answer the version of the Redis at REDIS_URL, or refuse it."""
     try:
         with redis.Redis.from_url(
@@ -35,13 +63,13 @@ def require_redis(url: str) -> str:
             version = str(client.info("server")["redis_version"])
     except (redis.RedisError, ValueError) as error:
         raise CannotStart(
-            f"REDIS_URL cannot be used: {_one_line(error)}. Start that server, or correct the URL."
+            f"{variable} cannot be used: {_one_line(error)}. Start that server, or correct the URL."
         ) from None
     if int(version.split(".")[0]) < OLDEST_REDIS:
-        raise CannotStart(f"REDIS_URL leads to Redis {version}: {OLDEST_REDIS} or newer is needed.")
+        raise CannotStart(f"{variable} leads to Redis {version}: {OLDEST_REDIS} or newer is needed.")
     return version
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0].rstrip(".") if lines else type(error).__name__

@@ -24,10 +24,16 @@ class Options:
     data_dir: Path
     database_url: str | None
     redis_url: str | None
+    broker_url: str | None
     workers: int
     schedulers: int
     worker_processes: int
     examples: bool
+
+    @property
+    def is_broker_given(self) -> bool:
+        """Tell whether the broker is somebody else's, so that none need be started."""
+        return bool(self.broker_url or self.redis_url)
 
     @property
     def reachable_host(self) -> str:
@@ -49,6 +55,7 @@ class Options:
             data_dir=Path(text["data_dir"]).expanduser().resolve(),
             database_url=text["database_url"] or None,
             redis_url=text["redis_url"] or None,
+            broker_url=text["broker_url"] or None,
             workers=_number(text, "workers", most=MOST_PROCESSES),
             schedulers=_number(text, "schedulers", most=MOST_PROCESSES),
             worker_processes=_number(text, "worker_processes", most=MOST_PROCESSES),
@@ -66,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser, *, env: Mapping[str, str] = o
     )
     add("--database-url", default=env.get("DATABASE_URL"), help="your own PostgreSQL (DATABASE_URL)")
     add("--redis-url", default=env.get("REDIS_URL"), help="your own Redis (REDIS_URL)")
+    add("--broker-url", default=env.get("BROKER_URL"), help="another broker than that, as RabbitMQ (BROKER_URL)")
     add("--workers", default=env.get("WORKERS") or "4", help="tasks a worker runs at once (WORKERS)")
     add("--examples", default=env.get("EXAMPLES") or "1", help="0 leaves out the example tasks (EXAMPLES)")
     add("--schedulers", default="1", help="number of scheduler processes")

@@ -11,7 +11,7 @@ from . import services
 from .data_dir import explained
 from .engines import Engine, postgres_engine, postgres_place, valkey_engine
 from .errors import CannotStart
-from .external import require_postgres, require_redis
+from .external import require_broker, require_postgres, require_redis
 from .layout import Layout
 from .logs import Log
 from .options import ANY_ADDRESS, Options
@@ -57,7 +57,7 @@ class Plan:
             port = self._port("postgres")
             data_dir = self.options.data_dir
             self.engines.append(postgres_engine(data_dir, self.state, data=self._postgres_data, port=port))
-        if not self.options.redis_url:
+        if not self.options.is_broker_given:
             self.engines.append(valkey_engine(self.state, data=self.layout.valkey, port=self._port("valkey")))
         self.services = self._services()
         with explained(self.options.data_dir):
@@ -74,8 +74,11 @@ class Plan:
         return self.options.database_url or self._url("postgres")
 
     @property
-    def redis_url(self) -> str:
-        return self.options.redis_url or self._url("valkey")
+    def broker(self) -> dict[str, str]:
+        """Give the variable that leads to the broker; the other one is empty, whatever a shell has set."""
+        if self.options.broker_url:
+            return {"BROKER_URL": self.options.broker_url, "REDIS_URL": self.options.redis_url or ""}
+        return {"BROKER_URL": "", "REDIS_URL": self.options.redis_url or self._url("valkey")}
 
     def log(self, name: str) -> Log:
         """Give the program's log, as far as it is of this start."""
@@ -94,7 +97,7 @@ class Plan:
     def _settings(self) -> dict[str, str]:
         return {
             "DATABASE_URL": self.database_url,
-            "REDIS_URL": self.redis_url,
+            **self.broker,
             "SECRET_KEY": os.environ.get("SECRET_KEY") or self.state.secret_key,
             "DATA_DIR": str(self.options.data_dir),
             "ALLOWED_HOSTS": ",".join(_allowed_hosts(self.options.host)),
@@ -142,7 +145,9 @@ def _external(options: Options) -> list[tuple[str, str]]:
     shown = []
     if options.database_url:
         shown.append((f"PostgreSQL {require_postgres(options.database_url)}", "yours, by DATABASE_URL"))
-    if options.redis_url:
+    if options.broker_url:
+        shown.append((require_broker(options.broker_url), "yours, by BROKER_URL"))
+    elif options.redis_url:
         shown.append((f"Redis {require_redis(options.redis_url)}", "yours, by REDIS_URL"))
     return shown
 

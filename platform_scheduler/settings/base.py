@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from platform_scheduler.settings.brokers import transport_options
 from platform_scheduler.settings.environment import (
     broker_url,
     database,
@@ -127,22 +128,13 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-CELERY_BROKER_URL = broker_url("REDIS_URL")
+CELERY_BROKER_URL = broker_url()
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
-    # Without a socket timeout kombu's own checks never run and a half-open connection leaves a worker deaf.
-    "socket_timeout": 5,
-    "socket_connect_timeout": 3,
-    "socket_keepalive": True,
-    "health_check_interval": 5,
-    # Longer than any message stays unacknowledged: executions above 1,500 s are acknowledged early.
-    "visibility_timeout": 3600,
-    "unacked_restore_throttle": 1,
-    # Both sides need the same steps: a change strands messages in lists that nobody reads.
-    "priority_steps": list(range(10)),
-    "queue_order_strategy": "priority",
-}
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = transport_options(CELERY_BROKER_URL)
+# RabbitMQ closes the connections of those who promise a sign of life and then send nothing for long.
+CELERY_BROKER_HEARTBEAT = 0
+# On RabbitMQ an argument of each queue that cannot be added later.
 CELERY_TASK_QUEUE_MAX_PRIORITY = 10
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_RESULT_BACKEND = None

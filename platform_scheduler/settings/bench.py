@@ -9,5 +9,6 @@ SERVERS_OF_ENVIRONMENT = {name: os.environ.get(name, "") for name in ("DATABASE_
 os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(60))
 os.environ["DATABASE_URL"] = "postgresql://unset@127.0.0.1:1/unset"
 os.environ["REDIS_URL"] = "redis://127.0.0.1:1/0"
+os.environ.pop("BROKER_URL", None)
 
 from platform_scheduler.settings.base import *

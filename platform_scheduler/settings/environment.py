@@ -9,7 +9,7 @@ from environs import Env
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
-from platform_scheduler.settings import refusals
+from platform_scheduler.settings import brokers, refusals
 
 refusals.install()
 env = Env()
@@ -81,12 +81,18 @@ def database(name: str, *, pool_size: int | None = None) -> dict[str, Any]:
     }
 
 
-def broker_url(name: str) -> str:
-    """Return the broker's URL from the variable `name`."""
-    url: str = env.str(name, "")
-    if not url:
-        raise ImproperlyConfigured(f"{name} is missing: set redis://:password@host:port/0.")
-    return url
+def broker_url() -> str:
+    """Return BROKER_URL, else REDIS_URL; raise ImproperlyConfigured where neither is set, or it is no such URL."""
+    for name, schemes in (("BROKER_URL", brokers.SCHEMES), ("REDIS_URL", brokers.REDIS_SCHEMES)):
+        url: str = env.str(name, "")
+        if url:
+            fault = brokers.fault_of(url, schemes=schemes)
+            if fault:
+                raise ImproperlyConfigured(f"{name} {fault}.")
+            return url
+    raise ImproperlyConfigured(
+        "REDIS_URL is missing: set redis://:password@host:port/0, or BROKER_URL for another broker."
+    )
 
 
 def seconds(name: str, default: int, *, least: int) -> int:

@@ -6,6 +6,7 @@ import secrets
 os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(60))
 os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL", "postgresql://unset@127.0.0.1:1/unset")
 os.environ["REDIS_URL"] = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:1/0")
+os.environ.pop("BROKER_URL", None)
 
 from platform_scheduler.settings.base import *
 

@@ -66,7 +66,8 @@ class Up:
 
     def begin(self, *options: str) -> None:
         arguments = ["--data-dir", str(self.data_dir), "--port", str(self.port), "--examples", "0", *options]
-        env = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+        given = ("DATABASE_URL", "REDIS_URL", "BROKER_URL")
+        env = {name: value for name, value in os.environ.items() if name not in given}
         with self.output.open("wb") as output:
             self._process = subprocess.Popen(
                 [sys.executable, *self._command, *arguments],

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from platform_scheduler.embedded.errors import CannotStart
-from platform_scheduler.embedded.external import require_postgres, require_redis
+from platform_scheduler.embedded.external import require_broker, require_postgres, require_redis
 
 
 def answer_postgres(monkeypatch, version):
@@ -54,3 +54,22 @@ def test_it_refuses_a_redis_that_cannot_be_used_without_its_password(url):
     with pytest.raises(CannotStart, match="REDIS_URL cannot be used: ") as refusal:
         require_redis(url)
     assert "s3cret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("amqp://u:s3cret@127.0.0.1:1/x", "cannot be used: .*refused"),
+        ("redis://:s3cret@127.0.0.1:1/0", "cannot be used: .*refused"),
+        ("kafka://:s3cret@h", "must begin with one of"),
+    ],
+)
+def test_it_refuses_a_broker_that_cannot_be_used_without_its_password(url, fault):
+    with pytest.raises(CannotStart, match=f"^BROKER_URL {fault}") as refusal:
+        require_broker(url)
+    assert "s3cret" not in str(refusal.value)
+
+
+def test_it_accepts_redis_under_the_name_of_the_broker(monkeypatch):
+    answer_redis(monkeypatch, "7.0.15")
+    assert require_broker("redis://x") == "Redis 7.0.15"

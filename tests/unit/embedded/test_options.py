@@ -34,6 +34,11 @@ def test_it_reads_the_environment():
     assert options.redis_url == "redis://r/0"
 
 
+def test_it_reads_which_broker_is_another_than_redis():
+    options = parsed(env={"BROKER_URL": "amqp://rabbit"})
+    assert (options.broker_url, options.is_broker_given, parsed().is_broker_given) == ("amqp://rabbit", True, False)
+
+
 def test_it_prefers_the_command_line():
     assert parsed("--port", "9001", env={"PORT": "9000"}).port == 9001
 

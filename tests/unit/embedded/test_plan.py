@@ -19,6 +19,7 @@ def options(data_dir, **changed) -> Options:
         "data_dir": data_dir,
         "database_url": "postgresql://u@h/d",
         "redis_url": "redis://h/0",
+        "broker_url": None,
         "workers": 4,
         "schedulers": 1,
         "worker_processes": 1,
@@ -31,6 +32,7 @@ def options(data_dir, **changed) -> Options:
 def planned(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "require_postgres", lambda url: "16")
     monkeypatch.setattr(module, "require_redis", lambda url: "7.2.4")
+    monkeypatch.setattr(module, "require_broker", lambda url: "RabbitMQ 3.10")
 
     def make(**changed) -> Plan:
         plan = Plan(options(tmp_path, **changed))
@@ -42,6 +44,12 @@ def planned(tmp_path, monkeypatch):
 
 def test_it_starts_no_server_where_both_are_given(planned):
     assert [program.name for program in planned().programs] == ["web", "scheduler", "worker"]
+
+
+def test_it_starts_no_redis_beside_another_broker(planned):
+    plan = planned(redis_url=None, broker_url="amqp://rabbit")
+    assert [program.name for program in plan.programs] == ["web", "scheduler", "worker"]
+    assert ("RabbitMQ 3.10", "yours, by BROKER_URL") in plan.external
 
 
 def test_it_starts_as_many_schedulers_and_workers_as_wanted(planned):
@@ -61,6 +69,15 @@ def test_it_remembers_its_ports(planned):
 def test_it_hands_the_urls_to_every_program(planned):
     env = planned().environment()
     assert (env["DATABASE_URL"], env["REDIS_URL"]) == ("postgresql://u@h/d", "redis://h/0")
+
+
+def test_it_hands_another_broker_to_every_program(planned):
+    assert planned(broker_url="amqp://rabbit").environment()["BROKER_URL"] == "amqp://rabbit"
+
+
+def test_it_hands_on_no_broker_that_it_was_not_given(planned, monkeypatch):
+    monkeypatch.setenv("BROKER_URL", "amqp://of-the-shell")
+    assert planned().environment()["BROKER_URL"] == ""
 
 
 def test_it_keeps_the_secret_key(planned):
