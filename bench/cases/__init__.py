@@ -7,6 +7,7 @@ from bench.cases import (
     edit,
     end_to_end,
     endurance,
+    footprint,
     idle,
     register,
     registered,
@@ -17,6 +18,7 @@ from bench.cases import (
 from bench.figures import Case
 
 _MODULES = (
-    burst, steady, registered, backlog, idle, edit, end_to_end, two_schedulers, endurance, slots, claim, register
+    burst, steady, registered, backlog, idle, edit, end_to_end, two_schedulers, endurance, slots, claim, footprint,
+    register,
 )  # fmt: skip
 CASES: dict[str, Case] = {module.CASE.name: module.CASE for module in _MODULES}
