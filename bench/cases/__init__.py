@@ -11,6 +11,7 @@ from bench.cases import (
     idle,
     register,
     registered,
+    simulation,
     slots,
     steady,
     two_schedulers,
@@ -19,6 +20,6 @@ from bench.figures import Case
 
 _MODULES = (
     burst, steady, registered, backlog, idle, edit, end_to_end, two_schedulers, endurance, slots, claim, footprint,
-    register,
+    register, simulation,
 )  # fmt: skip
 CASES: dict[str, Case] = {module.CASE.name: module.CASE for module in _MODULES}
