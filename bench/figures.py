@@ -42,3 +42,5 @@ class Case:
     aims: Mapping[str, Aim]
     # Of what takes minutes one run has to do, unless more are asked for.
     repeat: int = 5
+    # Figures that are named `row: column` are shown as such a table, medians only.
+    is_grid: bool = False

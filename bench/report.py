@@ -54,8 +54,8 @@ def conditions(*, engines: str, postgres: str, now: datetime) -> dict[str, Any]:
 
 def table(outcome: Outcome) -> Iterator[str]:
     """Yield the lines of a case's table."""
-    rows = [COLUMNS, *(_row(outcome, name) for name in outcome.figures)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    rows = _grid(outcome) if outcome.case.is_grid else [COLUMNS, *(_row(outcome, name) for name in outcome.figures)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     yield f"{outcome.case.name}: {outcome.case.summary}" + (" (quick: much smaller)" if outcome.is_quick else "")
     for row in rows:
         name, *others = (text.rjust(width) for text, width in zip(row, widths, strict=True))
@@ -90,6 +90,16 @@ def _row(outcome: Outcome, name: str) -> tuple[str, ...]:
     numbers = (_shown(value) for value in (summary.median, summary.least, summary.greatest))
     aim = outcome.case.aims.get(name)
     return (name, *numbers, str(len(summary.values)), str(aim or ""), outcome.verdict(name))
+
+
+def _grid(outcome: Outcome) -> list[tuple[str, ...]]:
+    """Return a row for what stands before the colon of the names, a column for what stands behind it."""
+    cells: dict[str, dict[str, str]] = {}
+    for name, summary in outcome.figures.items():
+        row, _, column = name.rpartition(": ")
+        cells.setdefault(row, {})[column] = _shown(summary.median)
+    columns = list(dict.fromkeys(column for shown in cells.values() for column in shown))
+    return [("", *columns), *((row, *(shown.get(column, "") for column in columns)) for row, shown in cells.items())]
 
 
 def _shown(value: float) -> str:

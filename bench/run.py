@@ -35,7 +35,12 @@ def run(options: Mapping[str, Any], *, say: Say, tell: Say) -> None:
     Raises CannotStart: what cannot begin, or has failed; KeyboardInterrupt, with everything stopped.
     """
     wishes = Wishes(
-        repeat=options["repeat"], is_quick=options["quick"], firings=options["firings"], peer=options["peer"]
+        repeat=options["repeat"],
+        is_quick=options["quick"],
+        firings=options["firings"],
+        peer=options["peer"],
+        tasks=options["tasks"],
+        seed=options["seed"],
     )
     chosen = [CASES[name] for name in options["cases"]]
     _heed_the_end()

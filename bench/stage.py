@@ -25,12 +25,14 @@ STORES = range(15, -1, -1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """How the cases are to be run: `firings` and `peer` concern one case each."""
+    """How the cases are to be run: `firings`, `peer`, and `tasks` with `seed` concern one case each."""
 
     repeat: int | None = None
     is_quick: bool = False
     firings: int | None = None
     peer: str | None = None
+    tasks: int | None = None
+    seed: int = 1
 
 
 @dataclass(slots=True)

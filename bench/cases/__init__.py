@@ -7,9 +7,11 @@ from bench.cases import (
     edit,
     end_to_end,
     endurance,
+    footprint,
     idle,
     register,
     registered,
+    simulation,
     slots,
     steady,
     two_schedulers,
@@ -17,6 +19,7 @@ from bench.cases import (
 from bench.figures import Case
 
 _MODULES = (
-    burst, steady, registered, backlog, idle, edit, end_to_end, two_schedulers, endurance, slots, claim, register
+    burst, steady, registered, backlog, idle, edit, end_to_end, two_schedulers, endurance, slots, claim, footprint,
+    register, simulation,
 )  # fmt: skip
 CASES: dict[str, Case] = {module.CASE.name: module.CASE for module in _MODULES}

@@ -32,6 +32,8 @@ class Command(BaseCommand):
         add("--here", action="store_true", help="on DATABASE_URL and REDIS_URL, in databases of its own there")
         add("--no-fsync", action="store_true", help="let the throw-away servers not wait for the disk")
         add("--firings", type=int, metavar="N", help="of the case endurance (default: 5,000,000)")
+        add("--tasks", type=int, metavar="N", help="of the case simulation (default: 10,000,000)")
+        add("--seed", type=int, default=1, metavar="N", help="of the case simulation: the same again for the same")
         add("--peer", choices=["beat"], help="in the case burst also measure django-celery-beat's own scheduler")
 
     def handle(self, *_arguments: Any, **options: Any) -> None:
@@ -39,7 +41,7 @@ class Command(BaseCommand):
             self.stdout.write("\n".join(import_string(LISTED)()))
             return
         options["cases"] = _chosen(options["cases"])
-        _require_positive(options, "repeat", "firings")
+        _require_positive(options, "repeat", "firings", "tasks")
         _require_writable(options["json"])
         try:
             import_string(RUN)(options, say=self.stdout.write, tell=self.stderr.write)

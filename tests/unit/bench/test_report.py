@@ -73,3 +73,16 @@ def test_it_keeps_each_repetition_in_the_json():
     }
     assert document["figures"][2]["aim"] is None
     assert document["othersPercent"] == 41.6
+
+
+def test_it_prints_a_grid_of_what_stands_before_and_behind_the_colon():
+    case = Case(name="some", summary="a case", measure=nothing, aims={}, is_grid=True)
+    figures = {"one: p50": Summary((1.0, 3.0, 2.0)), "one: p99": Summary((4_000.0,)), "both: p50": Summary((0.5,))}
+
+    assert list(table(Outcome(case=case, figures=figures, is_quick=False))) == [
+        "some: a case",
+        "        p50    p99",
+        "  one     2  4,000",
+        "  both  0.5",
+        "  others used 0 % of the machine meanwhile",
+    ]
