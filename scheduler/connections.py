@@ -8,8 +8,8 @@ import psycopg
 from django.db import connection as django_connection
 from django.db import connections
 
-# The statements are few and always the same; planning one anew for each call costs more than it saves, for a custom plan
-# looks at every partition, and a general one finds the right one when it begins.
+# The statements are few and always the same. A plan of its own for each call looks at every partition: that costs the
+# start of an execution more than all else in it. A general plan finds the right partition when it begins.
 _BOUNDS = (
     "-c statement_timeout=5s -c lock_timeout=1s -c idle_in_transaction_session_timeout=5s -c timezone=UTC"
     " -c plan_cache_mode=force_generic_plan"
