@@ -11,7 +11,7 @@ from bench.statistics import percentiles
 from platform_scheduler.embedded.waiting import wait_until
 
 WORKERS = 2
-CHILDREN = 2
+CHILDREN = 4
 PERIOD_SECONDS = 10
 WARM_UP = timedelta(seconds=3)
 SECONDS_TO_END = 300
@@ -65,7 +65,7 @@ def _lateness(arena: Arena, *, begin: datetime, seconds: int, rate: int) -> list
 
 CASE = Case(
     name="end-to-end",
-    summary="platform.noop through two workers of two children: 20,000 at once, then 500 a second for 20 s",
+    summary="platform.noop through two workers of four children: 20,000 at once, then 500 a second for 20 s",
     measure=measure,
     aims={"executions per s": at_least(1_200), "500/s: start lateness ms p99": at_most(250)},
     repeat=3,
