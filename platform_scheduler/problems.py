@@ -28,6 +28,7 @@ from register.errors import (
     OperationNotFound,
     SharedForbidden,
     TaskCompleted,
+    TokenNotFound,
     VersionStale,
 )
 from scheduler.errors import (
@@ -148,6 +149,7 @@ _KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem], ...
     (ExecutionNotFound, Problem(404, "not-found", "There is no such execution.")),
     (OperationNotFound, Problem(404, "not-found", "There is no such operation.")),
     (CalendarNotFound, Problem(404, "not-found", "There is no such calendar.")),
+    (TokenNotFound, Problem(404, "not-found", "There is no such token, or it is revoked.")),
     (Http404, Problem(404, "not-found", "There is nothing here.")),
     (TaskDeleted, Problem(409, "task-deleted", "The task is deleted: it can be read, but neither run nor changed.")),
     (TaskCompleted, Problem(409, "task-completed", "No further slot of this task will come: nothing is to be paused.")),

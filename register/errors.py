@@ -40,6 +40,10 @@ class CalendarInUse(SchedulerError):
         )
 
 
+class TokenNotFound(SchedulerError):
+    """No such token, or not one that this token may see, or one that is revoked already."""
+
+
 class TaskCompleted(SchedulerError):
     """No further slot of this task will come: there is nothing to pause."""
 

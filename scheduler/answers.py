@@ -14,12 +14,14 @@ from scheduler.models.choices import (
     OperationKind,
     OperationStatus,
     OverlapPolicy,
+    Role,
 )
 
 TASK_STATUSES = [status.value for status in TaskStatus]
 EXECUTION_STATUSES = [status.value for status in Status]
 OVERLAP_POLICIES = OverlapPolicy.values
 CALENDAR_POLICIES = [policy.value for policy in CalendarPolicy]
+ROLES = Role.values
 
 
 class Answer(serializers.Serializer[Any]):
@@ -285,6 +287,21 @@ class NodeAnswer(Answer):
     load = serializers.JSONField()
 
 
+class TokenAnswer(Answer):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    role = serializers.ChoiceField(ROLES)
+    namespace = serializers.CharField(allow_null=True, help_text="The only one that it sees; null is every namespace.")
+    createdAt = serializers.DateTimeField()
+    expiresAt = serializers.DateTimeField(allow_null=True, help_text="null is never.")
+    revokedAt = serializers.DateTimeField(allow_null=True)
+    lastUsedAt = serializers.DateTimeField(allow_null=True, help_text="Noted once a minute.")
+
+
+class NewTokenAnswer(TokenAnswer):
+    secret = serializers.CharField(help_text="Shown this once: only its hash is kept.")
+
+
 class LogAnswer(Answer):
     executionId = serializers.UUIDField()
     head = serializers.CharField(help_text="The first 64 KiB; written when the execution ends.")
@@ -364,6 +381,10 @@ class HandlerPage(PageAnswer):
 
 class NodePage(PageAnswer):
     content = NodeAnswer(many=True)
+
+
+class TokenPage(PageAnswer):
+    content = TokenAnswer(many=True)
 
 
 class OperationPage(PageAnswer):

@@ -9,7 +9,7 @@ from typing import Any
 
 from scheduler.engine.calendars import CalendarRules, closed_days, open_ranges
 from scheduler.engine.retry import RetryPolicy
-from scheduler.models import Calendar, Execution, ExecutionLog, Handler, Node, Operation, Task
+from scheduler.models import ApiToken, Calendar, Execution, ExecutionLog, Handler, Node, Operation, Task
 from scheduler.models.choices import OperationStatus
 
 Json = dict[str, Any]
@@ -157,6 +157,20 @@ def node_as_json(node: Node) -> Json:
         "startedAt": instant(node.started_at),
         "heartbeatAt": instant(node.heartbeat_at),
         "load": node.load,
+    }
+
+
+def token_as_json(token: ApiToken) -> Json:
+    """Return a token; neither its secret, which nobody has, nor the hash of it."""
+    return {
+        "id": token.id,
+        "name": token.name,
+        "role": token.role,
+        "namespace": token.namespace,
+        "createdAt": instant(token.created_at),
+        "expiresAt": instant(token.expires_at),
+        "revokedAt": instant(token.revoked_at),
+        "lastUsedAt": instant(token.last_used_at),
     }
 
 

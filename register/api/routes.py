@@ -8,6 +8,7 @@ from register.api.executions import CancelView, RetryView
 from register.api.inventory import HandlersView, NodesView
 from register.api.operations import PauseView, ResumeView, SkipView, TriggerView
 from register.api.planning import PreviewView, ValidateView
+from register.api.tokens import TokensView, TokenView
 from register.api.views import CloneView, TasksView, TaskView
 
 ROUTES: dict[str, type[APIView]] = {
@@ -30,6 +31,8 @@ ROUTES: dict[str, type[APIView]] = {
     "calendars/preview": CalendarPreviewView,
     "calendars/<uuid:calendar_id>": CalendarView,
     "calendars/<uuid:calendar_id>/closed": ClosedDaysView,
+    "tokens": TokensView,
+    "tokens/<int:token_id>": TokenView,
     "handlers": HandlersView,
     "nodes": NodesView,
 }

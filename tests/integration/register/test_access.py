@@ -12,13 +12,14 @@ from platform_scheduler.urls.composition import _methods
 from query.api.routes import ROUTES as QUERY
 from register.access import create_token
 from register.api.routes import ROUTES as REGISTER
-from scheduler.models import Calendar, Execution, Operation, Task
+from scheduler.models import ApiToken, Calendar, Execution, Operation, Task
 from tests.integration.conftest import Caller
 
 TASK, EXECUTION = "tasks/<uuid:task_id>", "executions/<uuid:execution_id>"
 
 OPERATION = "operations/<uuid:operation_id>"
 CALENDAR = "calendars/<uuid:calendar_id>"
+TOKEN = "tokens/<int:token_id>"
 LEAST = {
     ("GET", "tasks"): "viewer",
     ("POST", "tasks"): "editor",
@@ -53,6 +54,10 @@ LEAST = {
     ("DELETE", CALENDAR): "editor",
     ("GET", f"{CALENDAR}/closed"): "viewer",
     ("POST", "schedules/preview"): "viewer",
+    ("GET", "tokens"): "admin",
+    ("POST", "tokens"): "admin",
+    ("GET", TOKEN): "admin",
+    ("DELETE", TOKEN): "admin",
     ("GET", "handlers"): "viewer",
     ("GET", "nodes"): "viewer",
 }
@@ -82,18 +87,22 @@ def admin(now: datetime) -> Caller:
 
 
 @pytest.fixture
-def paths(execution: Execution) -> Callable[[str], str]:
-    """Fills in routes: the cleanup task, its execution, an operation on it, a calendar of its namespace."""
+def paths(execution: Execution, now: datetime) -> Callable[[str], str]:
+    """Fills in routes: the cleanup task, its execution, an operation on it; a calendar, a token of its namespace."""
     operation = Operation.objects.create(
         kind="BACKFILL", namespace="default", task=execution.task, position=execution.scheduled_for,
         arguments={"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "maxParallel": 1, "rerun": False},
     )  # fmt: skip
     calendar = Calendar.objects.create(name="weekends", namespace="default", rules={"weekdays": ["SAT", "SUN"]})
-    ids = {"task": execution.task_id, "execution": execution.id, "operation": operation.id, "calendar": calendar.id}
+    token, _ = create_token("theirs", role="viewer", namespace="default", now=now)
+    ids = {
+        "uuid:task": execution.task_id, "uuid:execution": execution.id, "uuid:operation": operation.id,
+        "uuid:calendar": calendar.id, "int:token": token.id,
+    }  # fmt: skip
 
     def fill_in(route: str) -> str:
         for name, one in ids.items():
-            route = route.replace(f"<uuid:{name}_id>", str(one))
+            route = route.replace(f"<{name}_id>", str(one))
         return route
 
     return fill_in
@@ -126,9 +135,10 @@ def test_it_takes_the_role(send: Callable[..., Any], now: datetime, method: str,
 
 @pytest.mark.parametrize(("method", "route", "role"), FORBIDDEN)
 def test_it_refuses_a_lesser_role(send: Callable[..., Any], now: datetime, method: str, route: str, role: str) -> None:
+    caller = _caller(role, now)
     before = _everything()
 
-    answer = send(_caller(role, now), method, route)
+    answer = send(caller, method, route)
 
     assert (answer.status_code, answer["Content-Type"]) == (403, "application/problem+json")
     assert _everything() == before
@@ -145,9 +155,10 @@ def test_it_asks_for_a_token(send: Callable[..., Any], method: str, route: str) 
 def test_it_finds_nothing_of_another_namespace(
     send: Callable[..., Any], now: datetime, method: str, route: str
 ) -> None:
+    caller = _caller("admin", now, namespace="payments")
     before = _everything()
 
-    answer = send(_caller("admin", now, namespace="payments"), method, route)
+    answer = send(caller, method, route)
 
     assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
     assert _everything() == before
@@ -173,4 +184,6 @@ def test_it_lists_nothing_of_another_namespace(now: datetime, path: str) -> None
 
 def _everything() -> list[Any]:
     models: list[Any] = [Task, Execution, Operation, Calendar]
-    return [row for model in models for row in model.objects.order_by("id").values()]
+    # Every request notes the use of the token that it is sent with.
+    tokens = ApiToken.objects.order_by("id").values("id", "name", "revoked_at")
+    return [*tokens, *(row for model in models for row in model.objects.order_by("id").values())]
