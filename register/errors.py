@@ -21,6 +21,22 @@ class SharedForbidden(NamespaceForbidden):
     """This token is bound to a namespace, and what it would write is shared by all."""
 
 
+class BoundForbidden(NamespaceForbidden):
+    """This token is bound to a namespace, and this is for those that are bound to none."""
+
+
+class NamespaceNotFound(SchedulerError):
+    """The namespace has no row, or this token may not see it."""
+
+
+class NamespaceTaken(SchedulerError):
+    """The namespace has a row already."""
+
+
+class NamespaceInUse(SchedulerError):
+    """The namespace cannot be deleted; the message says what it still has."""
+
+
 class CalendarNotFound(SchedulerError):
     """No such calendar, or not one that this token may see."""
 

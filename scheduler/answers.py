@@ -287,6 +287,21 @@ class NodeAnswer(Answer):
     load = serializers.JSONField()
 
 
+class NamespaceAnswer(Answer):
+    name = serializers.CharField()
+    weight = serializers.IntegerField(help_text="Its share of a backlog, relative to others; 1 to 100.")
+    description = serializers.CharField(allow_null=True)
+    secretNames = serializers.ListField(
+        child=serializers.CharField(), help_text="Secrets that its tasks may name; without any, SECRET_NAMES says."
+    )
+    notifyChannel = serializers.JSONField(allow_null=True, help_text="Always null in this version.")
+    retentionDays = serializers.IntegerField(allow_null=True, help_text="Always null in this version.")
+    version = serializers.IntegerField(help_text="Grows with each change; the ETag.")
+    createdAt = serializers.DateTimeField()
+    createdBy = serializers.CharField(allow_null=True)
+    updatedAt = serializers.DateTimeField()
+
+
 class TokenAnswer(Answer):
     id = serializers.IntegerField()
     name = serializers.CharField()
@@ -381,6 +396,10 @@ class HandlerPage(PageAnswer):
 
 class NodePage(PageAnswer):
     content = NodeAnswer(many=True)
+
+
+class NamespacePage(PageAnswer):
+    content = NamespaceAnswer(many=True)
 
 
 class TokenPage(PageAnswer):

@@ -149,6 +149,12 @@ def calendar_to_delete(connection: psycopg.Connection, calendar_id: UUID) -> boo
     return connection.execute(_END_CALENDAR, (calendar_id,)).fetchone() is not None
 
 
+def namespace_to_edit(connection: psycopg.Connection, name: str) -> bool:
+    """Lock the row of a namespace against other edits; False where it has none."""
+    found = connection.execute("SELECT FROM scheduler_namespaces WHERE name = %s FOR NO KEY UPDATE", (name,))
+    return found.fetchone() is not None
+
+
 _AWAITING_NOTHING = f"""
 SELECT {_TASK_COLUMNS} FROM scheduler_tasks t
 WHERE t.interval_mode = 'FIXED_DELAY' AND t.status = 'ACTIVE' AND t.next_slot_for IS NULL

@@ -12,13 +12,14 @@ from platform_scheduler.urls.composition import _methods
 from query.api.routes import ROUTES as QUERY
 from register.access import create_token
 from register.api.routes import ROUTES as REGISTER
-from scheduler.models import ApiToken, Calendar, Execution, Operation, Task
+from scheduler.models import ApiToken, Calendar, Execution, Namespace, Operation, Task
 from tests.integration.conftest import Caller
 
 TASK, EXECUTION = "tasks/<uuid:task_id>", "executions/<uuid:execution_id>"
 
 OPERATION = "operations/<uuid:operation_id>"
 CALENDAR = "calendars/<uuid:calendar_id>"
+NAMESPACE = "namespaces/<str:name>"
 TOKEN = "tokens/<int:token_id>"
 LEAST = {
     ("GET", "tasks"): "viewer",
@@ -54,6 +55,12 @@ LEAST = {
     ("DELETE", CALENDAR): "editor",
     ("GET", f"{CALENDAR}/closed"): "viewer",
     ("POST", "schedules/preview"): "viewer",
+    ("GET", "namespaces"): "viewer",
+    ("POST", "namespaces"): "admin",
+    ("GET", NAMESPACE): "viewer",
+    ("PUT", NAMESPACE): "admin",
+    ("PATCH", NAMESPACE): "admin",
+    ("DELETE", NAMESPACE): "admin",
     ("GET", "tokens"): "admin",
     ("POST", "tokens"): "admin",
     ("GET", TOKEN): "admin",
@@ -81,12 +88,6 @@ def execution(cleanup: Task, admin: Caller) -> Execution:
 
 
 @pytest.fixture
-def admin(now: datetime) -> Caller:
-    """May do everything."""
-    return _caller("admin", now)
-
-
-@pytest.fixture
 def paths(execution: Execution, now: datetime) -> Callable[[str], str]:
     """Fills in routes: the cleanup task, its execution, an operation on it; a calendar, a token of its namespace."""
     operation = Operation.objects.create(
@@ -94,15 +95,16 @@ def paths(execution: Execution, now: datetime) -> Callable[[str], str]:
         arguments={"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "maxParallel": 1, "rerun": False},
     )  # fmt: skip
     calendar = Calendar.objects.create(name="weekends", namespace="default", rules={"weekdays": ["SAT", "SUN"]})
+    Namespace.objects.create(name="default")
     token, _ = create_token("theirs", role="viewer", namespace="default", now=now)
     ids = {
-        "uuid:task": execution.task_id, "uuid:execution": execution.id, "uuid:operation": operation.id,
-        "uuid:calendar": calendar.id, "int:token": token.id,
+        "uuid:task_id": execution.task_id, "uuid:execution_id": execution.id, "uuid:operation_id": operation.id,
+        "uuid:calendar_id": calendar.id, "int:token_id": token.id, "str:name": "default",
     }  # fmt: skip
 
     def fill_in(route: str) -> str:
         for name, one in ids.items():
-            route = route.replace(f"<{name}_id>", str(one))
+            route = route.replace(f"<{name}>", str(one))
         return route
 
     return fill_in
@@ -186,4 +188,5 @@ def _everything() -> list[Any]:
     models: list[Any] = [Task, Execution, Operation, Calendar]
     # Every request notes the use of the token that it is sent with.
     tokens = ApiToken.objects.order_by("id").values("id", "name", "revoked_at")
-    return [*tokens, *(row for model in models for row in model.objects.order_by("id").values())]
+    namespaces = Namespace.objects.order_by("name").values()
+    return [*tokens, *namespaces, *(row for model in models for row in model.objects.order_by("id").values())]
