@@ -16,11 +16,15 @@ from rest_framework.exceptions import APIException, NotFound, ValidationError
 from register.api.faults import faults_of
 from register.errors import (
     BackfillOpen,
+    BoundForbidden,
     CalendarInUse,
     CalendarNameTaken,
     CalendarNotFound,
     ExecutionEnded,
     NamespaceForbidden,
+    NamespaceInUse,
+    NamespaceNotFound,
+    NamespaceTaken,
     NameTaken,
     NotPaused,
     NotRetryable,
@@ -28,6 +32,7 @@ from register.errors import (
     OperationNotFound,
     SharedForbidden,
     TaskCompleted,
+    TokenNotFound,
     VersionStale,
 )
 from scheduler.errors import (
@@ -129,6 +134,7 @@ _SAYING_WHY: dict[type[Exception], str] = {
     NotRetryable: "not-retryable",
     BackfillOpen: "backfill-open",
     CalendarInUse: "calendar-in-use",
+    NamespaceInUse: "namespace-in-use",
 }
 
 
@@ -148,6 +154,8 @@ _KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem], ...
     (ExecutionNotFound, Problem(404, "not-found", "There is no such execution.")),
     (OperationNotFound, Problem(404, "not-found", "There is no such operation.")),
     (CalendarNotFound, Problem(404, "not-found", "There is no such calendar.")),
+    (NamespaceNotFound, Problem(404, "not-found", "There is no such namespace, or it has no settings of its own.")),
+    (TokenNotFound, Problem(404, "not-found", "There is no such token, or it is revoked.")),
     (Http404, Problem(404, "not-found", "There is nothing here.")),
     (TaskDeleted, Problem(409, "task-deleted", "The task is deleted: it can be read, but neither run nor changed.")),
     (TaskCompleted, Problem(409, "task-completed", "No further slot of this task will come: nothing is to be paused.")),
@@ -176,6 +184,16 @@ _KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem], ...
             (Fault("name", "taken", "Another calendar of this namespace, or another shared one, has this name."),),
         ),
     ),
+    (
+        NamespaceTaken,
+        Problem(
+            409,
+            "name-taken",
+            "This namespace has settings already: change them.",
+            (Fault("name", "taken", "This namespace has settings already: change them."),),
+        ),
+    ),
+    (BoundForbidden, _forbidden("This needs a token that is bound to no namespace.")),
     (SharedForbidden, _forbidden("What is shared by all is written with a token that is bound to no namespace.")),
     (NamespaceForbidden, _forbidden("This token is bound to another namespace.")),
     (PermissionDenied, Problem(403, "forbidden", "This is not allowed.")),

@@ -6,13 +6,12 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
-from django_filters import BooleanFilter, CharFilter, Filter  # type: ignore[import-untyped]
+from django_filters import CharFilter, Filter  # type: ignore[import-untyped]
 
 from query.instants import InstantField
 from scheduler import lateness
 from scheduler.engine.states import TaskStatus
-from scheduler.engine.suggestions import did_you_mean
-from scheduler.filtering import ListFilter
+from scheduler.filtering import FlagFilter, ListFilter, WordsFilter
 from scheduler.keysets import Order
 from scheduler.models import Task
 
@@ -29,33 +28,6 @@ SORTS = {
     "nextExecutionTime": "next_execution_time",
 }
 DEFAULT_SORT = "-createdAt"
-
-
-class WordsField(forms.CharField):
-    """One or more of a few words, separated by commas."""
-
-    def __init__(self, *, words: tuple[str, ...], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.words = words
-
-    def clean(self, value: Any) -> list[str]:
-        text: str = super().clean(value)
-        chosen = [word.strip() for word in text.split(",")] if text else []
-        for word in chosen:
-            if word not in self.words:
-                known = ", ".join(self.words)
-                hint = did_you_mean(word, self.words)
-                raise ValidationError(f"There is no {word[:50]!r} here; use {known}.{hint}", code="invalid_choice")
-        return chosen
-
-
-class WordsFilter(Filter):  # type: ignore[misc]
-    """Rows whose column is one of the words given."""
-
-    field_class = WordsField
-
-    def filter(self, qs: QuerySet[Any], value: list[str]) -> QuerySet[Any]:
-        return qs.filter(**{f"{self.field_name}__in": value}) if value else qs
 
 
 class PriorityFilter(WordsFilter):
@@ -105,22 +77,6 @@ class LabelFilter(Filter):  # type: ignore[misc]
 
     def filter(self, qs: QuerySet[Any], value: dict[str, str]) -> QuerySet[Any]:
         return qs.filter(**{f"{self.field_name}__contains": value}) if value else qs
-
-
-class FlagField(forms.CharField):
-    """true or false; a form's own field takes every other text for true."""
-
-    def clean(self, value: Any) -> bool | None:
-        text: str = super().clean(value)
-        if text not in {"", "true", "false"}:
-            raise ValidationError("This must be true or false.", code="invalid")
-        return {"true": True, "false": False}.get(text)
-
-
-class FlagFilter(BooleanFilter):  # type: ignore[misc]
-    """A question that is answered with true or false."""
-
-    field_class = FlagField
 
 
 class InstantFilter(Filter):  # type: ignore[misc]

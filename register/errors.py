@@ -21,6 +21,22 @@ class SharedForbidden(NamespaceForbidden):
     """This token is bound to a namespace, and what it would write is shared by all."""
 
 
+class BoundForbidden(NamespaceForbidden):
+    """This token is bound to a namespace, and this is for those that are bound to none."""
+
+
+class NamespaceNotFound(SchedulerError):
+    """The namespace has no row, or this token may not see it."""
+
+
+class NamespaceTaken(SchedulerError):
+    """The namespace has a row already."""
+
+
+class NamespaceInUse(SchedulerError):
+    """The namespace cannot be deleted; the message says what it still has."""
+
+
 class CalendarNotFound(SchedulerError):
     """No such calendar, or not one that this token may see."""
 
@@ -38,6 +54,10 @@ class CalendarInUse(SchedulerError):
         super().__init__(
             f"{subject} this calendar: {', '.join(map(repr, names))}{others}. Give them another one, or none, first."
         )
+
+
+class TokenNotFound(SchedulerError):
+    """No such token, or not one that this token may see, or one that is revoked already."""
 
 
 class TaskCompleted(SchedulerError):

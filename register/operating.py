@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from django.db.transaction import atomic
 
-from register import catalogue
+from register import catalogue, secrets
 from register.errors import NotPaused, TaskCompleted
 from register.given import Given
 from register.locking import lock, publish_after_commit, visible
@@ -35,6 +35,8 @@ def trigger_task(task_id: UUID, given: Given, *, namespace: str | None, now: dat
         faults = list(given.faults)
         if task_data is not None and (handler := catalogue.find_handler(task.task_class)):
             faults += catalogue.task_data_faults(handler, task_data)
+        if task_data is not None:
+            faults += secrets.unlisted(task_data, namespace=task.namespace)
         if faults:
             raise InvalidInput(faults)
         execution, ready = firing.trigger(connections.current(), task_id, request=uuid4(), task_data=task_data, now=now)

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from register import catalogue, rules, timing
+from register import catalogue, rules, secrets, timing
 from register.calendars import naming
 from register.errors import NamespaceForbidden, NameTaken
 from register.given import Given
@@ -139,6 +139,8 @@ def _refuse_faults(
         faults += naming.kept(task)
     if not {"task_class", "task_data"} & given.faulty and {"task_class", "task_data"} & changed:
         faults += _handler_faults(task, given, changed)
+    if "task_data" in changed - given.faulty:
+        faults += secrets.unlisted(task.task_data, namespace=task.namespace)
     if faults:
         raise InvalidInput(faults)
 

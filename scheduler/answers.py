@@ -14,12 +14,14 @@ from scheduler.models.choices import (
     OperationKind,
     OperationStatus,
     OverlapPolicy,
+    Role,
 )
 
 TASK_STATUSES = [status.value for status in TaskStatus]
 EXECUTION_STATUSES = [status.value for status in Status]
 OVERLAP_POLICIES = OverlapPolicy.values
 CALENDAR_POLICIES = [policy.value for policy in CalendarPolicy]
+ROLES = Role.values
 
 
 class Answer(serializers.Serializer[Any]):
@@ -285,6 +287,36 @@ class NodeAnswer(Answer):
     load = serializers.JSONField()
 
 
+class NamespaceAnswer(Answer):
+    name = serializers.CharField()
+    weight = serializers.IntegerField(help_text="Its share of a backlog, relative to others; 1 to 100.")
+    description = serializers.CharField(allow_null=True)
+    secretNames = serializers.ListField(
+        child=serializers.CharField(), help_text="Secrets that its tasks may name; without any, SECRET_NAMES says."
+    )
+    notifyChannel = serializers.JSONField(allow_null=True, help_text="Always null in this version.")
+    retentionDays = serializers.IntegerField(allow_null=True, help_text="Always null in this version.")
+    version = serializers.IntegerField(help_text="Grows with each change; the ETag.")
+    createdAt = serializers.DateTimeField()
+    createdBy = serializers.CharField(allow_null=True)
+    updatedAt = serializers.DateTimeField()
+
+
+class TokenAnswer(Answer):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    role = serializers.ChoiceField(ROLES)
+    namespace = serializers.CharField(allow_null=True, help_text="The only one that it sees; null is every namespace.")
+    createdAt = serializers.DateTimeField()
+    expiresAt = serializers.DateTimeField(allow_null=True, help_text="null is never.")
+    revokedAt = serializers.DateTimeField(allow_null=True)
+    lastUsedAt = serializers.DateTimeField(allow_null=True, help_text="Noted once a minute.")
+
+
+class NewTokenAnswer(TokenAnswer):
+    secret = serializers.CharField(help_text="Shown this once: only its hash is kept.")
+
+
 class LogAnswer(Answer):
     executionId = serializers.UUIDField()
     head = serializers.CharField(help_text="The first 64 KiB; written when the execution ends.")
@@ -364,6 +396,14 @@ class HandlerPage(PageAnswer):
 
 class NodePage(PageAnswer):
     content = NodeAnswer(many=True)
+
+
+class NamespacePage(PageAnswer):
+    content = NamespaceAnswer(many=True)
+
+
+class TokenPage(PageAnswer):
+    content = TokenAnswer(many=True)
 
 
 class OperationPage(PageAnswer):

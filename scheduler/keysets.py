@@ -17,7 +17,7 @@ class InvalidCursor(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A total order: by one column, those without a value last, and by ascending id among equals."""
+    """A total order: by one column, those without a value last, and by ascending key among equals."""
 
     column: str
     is_descending: bool = False
@@ -28,7 +28,7 @@ class Order:
         if self.column == "id":
             return rows.order_by(column.desc() if self.is_descending else column.asc())
         last = {"nulls_last": True} if _is_nullable(rows, self.column) else {}
-        return rows.order_by(column.desc(**last) if self.is_descending else column.asc(**last), "id")
+        return rows.order_by(column.desc(**last) if self.is_descending else column.asc(**last), "pk")
 
     def cursor(self, row: Any) -> str:
         """Return the text by which a list goes on after `row`; signed, so that what comes back is what was given."""
@@ -55,10 +55,10 @@ class Order:
         if self.column == "id":
             return Q(**{f"id__{further}": key})
         if value is None:
-            return Q(**{f"{self.column}__isnull": True}, id__gt=key)
+            return Q(**{f"{self.column}__isnull": True}, pk__gt=key)
         # "At or beyond, and" where there are no NULLs: as a plain OR no index could begin there.
         beyond = Q(**{f"{self.column}__{further}e": value}) & (
-            Q(**{f"{self.column}__{further}": value}) | Q(id__gt=key)
+            Q(**{f"{self.column}__{further}": value}) | Q(pk__gt=key)
         )
         return beyond | Q(**{f"{self.column}__isnull": True}) if is_nullable else beyond
 

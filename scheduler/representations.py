@@ -9,7 +9,7 @@ from typing import Any
 
 from scheduler.engine.calendars import CalendarRules, closed_days, open_ranges
 from scheduler.engine.retry import RetryPolicy
-from scheduler.models import Calendar, Execution, ExecutionLog, Handler, Node, Operation, Task
+from scheduler.models import ApiToken, Calendar, Execution, ExecutionLog, Handler, Namespace, Node, Operation, Task
 from scheduler.models.choices import OperationStatus
 
 Json = dict[str, Any]
@@ -20,8 +20,8 @@ def instant(value: datetime | None) -> str | None:
     return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z" if value is not None else None
 
 
-def etag(row: Task | Calendar) -> str:
-    """Return the entity tag of a definition, for If-Match."""
+def etag(row: Task | Calendar | Namespace) -> str:
+    """Return the entity tag of a definition or of settings, for If-Match."""
     return f'"{row.version}"'
 
 
@@ -157,6 +157,36 @@ def node_as_json(node: Node) -> Json:
         "startedAt": instant(node.started_at),
         "heartbeatAt": instant(node.heartbeat_at),
         "load": node.load,
+    }
+
+
+def namespace_as_json(namespace: Namespace) -> Json:
+    """Return the settings of a namespace."""
+    return {
+        "name": namespace.name,
+        "weight": namespace.weight,
+        "description": namespace.description,
+        "secretNames": namespace.secret_names,
+        "notifyChannel": namespace.notify_channel,
+        "retentionDays": namespace.retention_days,
+        "version": namespace.version,
+        "createdAt": instant(namespace.created_at),
+        "createdBy": namespace.created_by,
+        "updatedAt": instant(namespace.updated_at),
+    }
+
+
+def token_as_json(token: ApiToken) -> Json:
+    """Return a token; neither its secret, which nobody has, nor the hash of it."""
+    return {
+        "id": token.id,
+        "name": token.name,
+        "role": token.role,
+        "namespace": token.namespace,
+        "createdAt": instant(token.created_at),
+        "expiresAt": instant(token.expires_at),
+        "revokedAt": instant(token.revoked_at),
+        "lastUsedAt": instant(token.last_used_at),
     }
 
 

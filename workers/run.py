@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 from django.conf import settings
 
-from scheduler import clock, transitions
+from scheduler import clock, namespaces, transitions
 from scheduler.records import Outcome, Started
 from workers import outcomes, registry, task_data
 from workers.board import Board
@@ -133,7 +133,9 @@ def call(
         return outcomes.unknown(error, node_id=node_id)
     mask = outcomes.NOTHING_HIDDEN
     try:
-        data, mask = task_data.prepare(started, handler)
+        data, mask = task_data.prepare(
+            started, handler, find_secret_names=lambda: namespaces.secret_names(connection, started.namespace)
+        )
         if faults := handler.faults(data):
             return outcomes.refused(faults, mask=mask)
         with mask.over_logs(), limit(started.timeout_seconds):

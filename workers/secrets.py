@@ -1,20 +1,18 @@
 """Reads the secrets that task data name: from this worker's files or environment, at the start, and nowhere else."""
 
 import os
-import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
-from scheduler.engine.placeholders import SECRET, is_secret
+from scheduler.engine.placeholders import SECRET, SECRET_NAME, is_secret, names_secret
 from scheduler.engine.suggestions import did_you_mean
 from workers.errors import ExpectedFailure, PermanentFailure
 
 # Not SECRET_: a secret named KEY would be Django's own SECRET_KEY.
 PREFIX = "TASK_SECRET_"
-NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 # What is shorter cannot be masked: it would turn up everywhere by chance.
 MIN_LENGTH = 6
 MAX_BYTES = 64 * 1024
@@ -29,10 +27,15 @@ class SecretMissing(ExpectedFailure):
 
 
 class Reading:
-    """Fills the secrets of one execution's task data, and remembers the values, for the mask."""
+    """Fills the secrets of one execution's task data, and remembers the values, for the mask.
 
-    def __init__(self, namespace: str) -> None:
+    `find_names` returns those that the settings of the namespace list; it is asked once, and only where one is named.
+    """
+
+    def __init__(self, namespace: str, find_names: Callable[[], Collection[str]] = tuple) -> None:
         self._namespace = namespace
+        self._find_names = find_names
+        self._names: Collection[str] | None = None
         self._values: dict[str, str] = {}
 
     @property
@@ -54,21 +57,24 @@ class Reading:
         return data
 
     def _read(self, reference: dict[str, Any], path: str) -> str:
-        name = reference[SECRET]
-        if len(reference) != 1 or not isinstance(name, str):
+        if not names_secret(reference):
             raise SecretRefused(f'{path}: a secret is named by {{"{SECRET}": "NAME"}} alone.')
+        name: str = reference[SECRET]
+        if self._names is None:
+            self._names = self._find_names()
         if name not in self._values:
-            self._values[name] = read(name, namespace=self._namespace)
+            self._values[name] = read(name, namespace=self._namespace, names=self._names)
         return self._values[name]
 
 
-def read(name: str, *, namespace: str) -> str:
+def read(name: str, *, namespace: str, names: Collection[str] = ()) -> str:
     """Return the secret of this name: SECRETS_DIR/NAME without its last line break, else TASK_SECRET_NAME.
 
+    `names` are those that the namespace lists; where there are none, SECRET_NAMES says which it may read.
     Raises SecretRefused, SecretMissing.
     """
-    listed = settings.SECRET_NAMES.get(namespace, ())
-    if name not in listed or not NAME.fullmatch(name):
+    listed = names or settings.SECRET_NAMES.get(namespace, ())
+    if name not in listed or not SECRET_NAME.fullmatch(name):
         raise SecretRefused(
             f"Tasks of namespace {namespace} may not read the secret {name[:100]!r}.{did_you_mean(name, listed)}"
         )

@@ -1,6 +1,7 @@
 """From an execution's stored task data to what its handler is given."""
 
 import json
+from collections.abc import Callable, Collection
 
 from scheduler.records import Started
 from workers import templating
@@ -9,7 +10,9 @@ from workers.registry import Data, Handler
 from workers.secrets import Reading
 
 
-def prepare(started: Started, handler: Handler) -> tuple[Data, Mask]:
+def prepare(
+    started: Started, handler: Handler, *, find_secret_names: Callable[[], Collection[str]]
+) -> tuple[Data, Mask]:
     """Return the task data with templates and secrets filled in, and the mask that hides those secrets.
 
     Templates first: what a secret holds is never read as one. Raises UnknownTemplate, SecretRefused, SecretMissing.
@@ -20,6 +23,6 @@ def prepare(started: Started, handler: Handler) -> tuple[Data, Mask]:
             execution_id=started.id, scheduled_for=started.scheduled_for, time_zone=started.time_zone
         )
         data = templating.fill(data, known)
-    reading = Reading(started.namespace)
+    reading = Reading(started.namespace, find_secret_names)
     filled = reading.fill(data)
     return filled, Mask(reading.values)

@@ -125,6 +125,7 @@ SPECTACULAR_SETTINGS = {
         "TaskStatus": "scheduler.answers.TASK_STATUSES",
         "ExecutionStatus": "scheduler.answers.EXECUTION_STATUSES",
         "OverlapPolicy": "scheduler.answers.OVERLAP_POLICIES",
+        "Role": "scheduler.answers.ROLES",
     },
 }
 

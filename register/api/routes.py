@@ -6,8 +6,10 @@ from register.api.backfills import AbortView, BackfillView, OperationsView, Oper
 from register.api.calendars import CalendarPreviewView, CalendarsView, CalendarView, ClosedDaysView
 from register.api.executions import CancelView, RetryView
 from register.api.inventory import HandlersView, NodesView
+from register.api.namespaces import NamespacesView, NamespaceView
 from register.api.operations import PauseView, ResumeView, SkipView, TriggerView
 from register.api.planning import PreviewView, ValidateView
+from register.api.tokens import TokensView, TokenView
 from register.api.views import CloneView, TasksView, TaskView
 
 ROUTES: dict[str, type[APIView]] = {
@@ -30,6 +32,10 @@ ROUTES: dict[str, type[APIView]] = {
     "calendars/preview": CalendarPreviewView,
     "calendars/<uuid:calendar_id>": CalendarView,
     "calendars/<uuid:calendar_id>/closed": ClosedDaysView,
+    "namespaces": NamespacesView,
+    "namespaces/<str:name>": NamespaceView,
+    "tokens": TokensView,
+    "tokens/<int:token_id>": TokenView,
     "handlers": HandlersView,
     "nodes": NodesView,
 }

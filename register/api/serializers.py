@@ -59,7 +59,8 @@ READ_ONLY = frozenset(
 )
 # Of the contract, and refused until something honours them: an accepted field that does nothing would be a lie.
 NOT_YET = frozenset(
-    "flexSeconds dependencies dependencyMode listensTo sla uses circuitPolicy notifyOn idempotencyKey".split()
+    "flexSeconds dependencies dependencyMode listensTo sla uses circuitPolicy notifyOn idempotencyKey "
+    "notifyChannel retentionDays".split()
 )
 
 

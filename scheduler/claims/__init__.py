@@ -31,6 +31,7 @@ from scheduler.claims.requested import (
     calendar_to_delete,
     calendar_to_edit,
     keep_calendar,
+    namespace_to_edit,
     operation,
 )
 from scheduler.claims.tasks import (
@@ -66,6 +67,7 @@ __all__ = [
     "held_executions",
     "keep_calendar",
     "lock_tasks",
+    "namespace_to_edit",
     "namespaces_due",
     "next_held",
     "operation",

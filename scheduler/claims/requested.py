@@ -1,4 +1,4 @@
-"""What people have asked for: calendars that they edit or use, operations that are carried out."""
+"""What people have asked for: calendars and namespaces that they edit or use, operations that are carried out."""
 
 import json
 from uuid import UUID
@@ -30,6 +30,12 @@ def calendar_to_edit(connection: psycopg.Connection, calendar_id: UUID) -> bool:
 def calendar_to_delete(connection: psycopg.Connection, calendar_id: UUID) -> bool:
     """Lock a calendar against edits and against tasks that would use it, waiting for those that are being stored."""
     return connection.execute(_END_CALENDAR, (calendar_id,)).fetchone() is not None
+
+
+def namespace_to_edit(connection: psycopg.Connection, name: str) -> bool:
+    """Lock the row of a namespace against other edits; False where it has none."""
+    found = connection.execute("SELECT FROM scheduler_namespaces WHERE name = %s FOR NO KEY UPDATE", (name,))
+    return found.fetchone() is not None
 
 
 _OPERATION = """

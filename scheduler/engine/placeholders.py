@@ -1,5 +1,6 @@
 """Task data as it is stored: where `{"$secret": "NAME"}` stands for a text that is known only at the start."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,6 +9,8 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 
 SECRET = "$secret"  # noqa: S105 - the word that marks one
+
+SECRET_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 # What a schema can ask of a text beyond being one.
 _ABOUT_TEXTS = ("const", "contentEncoding", "contentMediaType", "enum", "format", "maxLength", "minLength", "pattern")
@@ -26,9 +29,26 @@ def is_secret(value: Any) -> bool:
     return isinstance(value, dict) and SECRET in value
 
 
+def names_secret(value: Any) -> bool:
+    """Tell whether a value is a proper `{"$secret": "NAME"}`."""
+    return is_secret(value) and len(value) == 1 and isinstance(value[SECRET], str)
+
+
+def named_secrets(data: Any, *, path: str = "taskData") -> Iterator[tuple[str, str]]:
+    """Yield where stored task data name which secret properly, in order."""
+    if names_secret(data):
+        yield path, data[SECRET]
+    elif isinstance(data, dict):
+        for name, value in data.items():
+            yield from named_secrets(value, path=f"{path}.{name}")
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from named_secrets(value, path=f"{path}[{index}]")
+
+
 def marked(data: Any) -> Any:
     """Return a copy of stored task data in which each proper `{"$secret": "NAME"}` is an Unknown text."""
-    if is_secret(data) and len(data) == 1 and isinstance(data[SECRET], str):
+    if names_secret(data):
         return Unknown(data[SECRET])
     if isinstance(data, dict):
         return {name: marked(value) for name, value in data.items()}

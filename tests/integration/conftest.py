@@ -57,6 +57,18 @@ def payments_editor(now: datetime) -> Caller:
 
 
 @pytest.fixture
+def admin(now: datetime) -> Caller:
+    """May do everything."""
+    return _caller("ada", "admin", now)
+
+
+@pytest.fixture
+def payments_admin(now: datetime) -> Caller:
+    """May do everything in the namespace payments."""
+    return _caller("pia", "admin", now, namespace="payments")
+
+
+@pytest.fixture
 def nobody(db: None) -> Client:
     """Has no token."""
     return Client()

@@ -5,11 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from register.access import create_token
+from register.access import LONGEST_DAYS, create_token
 from scheduler import clock
 from scheduler.models.choices import Role
-
-LONGEST_DAYS = 36_500
 
 
 class Command(BaseCommand):

@@ -12,13 +12,15 @@ from platform_scheduler.urls.composition import _methods
 from query.api.routes import ROUTES as QUERY
 from register.access import create_token
 from register.api.routes import ROUTES as REGISTER
-from scheduler.models import Calendar, Execution, Operation, Task
+from scheduler.models import ApiToken, Calendar, Execution, Namespace, Operation, Task
 from tests.integration.conftest import Caller
 
 TASK, EXECUTION = "tasks/<uuid:task_id>", "executions/<uuid:execution_id>"
 
 OPERATION = "operations/<uuid:operation_id>"
 CALENDAR = "calendars/<uuid:calendar_id>"
+NAMESPACE = "namespaces/<str:name>"
+TOKEN = "tokens/<int:token_id>"
 LEAST = {
     ("GET", "tasks"): "viewer",
     ("POST", "tasks"): "editor",
@@ -53,6 +55,16 @@ LEAST = {
     ("DELETE", CALENDAR): "editor",
     ("GET", f"{CALENDAR}/closed"): "viewer",
     ("POST", "schedules/preview"): "viewer",
+    ("GET", "namespaces"): "viewer",
+    ("POST", "namespaces"): "admin",
+    ("GET", NAMESPACE): "viewer",
+    ("PUT", NAMESPACE): "admin",
+    ("PATCH", NAMESPACE): "admin",
+    ("DELETE", NAMESPACE): "admin",
+    ("GET", "tokens"): "admin",
+    ("POST", "tokens"): "admin",
+    ("GET", TOKEN): "admin",
+    ("DELETE", TOKEN): "admin",
     ("GET", "handlers"): "viewer",
     ("GET", "nodes"): "viewer",
 }
@@ -76,24 +88,23 @@ def execution(cleanup: Task, admin: Caller) -> Execution:
 
 
 @pytest.fixture
-def admin(now: datetime) -> Caller:
-    """May do everything."""
-    return _caller("admin", now)
-
-
-@pytest.fixture
-def paths(execution: Execution) -> Callable[[str], str]:
-    """Fills in routes: the cleanup task, its execution, an operation on it, a calendar of its namespace."""
+def paths(execution: Execution, now: datetime) -> Callable[[str], str]:
+    """Fills in routes: the cleanup task, its execution, an operation on it; a calendar, a token of its namespace."""
     operation = Operation.objects.create(
         kind="BACKFILL", namespace="default", task=execution.task, position=execution.scheduled_for,
         arguments={"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "maxParallel": 1, "rerun": False},
     )  # fmt: skip
     calendar = Calendar.objects.create(name="weekends", namespace="default", rules={"weekdays": ["SAT", "SUN"]})
-    ids = {"task": execution.task_id, "execution": execution.id, "operation": operation.id, "calendar": calendar.id}
+    Namespace.objects.create(name="default")
+    token, _ = create_token("theirs", role="viewer", namespace="default", now=now)
+    ids = {
+        "uuid:task_id": execution.task_id, "uuid:execution_id": execution.id, "uuid:operation_id": operation.id,
+        "uuid:calendar_id": calendar.id, "int:token_id": token.id, "str:name": "default",
+    }  # fmt: skip
 
     def fill_in(route: str) -> str:
         for name, one in ids.items():
-            route = route.replace(f"<uuid:{name}_id>", str(one))
+            route = route.replace(f"<{name}>", str(one))
         return route
 
     return fill_in
@@ -126,9 +137,10 @@ def test_it_takes_the_role(send: Callable[..., Any], now: datetime, method: str,
 
 @pytest.mark.parametrize(("method", "route", "role"), FORBIDDEN)
 def test_it_refuses_a_lesser_role(send: Callable[..., Any], now: datetime, method: str, route: str, role: str) -> None:
+    caller = _caller(role, now)
     before = _everything()
 
-    answer = send(_caller(role, now), method, route)
+    answer = send(caller, method, route)
 
     assert (answer.status_code, answer["Content-Type"]) == (403, "application/problem+json")
     assert _everything() == before
@@ -145,9 +157,10 @@ def test_it_asks_for_a_token(send: Callable[..., Any], method: str, route: str) 
 def test_it_finds_nothing_of_another_namespace(
     send: Callable[..., Any], now: datetime, method: str, route: str
 ) -> None:
+    caller = _caller("admin", now, namespace="payments")
     before = _everything()
 
-    answer = send(_caller("admin", now, namespace="payments"), method, route)
+    answer = send(caller, method, route)
 
     assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
     assert _everything() == before
@@ -173,4 +186,7 @@ def test_it_lists_nothing_of_another_namespace(now: datetime, path: str) -> None
 
 def _everything() -> list[Any]:
     models: list[Any] = [Task, Execution, Operation, Calendar]
-    return [row for model in models for row in model.objects.order_by("id").values()]
+    # Every request notes the use of the token that it is sent with.
+    tokens = ApiToken.objects.order_by("id").values("id", "name", "revoked_at")
+    namespaces = Namespace.objects.order_by("name").values()
+    return [*tokens, *namespaces, *(row for model in models for row in model.objects.order_by("id").values())]

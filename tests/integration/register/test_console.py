@@ -1,4 +1,4 @@
-"""Tasks and tokens at /admin/."""
+"""Tasks at /admin/."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -10,9 +10,8 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 
-from register.access import create_token
 from register.admin import tasks
-from scheduler.models import ApiToken, Execution, Task
+from scheduler.models import Execution, Task
 
 TASKS = "/admin/scheduler/task/"
 
@@ -249,31 +248,6 @@ class TestPermissions:
         _act(staff("view_task"), "pause", cleanup)
 
         assert Task.objects.get().status == "ACTIVE"
-
-
-class TestTokens:
-    """Tokens, without their secrets."""
-
-    @pytest.fixture
-    def token(self, now: datetime) -> tuple[ApiToken, str]:
-        """A token and its secret."""
-        return create_token("vera", role="viewer", now=now)
-
-    def test_it_lists_them(self, admin_client: Client, token: tuple[ApiToken, str]) -> None:
-        assert "vera" in _page(admin_client, "/admin/scheduler/apitoken/")
-
-    def test_it_shows_no_secret_and_no_hash(self, admin_client: Client, token: tuple[ApiToken, str]) -> None:
-        pages = _page(admin_client, "/admin/scheduler/apitoken/")
-        pages += _page(admin_client, f"/admin/scheduler/apitoken/{token[0].id}/change/")
-
-        assert token[0].secret_hash not in pages
-        assert token[1] not in pages
-
-    @pytest.mark.parametrize("path", ["add/", "{id}/change/", "{id}/delete/"])
-    def test_it_changes_none(self, admin_client: Client, token: tuple[ApiToken, str], path: str) -> None:
-        answer = admin_client.post(f"/admin/scheduler/apitoken/{path.format(id=token[0].id)}", {"post": "yes"})
-
-        assert answer.status_code == 403
 
 
 @pytest.mark.parametrize("chosen", ["notauuid", "a\x00b", ""])

@@ -98,6 +98,17 @@ def test_it_hides_secrets(demo_task, settings, monkeypatch):
     assert "s3cr3t" not in str(failure.value)
 
 
+def test_it_reads_the_secrets_that_the_namespace_lists(connection, demo_task, settings, monkeypatch):
+    connection.execute("""INSERT INTO scheduler_namespaces (name, secret_names) VALUES ('default', '["TOKEN"]')""")
+    settings.SECRET_NAMES = {"default": ["OTHER"]}
+    monkeypatch.setenv("TASK_SECRET_TOKEN", "s3cr3t-token")
+    monkeypatch.setenv("TASK_SECRET_OTHER", "0ther-token")
+    with pytest.raises(CommandError, match=r"RuntimeError: \*\*\*"):
+        run("Demo", "--data", '{"fail": {"$secret": "TOKEN"}}')
+    with pytest.raises(CommandError, match=r"may not read the secret 'OTHER'"):
+        run("Demo", "--data", '{"fail": {"$secret": "OTHER"}}')
+
+
 def test_it_arms_no_timeout(demo_task, monkeypatch):
     monkeypatch.setattr("workers.run.soft_limit", None)
     assert run("Demo")[0]["fence"] == 0

@@ -3,7 +3,7 @@
 import pytest
 from jsonschema import Draft7Validator, Draft202012Validator
 
-from scheduler.engine.placeholders import Unknown, is_secret, lenient, marked
+from scheduler.engine.placeholders import Unknown, is_secret, lenient, marked, named_secrets
 
 REFERENCE = {"$secret": "TOKEN"}
 
@@ -62,3 +62,8 @@ def test_it_marks_a_copy():
 @pytest.mark.parametrize(("value", "is_one"), [(REFERENCE, True), ({"$secret": 5}, True), ({}, False), ("x", False)])
 def test_it_tells_what_names_a_secret(value, is_one):
     assert is_secret(value) is is_one
+
+
+def test_it_finds_the_secrets_that_are_named_and_where():
+    data = {"a": [{"$secret": "ONE"}, {"$secret": 5}, {"$secret": "TWO", "more": 1}], "b": {"c": {"$secret": "ONE"}}}
+    assert list(named_secrets(data)) == [("taskData.a[0]", "ONE"), ("taskData.b.c", "ONE")]

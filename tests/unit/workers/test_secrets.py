@@ -94,3 +94,20 @@ def test_it_fills_secrets_at_any_depth_and_remembers_them():
 def test_it_refuses_a_reference_that_is_none(reference):
     with pytest.raises(SecretRefused, match=r"taskData\.a\[0\]: a secret is named by"):
         Reading("payments").fill({"a": [reference]})
+
+
+def test_it_goes_by_the_names_that_the_namespace_lists_itself():
+    assert read("TOKEN", namespace="reports", names=["TOKEN"]) == "s3cr3t-token"
+    with pytest.raises(SecretRefused, match=r"may not read the secret"):
+        read("OTHER", namespace="payments", names=["TOKEN"])
+
+
+def test_it_asks_once_which_are_listed():
+    answers = iter([["TOKEN"]])
+    reading = Reading("reports", lambda: next(answers))
+    assert reading.fill([{"$secret": "TOKEN"}] * 2) == ["s3cr3t-token"] * 2
+
+
+def test_it_asks_nothing_where_no_secret_is_named():
+    reading = Reading("reports", lambda: pytest.fail("Somebody asked."))
+    assert reading.fill({"a": ["b"]}) == {"a": ["b"]}

@@ -1,0 +1,128 @@
+"""The settings of namespaces: create, change, delete. One without a row has the defaults, and tasks may name it.
+
+`bound_to` is the namespace that the caller is bound to, None for a caller of every namespace. Shares of a backlog and
+secrets are handed out among namespaces, so who is bound to one gives it neither.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+
+from register.errors import BoundForbidden, NamespaceInUse, NamespaceNotFound, NamespaceTaken, VersionStale
+from register.given import Given
+from register.names import KEY_MAX_LENGTH, is_key
+from scheduler import claims, connections
+from scheduler.engine.states import TaskStatus
+from scheduler.errors import Fault, InvalidInput
+from scheduler.models import ApiToken, Calendar, Namespace, Task
+
+CREATED_BY_LENGTH = 100
+
+_OF_BOUND_ADMINS = frozenset({"description"})
+
+
+def listed(*, bound_to: str | None) -> QuerySet[Namespace]:
+    """Return the namespaces with settings that the caller may see."""
+    every = Namespace.objects.all()
+    return every if bound_to is None else every.filter(name=bound_to)
+
+
+def find(name: str, *, bound_to: str | None) -> Namespace:
+    """Return one namespace. Raises NamespaceNotFound."""
+    # No name reaches the database that no row can have: a NUL would be an error there.
+    is_name = len(name) <= KEY_MAX_LENGTH and is_key(name)
+    namespace = listed(bound_to=bound_to).filter(name=name).first() if is_name else None
+    if namespace is None:
+        raise NamespaceNotFound
+    return namespace
+
+
+def create_namespace(given: Given, *, actor: str, bound_to: str | None, now: datetime) -> Namespace:
+    """Store the settings of a namespace, whose tasks may be there already.
+
+    Raises BoundForbidden, InvalidInput, NamespaceTaken.
+    """
+    if bound_to is not None:
+        raise BoundForbidden
+    if given.faults:
+        raise InvalidInput(given.faults)
+    namespace = Namespace(**given.values, created_at=now, updated_at=now, created_by=actor[:CREATED_BY_LENGTH])
+    try:
+        with transaction.atomic():
+            namespace.save(force_insert=True)
+    except IntegrityError as error:
+        # Every bound was checked: what is left is the key, and only that can tell which of two was first.
+        raise NamespaceTaken from error
+    return namespace
+
+
+def change_namespace(
+    name: str, given: Given, *, bound_to: str | None, now: datetime, versions: frozenset[int] | None = None
+) -> Namespace:
+    """Change the fields given and return the namespace; its version grows where that changes it.
+
+    `versions` are those that If-Match accepts, None accepts any. Raises NamespaceNotFound, VersionStale,
+    InvalidInput, BoundForbidden.
+    """
+    with transaction.atomic():
+        namespace = _locked(name, bound_to=bound_to, versions=versions)
+        if faults := [*given.faults, *_fixed(namespace, given)]:
+            raise InvalidInput(faults)
+        changed = {column: value for column, value in given.values.items() if getattr(namespace, column) != value}
+        if bound_to is not None and changed.keys() - _OF_BOUND_ADMINS:
+            raise BoundForbidden
+        if changed:
+            _store(namespace, changed, now=now)
+    return namespace
+
+
+def delete_namespace(name: str, *, bound_to: str | None, now: datetime, versions: frozenset[int] | None = None) -> None:
+    """Delete the settings of a namespace in which there is nothing.
+
+    A task that is registered in it meanwhile has the defaults, as in any namespace without settings. Raises
+    NamespaceNotFound, BoundForbidden, VersionStale, NamespaceInUse.
+    """
+    with transaction.atomic():
+        namespace = _locked(name, bound_to=bound_to, versions=versions)
+        if bound_to is not None:
+            raise BoundForbidden
+        if kinds := list(_inhabitants(name, now=now)):
+            raise NamespaceInUse(f"The namespace still has {' and '.join(kinds)}.")
+        namespace.delete()
+
+
+def _locked(name: str, *, bound_to: str | None, versions: frozenset[int] | None) -> Namespace:
+    find(name, bound_to=bound_to)
+    claims.namespace_to_edit(connections.current(), name)
+    namespace = find(name, bound_to=bound_to)
+    if versions is not None and namespace.version not in versions:
+        raise VersionStale
+    return namespace
+
+
+def _store(namespace: Namespace, changed: dict[str, Any], *, now: datetime) -> None:
+    for column, value in changed.items():
+        setattr(namespace, column, value)
+    namespace.version += 1
+    namespace.updated_at = now
+    namespace.save(update_fields=[*changed, "version", "updated_at"])
+
+
+def _fixed(namespace: Namespace, given: Given) -> Iterable[Fault]:
+    if given.values.get("name", namespace.name) != namespace.name:
+        message = f"A namespace keeps its name ({namespace.name}): tasks, history and tokens carry it."
+        yield Fault("name", "impossible", message, is_impossible=True)
+
+
+def _inhabitants(name: str, *, now: datetime) -> Iterable[str]:
+    # Not how many: a namespace may hold a million tasks.
+    if Task.objects.filter(namespace=name).exclude(status=TaskStatus.DELETED).exists():
+        yield "tasks"
+    if Calendar.objects.filter(namespace=name, deleted_at=None).exists():
+        yield "calendars"
+    alive = Q(expires_at=None) | Q(expires_at__gt=now)
+    if ApiToken.objects.filter(alive, namespace=name, revoked_at=None).exists():
+        yield "tokens"

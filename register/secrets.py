@@ -1,0 +1,28 @@
+"""Which secrets task data may name: those that the settings of the namespace list, where they list any.
+
+Elsewhere the worker alone knows, by its SECRET_NAMES, and refuses at the start.
+"""
+
+import json
+from collections.abc import Iterable
+
+from scheduler import connections, namespaces
+from scheduler.engine.placeholders import named_secrets
+from scheduler.engine.suggestions import did_you_mean
+from scheduler.errors import Fault
+
+FAULTS_SHOWN = 20
+
+
+def unlisted(task_data: str | None, *, namespace: str) -> list[Fault]:
+    """Return where task data name a secret that the namespace does not list."""
+    named = list(named_secrets(json.loads(task_data or "{}")))
+    listed = namespaces.secret_names(connections.current(), namespace) if named else []
+    return list(_faults(named, listed, namespace))[:FAULTS_SHOWN] if listed else []
+
+
+def _faults(named: Iterable[tuple[str, str]], listed: list[str], namespace: str) -> Iterable[Fault]:
+    for path, name in named:
+        if name not in listed:
+            message = f"Namespace {namespace} does not list the secret {name[:100]!r}.{did_you_mean(name, listed)}"
+            yield Fault(path, "unlisted_secret", message, is_impossible=True)
