@@ -16,6 +16,7 @@ from register.api.fields import (
     Labels,
     Line,
     Number,
+    RequestKey,
     TaskData,
     Text,
     Whole,
@@ -58,9 +59,7 @@ READ_ONLY = frozenset(
     "pausedUntil template taskCount pendingTaskCount".split()
 )
 # Of the contract, and refused until something honours them: an accepted field that does nothing would be a lie.
-NOT_YET = frozenset(
-    "flexSeconds dependencies dependencyMode listensTo sla uses circuitPolicy notifyOn idempotencyKey".split()
-)
+NOT_YET = frozenset("flexSeconds dependencies dependencyMode listensTo sla uses circuitPolicy notifyOn".split())
 
 
 class Strict(serializers.Serializer[Any]):
@@ -252,3 +251,4 @@ class TriggerInput(Strict):
     """A run by hand; `taskData` stands for the task's own in this one execution."""
 
     taskData = TaskData(source="task_data", allow_null=True, required=False)
+    idempotencyKey = RequestKey(max_length=255, required=False, help_text="The same as the header Idempotency-Key.")
