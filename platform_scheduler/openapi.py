@@ -6,8 +6,21 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 
 from platform_scheduler.authentication import TokenAuthentication, required_role
+from platform_scheduler.idempotency import HEADER, REPLAYED
 from platform_scheduler.problems import CONTENT_TYPE
 from scheduler.answers import ProblemAnswer
+
+_KEY = {
+    "in": "header",
+    "name": HEADER,
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "description": (
+        "Makes it safe to repeat the request: for 24 hours the same key, body and query on this path are answered as "
+        f"the first time, with `{REPLAYED}: true`; with another body or query it is 422, while the first still runs "
+        "409 with `Retry-After`. A 5xx is not remembered."
+    ),
+}
 
 
 class DocumentedView(AutoSchema):
@@ -17,6 +30,8 @@ class DocumentedView(AutoSchema):
         """Return the operation with its two families of refusals."""
         operation: Any = super().get_operation(*args, **kwargs)
         if operation:
+            if self.method == "POST":
+                operation.setdefault("parameters", []).append(_KEY)
             problem = self.resolve_serializer(ProblemAnswer, "response").ref
             for family in ("4XX", "5XX"):
                 operation["responses"][family] = {

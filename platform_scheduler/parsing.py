@@ -6,6 +6,7 @@ from typing import IO, Any
 from django.http import UnreadablePostError
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
 
 from scheduler.engine import strict_json
 
@@ -19,6 +20,24 @@ class BodyTooLarge(APIException):
     status_code = 413
     default_code = "too_large"
 
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The body may have {limit:,} bytes.")
+
+
+def limit_of(view: object) -> int:
+    """Return how many bytes a body may have there."""
+    limit: int = getattr(view, "max_body_bytes", MAX_BODY_BYTES)
+    return limit
+
+
+def body_of(request: Request, *, limit: int) -> bytes:
+    """Return the body as it came; parsers find it all the same. Raises BodyTooLarge, before anything is read."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if length.isdecimal() and int(length) > limit:
+        raise BodyTooLarge(limit)
+    body: bytes = request.body
+    return body
+
 
 class StrictJSONParser(BaseParser):
     """JSON by scheduler.engine.strict_json. The framework's own parser reads without a limit."""
@@ -29,14 +48,13 @@ class StrictJSONParser(BaseParser):
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         """Return the value of the body. Raises ParseError (400) and BodyTooLarge (413)."""
-        view = (parser_context or {}).get("view")
-        limit: int = getattr(view, "max_body_bytes", MAX_BODY_BYTES)
+        limit = limit_of((parser_context or {}).get("view"))
         try:
             body = stream.read(limit + 1)
         except UnreadablePostError:
             raise ParseError("The body ended early.") from None
         if len(body) > limit:
-            raise BodyTooLarge(f"The body may have {limit:,} bytes.")
+            raise BodyTooLarge(limit)
         try:
             return strict_json.loads(body.decode())
         except UnicodeDecodeError as error:

@@ -6,11 +6,12 @@ from datetime import timedelta
 
 from celery import shared_task
 
-from scheduler import clock, nodes
+from scheduler import clock, idempotency, nodes
 from scheduler.connections import current
 
 QUEUE = "platform"
 NODES_KEPT = timedelta(days=1)
+KEYS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,5 +29,16 @@ def forget_nodes() -> None:
     nodes.forget(current(), before=clock.now() - NODES_KEPT)
 
 
-CHORES: tuple[Chore, ...] = (Chore("Forget silent nodes", "scheduler.forget_nodes", 3600),)
-TASKS: tuple[Callable[[], None], ...] = (forget_nodes,)
+@shared_task(name="scheduler.forget_idempotency_keys", ignore_result=True)
+def forget_idempotency_keys() -> None:
+    """Delete the idempotency keys that have expired, with their answers, some at a time."""
+    now = clock.now()
+    while idempotency.forget(current(), now=now, limit=KEYS_AT_ONCE) == KEYS_AT_ONCE:
+        pass
+
+
+CHORES: tuple[Chore, ...] = (
+    Chore("Forget silent nodes", "scheduler.forget_nodes", 3600),
+    Chore("Forget expired idempotency keys", "scheduler.forget_idempotency_keys", 900),
+)
+TASKS: tuple[Callable[[], None], ...] = (forget_nodes, forget_idempotency_keys)

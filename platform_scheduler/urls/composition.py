@@ -10,6 +10,7 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework.views import APIView
 
 from platform_scheduler.documents import DocsView, SchemaView
+from platform_scheduler.idempotency import keyed, refusal
 from platform_scheduler.problems import Problem, plain_answer
 
 Routes = Mapping[str, type[APIView]]
@@ -59,7 +60,7 @@ def by_method(classes: Sequence[type[APIView]], *, known: Sequence[type[APIView]
         for method in _methods(view_class):
             if method in views:
                 raise ValueError(f"{method} is served twice: by {view_class} and before it.")
-            views[method] = view_class.as_view()
+            views[method] = (keyed(view_class) if method == "POST" else view_class).as_view()
     allowed = {"OPTIONS", *(method for view_class in [*classes, *known] for method in _methods(view_class))}
     otherwise = classes[0].as_view()
 
@@ -68,6 +69,8 @@ def by_method(classes: Sequence[type[APIView]], *, known: Sequence[type[APIView]
         if "Transfer-Encoding" in request.headers and "Content-Length" not in request.headers:
             # WSGI shows a body of unknown length as none at all: what was sent must not be taken for "nothing".
             return plain_answer(Problem(411, "length-required", "Send the body with its Content-Length."))
+        if refused_key := refusal(request):
+            return refused_key
         answer = views.get(request.method or "", otherwise)(request, *args, **kwargs)
         if "Allow" in answer.headers:
             refused = _alike(request.method or "") if answer.status_code == 405 else frozenset()

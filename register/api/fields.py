@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from register.names import is_key
+from scheduler import idempotency
 from scheduler.engine import strict_json
 from scheduler.engine.calendars import CalendarRules, InvalidCalendar, read_calendar
 from scheduler.engine.schedules import InvalidSchedule, parse_cron, require_zone
@@ -70,6 +71,21 @@ class Key(Line):
             self.fail("characters")
         if key in self.reserved:
             self.fail("reserved", input=key)
+        return key
+
+
+class RequestKey(Text):
+    """An idempotency key in a body; it is minded before the view runs."""
+
+    default_error_messages = {"invalid_key": idempotency.KEY_RULE}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(trim_whitespace=False, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        key = super().to_internal_value(data)
+        if not idempotency.is_key(key):
+            self.fail("invalid_key")
         return key
 
 

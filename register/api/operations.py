@@ -27,6 +27,8 @@ class OperatorView(APIView):
 class TriggerView(OperatorView):
     """Runs by hand."""
 
+    takes_key_in_body = True
+
     @extend_schema(
         operation_id="triggerTask", summary="Run a task now", tags=["tasks"], request=TriggerInput,
         responses={202: ExecutionAnswer},

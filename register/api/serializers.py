@@ -16,6 +16,7 @@ from register.api.fields import (
     Labels,
     Line,
     Number,
+    RequestKey,
     TaskData,
     Text,
     Whole,
@@ -59,8 +60,8 @@ READ_ONLY = frozenset(
 )
 # Of the contract, and refused until something honours them: an accepted field that does nothing would be a lie.
 NOT_YET = frozenset(
-    "flexSeconds dependencies dependencyMode listensTo sla uses circuitPolicy notifyOn idempotencyKey "
-    "notifyChannel retentionDays".split()
+    "flexSeconds dependencies dependencyMode listensTo sla uses circuitPolicy notifyOn notifyChannel "
+    "retentionDays".split()
 )
 
 
@@ -253,3 +254,4 @@ class TriggerInput(Strict):
     """A run by hand; `taskData` stands for the task's own in this one execution."""
 
     taskData = TaskData(source="task_data", allow_null=True, required=False)
+    idempotencyKey = RequestKey(max_length=255, required=False, help_text="The same as the header Idempotency-Key.")

@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('scheduler', '0008_calendars_deleted'),
+        ('scheduler', '0009_idempotency_keys'),
     ]
 
     operations = [

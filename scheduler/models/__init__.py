@@ -5,6 +5,7 @@ from scheduler.models.batch import Batch
 from scheduler.models.calendar import Calendar
 from scheduler.models.execution import Execution, ExecutionLog
 from scheduler.models.handler import Handler
+from scheduler.models.idempotency import IdempotencyKey
 from scheduler.models.lease import Lease
 from scheduler.models.namespace import Namespace
 from scheduler.models.node import Node
@@ -19,6 +20,7 @@ __all__ = [
     "Execution",
     "ExecutionLog",
     "Handler",
+    "IdempotencyKey",
     "Lease",
     "Namespace",
     "Node",

@@ -49,7 +49,7 @@ def test_it_checks_task_data_against_the_handler(operator: Caller, cleanup: Task
 
 
 @pytest.mark.parametrize(
-    "body", ["[]", '"x"', "5", "null", '{"taskData": 5}', '{"taskdata": {}}', '{"idempotencyKey": "k"}']
+    "body", ["[]", '"x"', "5", "null", '{"taskData": 5}', '{"taskdata": {}}', '{"idempotencyKey": 5}']
 )
 def test_it_refuses_other_bodies(operator: Caller, cleanup: Task, body: str) -> None:
     answer = operator.post(f"/api/v1/tasks/{cleanup.id}/trigger", data=body, content_type="application/json")
@@ -99,10 +99,3 @@ def test_it_says_when_it_was_asked(operator: Caller, cleanup: Task, now: datetim
     operator.send("post", f"tasks/{cleanup.id}/trigger")
 
     assert Execution.objects.get().scheduled_for >= now
-
-
-def test_it_refuses_an_idempotency_key_rather_than_run_twice(operator: Caller, cleanup: Task) -> None:
-    answer = operator.send("post", f"tasks/{cleanup.id}/trigger", Idempotency_Key="k1")
-
-    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "Idempotency-Key")
-    assert not Execution.objects.exists()

@@ -18,6 +18,7 @@ from scheduler.beat import BeatScheduler, install_chores
 from scheduler.node import SchedulerNode
 
 CHORE = housekeeping.CHORES[0]
+CHORES = [chore.task for chore in housekeeping.CHORES]
 
 
 class Node(SchedulerNode):
@@ -75,7 +76,7 @@ def tick(scheduler: BeatScheduler, times: int = 3) -> list[float]:
 @pytest.mark.usefixtures("due")
 def test_it_sends_the_housekeeping_while_it_holds_the_lease(scheduler: BeatScheduler, sent: list[str]):
     tick(scheduler)
-    assert sent == [chore.task for chore in housekeeping.CHORES]
+    assert sent == CHORES
 
 
 @pytest.mark.usefixtures("due")
@@ -109,7 +110,7 @@ def test_it_reads_the_schedule_anew_under_another_epoch(scheduler: BeatScheduler
     scheduler._dirty.add(CHORE.name)
     scheduler.node = Node(epoch=3)
     tick(scheduler)
-    assert sent == [CHORE.task, CHORE.task]
+    assert sorted(sent) == sorted([*CHORES, *CHORES])
 
 
 def test_it_outlives_a_fault_of_the_database(scheduler: BeatScheduler, monkeypatch: pytest.MonkeyPatch):
@@ -128,7 +129,7 @@ def test_it_takes_over_again_where_taking_over_has_failed(
         patch.setattr(beat, "install_chores", lambda: 1 / 0)
         scheduler.tick()
     tick(scheduler)
-    assert sent == [CHORE.task]
+    assert sent == CHORES
 
 
 def test_it_starts_without_a_database(monkeypatch: pytest.MonkeyPatch):
