@@ -3,6 +3,7 @@
 from rest_framework.views import APIView
 
 from query.api.executions import ExecutionsView, ExecutionView, HistoryView, LogView
+from query.api.explain import ExecutionExplainView
 from query.api.metrics import MetricsView
 from query.api.upcoming import UpcomingView
 from query.api.views import TasksView, TaskView
@@ -16,4 +17,5 @@ ROUTES: dict[str, type[APIView]] = {
     "executions": ExecutionsView,
     "executions/<uuid:execution_id>": ExecutionView,
     "executions/<uuid:execution_id>/log": LogView,
+    "executions/<uuid:execution_id>/explain": ExecutionExplainView,
 }

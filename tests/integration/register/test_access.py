@@ -38,6 +38,7 @@ LEAST = {
     ("GET", "executions"): "viewer",
     ("GET", EXECUTION): "viewer",
     ("GET", f"{EXECUTION}/log"): "viewer",
+    ("GET", f"{EXECUTION}/explain"): "viewer",
     ("POST", f"{EXECUTION}/cancel"): "operator",
     ("POST", f"{EXECUTION}/retry"): "operator",
     ("POST", f"{TASK}/backfill"): "operator",

@@ -1,0 +1,18 @@
+"""Explanations: why an execution or a slot ran, ran late or did not, in steps; free of database and clock."""
+
+from scheduler.engine.explanations.attempts import explain_execution
+from scheduler.engine.explanations.facts import Around, Row, Rules, Seen
+from scheduler.engine.explanations.steps import CLAIM_LATE_AFTER, START_LATE_AFTER, Explanation, Outcome, Step
+
+__all__ = [
+    "CLAIM_LATE_AFTER",
+    "START_LATE_AFTER",
+    "Around",
+    "Explanation",
+    "Outcome",
+    "Row",
+    "Rules",
+    "Seen",
+    "Step",
+    "explain_execution",
+]
