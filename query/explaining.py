@@ -13,8 +13,11 @@ from scheduler.models import Execution, Task
 _BY_OTHERS = frozenset({Reason.OVERLAP, Reason.LIMIT})
 
 
-def explain(execution: Execution, *, now: datetime) -> Explanation:
-    """Tell why an execution, read with its task and calendar, ran, ran late, waits or did not run."""
+def explain(execution: Execution, *, now: datetime, at: datetime | None = None) -> Explanation:
+    """Tell why an execution, read with its task and calendar, ran, ran late, waits or did not run.
+
+    `at` is the slot of a range row that is asked about, the first one unless said otherwise.
+    """
     task = execution.task
     attempts = selectors.attempts_at(execution) if execution.status != Status.SKIPPED else []
     around = Around(
@@ -22,7 +25,7 @@ def explain(execution: Execution, *, now: datetime) -> Explanation:
         earlier=[one for one in attempts if one.attempt < execution.attempt],
         later=next((one for one in attempts if one.attempt > execution.attempt), None),
         in_the_way=_in_the_way(execution),
-        closed_because=_closed_because(task, execution),
+        closed_because=_closed_because(task, execution, at=at),
     )
     return explain_execution(execution, rules=task, around=around)
 
@@ -35,18 +38,31 @@ def _in_the_way(execution: Execution) -> list[Execution]:
         if execution.reason != Reason.OVERLAP or execution.end_time is None:
             return []
         return selectors.open_at(execution, execution.end_time)
-    return selectors.open_at(execution, execution.due_at) if _may_have_been_held(execution) else []
+    return _held_by(execution) if _may_have_been_held(execution) else []
+
+
+def _held_by(execution: Execution) -> list[Execution]:
+    """Return what was open when an execution became due, where it was enough to hold it."""
+    others, task = selectors.open_at(execution, execution.due_at), execution.task
+    if task.overlap_policy == "ALLOW" and len(others) < min(task.max_concurrency or 0, selectors.MOST_OPEN):
+        return []
+    return others
 
 
 def _may_have_been_held(execution: Execution) -> bool:
-    task = execution.task
+    task, queued_at = execution.task, execution.queued_at
     if execution.attempt > 1 or (task.overlap_policy == "ALLOW" and task.max_concurrency is None):
         return False
-    return execution.queued_at is not None and execution.queued_at - execution.due_at > CLAIM_LATE_AFTER
+    if queued_at is None or queued_at == execution.published_at:
+        return False
+    return queued_at - execution.due_at > CLAIM_LATE_AFTER
 
 
-def _closed_because(task: Task, execution: Execution) -> str | None:
-    return closed_because(task, execution.scheduled_for) if execution.reason == Reason.CALENDAR else None
+def _closed_because(task: Task, execution: Execution, *, at: datetime | None) -> str | None:
+    """Return what closed the slot; where something else left out a range, of the slot that is asked about only."""
+    if execution.reason != Reason.CALENDAR and (at is None or execution.status != Status.SKIPPED):
+        return None
+    return closed_because(task, at or execution.scheduled_for)
 
 
 def closed_because(task: Task, slot: datetime) -> str | None:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from scheduler.engine.identity import lower_bound
+from scheduler.engine.identity import BACKFILL, lower_bound, slot_cause
 from scheduler.engine.states import OPEN, Status
 from scheduler.errors import ExecutionNotFound, TaskNotFound
 from scheduler.models import Execution, ExecutionLog, Task
@@ -14,7 +14,9 @@ from scheduler.models import Execution, ExecutionLog, Task
 # What an explanation reads at most: attempts at one slot, executions in the way, rows that they are sought among.
 MOST_ATTEMPTS: Final = 20
 MOST_OPEN: Final = 5
+SOME: Final = 100
 LOOKED_BACK: Final = 200
+RANGES_SOUGHT: Final = 1_000
 
 # An id begins with its milliseconds; so many bits follow.
 _BELOW_MILLISECONDS: Final = 80
@@ -78,9 +80,33 @@ def attempts_at(execution: Execution) -> list[Execution]:
     return list(reversed(rows.order_by("-attempt")[:MOST_ATTEMPTS]))
 
 
+def recorded_at(task: Task, slot: datetime) -> Execution | None:
+    """Return the latest attempt at a slot of the schedule, or else what somebody asked for at that very instant."""
+    low = lower_bound(slot)
+    rows = Execution.objects.filter(task_id=task.id, id__gte=low, id__lt=_a_millisecond_on(low), scheduled_for=slot)
+    found = list(rows.order_by("-attempt", "-id")[:MOST_ATTEMPTS])
+    return next((row for row in found if row.cause == slot_cause(slot)), found[0] if found else None)
+
+
+def range_over(task: Task, slot: datetime) -> Execution | None:
+    """Return the range row in which a slot lies, sought among the newest rows that begin before it."""
+    newest = Execution.objects.filter(task_id=task.id, id__lt=_a_millisecond_on(lower_bound(slot))).order_by("-id")
+    among = newest.values("id")[:RANGES_SOUGHT]
+    rows = Execution.objects.filter(id__in=among, scheduled_for__lte=slot, scheduled_until__gte=slot)
+    return rows.order_by("-id").first()
+
+
+def backfills_of(task: Task, slot: datetime) -> list[Execution]:
+    """Return a backfill's executions of a slot, whose ids are of the instant at which it was asked for."""
+    rows = Execution.objects.filter(task_id=task.id, scheduled_for=slot, cause__startswith=BACKFILL)
+    # Ordered by the database, they would be sought along the index of the task's whole history.
+    return sorted(rows[:SOME], key=lambda row: row.id)[-MOST_OPEN:]
+
+
 def open_now(task_id: UUID) -> list[Execution]:
     """Return some of a task's open executions, those of the oldest slots first."""
-    return list(Execution.objects.filter(task_id=task_id, status__in=sorted(OPEN)).order_by("id")[:MOST_OPEN])
+    rows = Execution.objects.filter(task_id=task_id, status__in=sorted(OPEN))
+    return sorted(rows[:SOME], key=lambda row: row.id)[:MOST_OPEN]
 
 
 def open_at(execution: Execution, at: datetime) -> list[Execution]:

@@ -2,6 +2,7 @@
 
 from scheduler.engine.explanations.attempts import explain_execution
 from scheduler.engine.explanations.facts import Around, Row, Rules, Seen
+from scheduler.engine.explanations.slots import SlotFacts, explain_slot
 from scheduler.engine.explanations.steps import CLAIM_LATE_AFTER, START_LATE_AFTER, Explanation, Outcome, Step
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "Row",
     "Rules",
     "Seen",
+    "SlotFacts",
     "Step",
     "explain_execution",
+    "explain_slot",
 ]

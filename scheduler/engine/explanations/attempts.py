@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from scheduler.engine.explanations import endings
 from scheduler.engine.explanations.facts import Around, Row, Rules
-from scheduler.engine.explanations.reasons import held_because, in_the_way, misfire_rule, skipped_because
+from scheduler.engine.explanations.reasons import calendar_rule, held_because, in_the_way, misfire_rule, skipped_because
 from scheduler.engine.explanations.steps import (
     CLAIM_LATE_AFTER,
     START_LATE_AFTER,
@@ -20,18 +20,21 @@ from scheduler.engine.explanations.steps import (
 from scheduler.engine.identity import BACKFILL
 from scheduler.engine.schedules.instants import in_utc, written
 from scheduler.engine.schedules.words import instant_words
-from scheduler.engine.states import FINAL, Status, Trigger
+from scheduler.engine.states import FINAL, Reason, Status, Trigger
 
 # Causes of lateness, the weightiest first: what a summary names.
-_LATE_CODES: Final = ("misfire", "overlap", "limit", "claimed_late", "held_or_claimed_late", "queue_wait")
+_LATE_CODES: Final = ("misfire", "overlap", "limit", "claimed_late", "held_or_claimed_late", "requeued", "queue_wait")
+
+# Ranges for these reasons take in the slots that the calendar closes.
+_OF_RANGES: Final = frozenset({Reason.MISFIRE, Reason.PAUSED})
 
 
 def explain_execution(row: Row, *, rules: Rules, around: Around) -> Explanation:
     """Tell why an execution ran, ran late, waits or did not run, step by step.
 
     Codes: slot, request, event, dependency, backfill, jitter, misfire, claimed_late, overlap, limit,
-    held_or_claimed_late, attempt, retry_delay, queued, queue_wait, handed_back, started, running, the reasons of the
-    state table for what is skipped or held, and those of `endings`.
+    held_or_claimed_late, requeued, attempt, retry_delay, queued, queue_wait, handed_back, started, running, the
+    reasons of the state table for what is skipped or held, and those of `endings`.
     """
     if row.status == Status.SKIPPED:
         return _skipped(row, rules, around)
@@ -51,13 +54,19 @@ def explain_execution(row: Row, *, rules: Rules, around: Around) -> Explanation:
 def _skipped(row: Row, rules: Rules, around: Around) -> Explanation:
     why = skipped_because(row, rules, around)
     recorded = {"recordedAt": written(row.end_time) if row.end_time else None}
-    cause = Step(row.end_time, row.reason or "unknown", why.message, {**why.data, **recorded})
+    steps = [_asked(row, rules), *_spread(row)]
+    steps.append(Step(row.end_time, row.reason or "unknown", why.message, {**why.data, **recorded}))
+    if around.closed_because is not None and row.reason in _OF_RANGES:
+        closed = calendar_rule(rules, around.closed_because)
+        steps.append(
+            Step(row.scheduled_for, "calendar", f"{closed.message} It would not have run anyway.", closed.data)
+        )
     subject = "It"
     if row.scheduled_until is not None and row.scheduled_until > row.scheduled_for:
         count = f"{row.slot_count} slots" if row.slot_count is not None else "slots"
         subject = f"These {count} from {written(row.scheduled_for)} to {written(row.scheduled_until)}"
     summary = f"{subject} did not run: {lowered(why.message)}."
-    return Explanation(Outcome.DID_NOT_RUN, summary, (_asked(row, rules), *_spread(row), cause))
+    return Explanation(Outcome.DID_NOT_RUN, summary, tuple(steps))
 
 
 def _asked(row: Row, rules: Rules) -> Step:
@@ -96,21 +105,29 @@ def _late(row: Row, rules: Rules, around: Around) -> Iterator[Step]:
     if row.queued_at is None or row.queued_at - row.due_at <= CLAIM_LATE_AFTER:
         return
     late = row.queued_at - row.due_at
-    data = {"lateSeconds": seconds_of(late)}
-    if around.in_the_way:
-        others = in_the_way(around)
-        code = "overlap" if rules.overlap_policy != "ALLOW" else "limit"
-        policy = f"overlapPolicy {rules.overlap_policy}" if code == "overlap" else "a limit on executions at once"
-        message = f"It was held for {lasted(late)} by {policy}, while {others.message} was open."
-        yield Step(row.queued_at, code, message, {**data, **others.data})
-    elif row.published_at == row.queued_at or (rules.overlap_policy == "ALLOW" and rules.max_concurrency is None):
-        message = f"The claim took it {lasted(late)} after it was due: no scheduler ran, or all were busy until then."
-        yield Step(row.queued_at, "claimed_late", message, data)
-    else:
-        message = (
-            f"It was queued {lasted(late)} after it was due: held by another execution or a limit, or claimed late."
-        )
-        yield Step(row.queued_at, "held_or_claimed_late", message, data)
+    code, message, data = _kept_by(row, rules, around, lasted(late))
+    yield Step(row.queued_at, code, message, {"lateSeconds": seconds_of(late), **data})
+
+
+def _kept_by(row: Row, rules: Rules, around: Around, late: str) -> tuple[str, str, dict[str, Any]]:
+    """Return code, words and facts of what kept a row from the queue.
+
+    What is born QUEUED is published as it is queued; what was held, or had to be published again, is so later.
+    """
+    if row.handed_back_count:
+        return "requeued", f"It was queued anew {late} after it was due, for a worker had handed it back.", {}
+    if row.published_at == row.queued_at:
+        message = f"The claim took it {late} after it was due: no scheduler ran, or all were busy until then."
+        return "claimed_late", message, {}
+    if not around.in_the_way:
+        message = f"It was queued {late} after it was due: held by another execution or a limit, or claimed late."
+        return "held_or_claimed_late", message, {}
+    others = in_the_way(around)
+    if rules.overlap_policy != "ALLOW":
+        message = f"It was held for {late} by overlapPolicy {rules.overlap_policy}, while {others.message} was open."
+        return "overlap", message, others.data
+    message = f"It was held for {late} by maxConcurrency {rules.max_concurrency}, while {others.message} was open."
+    return "limit", message, others.data
 
 
 def _attempts(row: Row, around: Around) -> Iterator[Step]:

@@ -1,18 +1,21 @@
 """What an explanation is made of: steps with their time and cause, an outcome, one sentence."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 from scheduler.engine.schedules import duration_words
+from scheduler.engine.schedules.instants import DAY, HOUR, MINUTE
 
 # Late (contract §5): due for longer and not claimed, QUEUED for longer.
 CLAIM_LATE_AFTER: Final = timedelta(seconds=5)
 START_LATE_AFTER: Final = timedelta(seconds=60)
 
-_MINUTE: Final = 60
+# From so many seconds on, to which step a duration is rounded: of weeks nobody wants the seconds.
+_ROUNDED: Final = ((7 * DAY, DAY), (DAY, HOUR), (HOUR, MINUTE), (0, 1))
+
 _SECOND: Final = timedelta(seconds=1)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -51,13 +54,19 @@ class Explanation:
     steps: tuple[Step, ...]
 
 
+def with_steps(explanation: Explanation, further: Sequence[Step]) -> Explanation:
+    """Return an explanation with steps after its own."""
+    return replace(explanation, steps=(*explanation.steps, *further)) if further else explanation
+
+
 def lasted(duration: timedelta) -> str:
     """Return a duration in words: "250 milliseconds", "4.2 seconds", "2 minutes and 5 seconds"."""
     if duration < _SECOND:
         return f"{max(duration // _MILLISECOND, 0)} milliseconds"
     seconds = duration.total_seconds()
-    if seconds >= _MINUTE:
-        return duration_words(round(seconds))
+    if seconds >= MINUTE:
+        step = next(step for least, step in _ROUNDED if seconds >= least)
+        return duration_words(round(seconds / step) * step)
     rounded = round(seconds, 1)
     return f"{rounded:g} second{'' if rounded == 1 else 's'}"
 

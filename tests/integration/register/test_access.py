@@ -30,6 +30,7 @@ LEAST = {
     ("GET", f"{TASK}/history"): "viewer",
     ("GET", f"{TASK}/metrics"): "viewer",
     ("GET", f"{TASK}/upcoming"): "viewer",
+    ("GET", f"{TASK}/explain"): "viewer",
     ("POST", f"{TASK}/trigger"): "operator",
     ("POST", f"{TASK}/pause"): "operator",
     ("POST", f"{TASK}/resume"): "operator",

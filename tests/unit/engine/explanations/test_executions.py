@@ -40,7 +40,8 @@ def test_it_says_that_an_execution_ran_in_time():
     [
         ({"queued_at": SLOT + MINUTE, "published_at": SLOT + MINUTE}, FakeRules(), {}, "claimed_late"),
         ({"queued_at": SLOT + MINUTE, "published_at": SLOT + MINUTE}, QUEUE, {}, "claimed_late"),
-        ({"queued_at": SLOT + MINUTE}, FakeRules(), {}, "claimed_late"),
+        ({"queued_at": SLOT + MINUTE}, FakeRules(), {}, "held_or_claimed_late"),
+        ({"queued_at": SLOT + MINUTE, "handed_back_count": 1}, FakeRules(), {}, "requeued"),
         ({"queued_at": SLOT + MINUTE}, QUEUE, {}, "held_or_claimed_late"),
         ({"queued_at": SLOT + MINUTE}, QUEUE, {"in_the_way": BUSY}, "overlap"),
         ({"queued_at": SLOT + MINUTE}, FakeRules(max_concurrency=1), {"in_the_way": BUSY}, "limit"),
@@ -146,7 +147,7 @@ def test_it_tells_of_the_attempt_that_follows():
 
 @pytest.mark.parametrize("reason", SKIPPING)
 def test_every_reason_of_a_skipped_slot_has_words(reason: str):
-    explanation = explained(skipped(reason), closed_because="SATURDAY is excluded")
+    explanation = explained(skipped(reason))
 
     assert (explanation.outcome, codes(explanation)) == (Outcome.DID_NOT_RUN, ["slot", reason])
     assert explanation.summary.startswith("It did not run: ")
@@ -198,6 +199,19 @@ def test_it_tells_the_slots_of_a_range():
     assert explanation.summary.startswith("These 60 slots from 2026-03-02T12:00:00Z to 2026-03-02T12:59:00Z did not")
 
 
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        ("misfire", ["slot", "misfire", "calendar"]),
+        ("paused", ["slot", "paused", "calendar"]),
+        ("overlap", ["slot", "overlap"]),
+        ("calendar", ["slot", "calendar"]),
+    ],
+)
+def test_it_tells_that_the_calendar_closes_a_slot_of_a_range_besides(reason: str, expected: list[str]):
+    assert codes(explained(skipped(reason), closed_because="Saturday is excluded")) == expected
+
+
 def test_it_tells_that_an_execution_waits_for_a_worker():
     explanation = explained(waiting(status="QUEUED", queued_at=SLOT, published_at=SLOT))
 
@@ -238,7 +252,8 @@ def test_it_explains_every_status(status: Status):
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(-1, "0 milliseconds"), (0.25, "250 milliseconds"), (1, "1 second"), (4.23, "4.2 seconds"), (59.9, "59.9 seconds"),
-     (60, "1 minute"), (125, "2 minutes and 5 seconds")],
+     (60, "1 minute"), (125, "2 minutes and 5 seconds"), (3605, "1 hour"), (90_061, "1 day and 1 hour"),
+     (419_000_000, "692 weeks and 6 days")],
 )  # fmt: skip
 def test_it_tells_a_duration(seconds: float, words: str):
     assert lasted(seconds * SECOND) == words
