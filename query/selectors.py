@@ -52,15 +52,15 @@ def visible_executions(*, namespace: str | None) -> QuerySet[Execution]:
 
 def find_execution(execution_id: UUID, *, namespace: str | None) -> Execution:
     """Return one execution with its task. Raises ExecutionNotFound."""
-    execution = visible_executions(namespace=namespace).filter(id=execution_id).first()
-    if execution is None:
-        raise ExecutionNotFound
-    return execution
+    return _only(visible_executions(namespace=namespace), execution_id)
 
 
 def find_explained(execution_id: UUID, *, namespace: str | None) -> Execution:
     """Return one execution with its task and that task's calendar. Raises ExecutionNotFound."""
-    executions = visible_executions(namespace=namespace).select_related("task__calendar")
+    return _only(visible_executions(namespace=namespace).select_related("task__calendar"), execution_id)
+
+
+def _only(executions: QuerySet[Execution], execution_id: UUID) -> Execution:
     execution = executions.filter(id=execution_id).first()
     if execution is None:
         raise ExecutionNotFound

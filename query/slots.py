@@ -9,7 +9,7 @@ from scheduler import schedules, wording
 from scheduler.engine.calendars import InvalidCalendar
 from scheduler.engine.explanations import Explanation, SlotFacts, Step, explain_slot
 from scheduler.engine.explanations.steps import with_steps
-from scheduler.engine.schedules import InvalidSchedule, Schedule, clock_change_at
+from scheduler.engine.schedules import InvalidSchedule, Schedule, clock_change_at, require_zone
 from scheduler.engine.schedules.instants import TICK
 from scheduler.models import Execution, Task
 
@@ -61,6 +61,7 @@ def _facts(task: Task, at: datetime, *, now: datetime) -> SlotFacts:
 
 
 def _worked_out(task: Task, at: datetime, *, now: datetime) -> SlotFacts:
+    require_zone(task.time_zone)
     slots, every = schedules.slots_of(task), schedules.of(task)
     is_slot = _has(every, at)
     is_fixed_delay = schedules.is_fixed_delay(task)

@@ -13,14 +13,14 @@ from scheduler.engine.explanations.steps import (
     Explanation,
     Outcome,
     Step,
+    by_clock,
     lasted,
     lowered,
     seconds_of,
 )
 from scheduler.engine.identity import BACKFILL
-from scheduler.engine.schedules.instants import in_utc, written
-from scheduler.engine.schedules.words import instant_words
-from scheduler.engine.states import FINAL, Reason, Status, Trigger
+from scheduler.engine.schedules.instants import written
+from scheduler.engine.states import FINAL, Reason, Status, TaskStatus, Trigger
 
 # Causes of lateness, the weightiest first: what a summary names.
 _LATE_CODES: Final = ("misfire", "overlap", "limit", "claimed_late", "held_or_claimed_late", "requeued", "queue_wait")
@@ -72,7 +72,7 @@ def _skipped(row: Row, rules: Rules, around: Around) -> Explanation:
 def _asked(row: Row, rules: Rules) -> Step:
     """Return what the execution came from."""
     at, trigger = row.scheduled_for, row.trigger
-    local = instant_words(in_utc(at), rules.time_zone)
+    local = by_clock(at, rules.time_zone)
     if row.cause.startswith(BACKFILL):
         operation = row.cause.removeprefix(BACKFILL).partition(":")[0]
         return Step(at, "backfill", f"A backfill asked for the slot of {local} again.", {"operationId": operation})
@@ -80,7 +80,7 @@ def _asked(row: Row, rules: Rules) -> Step:
         data: dict[str, Any] = {"scheduledFor": written(at), "timeZone": rules.time_zone}
         if row.scheduled_until is not None and row.scheduled_until > at:
             data |= {"scheduledUntil": written(row.scheduled_until), "slotCount": row.slot_count}
-            until = instant_words(in_utc(row.scheduled_until), rules.time_zone)
+            until = by_clock(row.scheduled_until, rules.time_zone)
             return Step(at, "slot", f"The schedule had slots from {local} to {until}, recorded as one row.", data)
         return Step(at, "slot", f"The schedule has a slot at {local}.", data)
     if trigger == Trigger.EVENT:
@@ -159,6 +159,10 @@ def _held(row: Row, rules: Rules, around: Around) -> Iterator[Step]:
         why = held_because(row, rules, around)
         data = {**why.data, "notBefore": written(row.not_before) if row.not_before else None}
         yield Step(row.not_before, row.reason or "unknown", why.message, data)
+        if rules.status == TaskStatus.PAUSED:
+            pause = f": {rules.pause_reason}" if rules.pause_reason else ""
+            message = f"What is held stays so while its task is paused{pause}."
+            yield Step(None, "paused", message, {"pauseReason": rules.pause_reason})
     elif row.status == Status.QUEUED and row.queued_at is not None:
         wait = max(around.now - row.queued_at, timedelta(0))
         published = "" if row.published_at else " It has not been published yet; the dispatcher tries again."

@@ -12,13 +12,13 @@ from scheduler.engine.explanations.steps import (
     Explanation,
     Outcome,
     Step,
+    by_clock,
     lasted,
     lowered,
     seconds_of,
 )
 from scheduler.engine.schedules import Caution
-from scheduler.engine.schedules.instants import in_utc, written
-from scheduler.engine.schedules.words import instant_words
+from scheduler.engine.schedules.instants import written
 from scheduler.engine.states import TaskStatus
 
 _BEGINNINGS: Final = {
@@ -86,7 +86,7 @@ def _explanation(verdict: _Verdict, steps: Sequence[Step]) -> Explanation:
 
 def _of_slot(facts: SlotFacts, rules: Rules) -> Iterator[Step]:
     at, due_at = facts.at, facts.due_at
-    local = instant_words(in_utc(at), rules.time_zone)
+    local = by_clock(at, rules.time_zone)
     data = {"scheduledFor": written(at), "timeZone": rules.time_zone}
     yield Step(at, "slot", f"The schedule has a slot at {local}.", data)
     if facts.is_moved:

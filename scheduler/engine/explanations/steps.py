@@ -5,9 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
+from zoneinfo import ZoneInfoNotFoundError
 
 from scheduler.engine.schedules import duration_words
-from scheduler.engine.schedules.instants import DAY, HOUR, MINUTE
+from scheduler.engine.schedules.instants import DAY, HOUR, MINUTE, in_utc
+from scheduler.engine.schedules.words import instant_words
 
 # Late (contract §5): due for longer and not claimed, QUEUED for longer.
 CLAIM_LATE_AFTER: Final = timedelta(seconds=5)
@@ -80,3 +82,11 @@ def lowered(message: str) -> str:
     """Return a message as it goes on after a colon, without its full stop; names in capitals keep them."""
     text = message.rstrip(".")
     return text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text
+
+
+def by_clock(instant: datetime, time_zone: str) -> str:
+    """Return an instant as the clock of a task's zone shows it; in UTC where there is no such zone (any more)."""
+    try:
+        return instant_words(in_utc(instant), time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        return instant_words(in_utc(instant), "UTC")

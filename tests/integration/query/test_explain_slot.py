@@ -216,6 +216,15 @@ def test_it_names_the_backfill_that_ran_a_slot(viewer: Caller, cleanup: Task, re
     assert codes(explain(viewer, cleanup, slot))[-1] == "backfill"
 
 
+def test_it_bears_a_zone_that_is_gone(viewer: Caller, minutely: Task, due: datetime) -> None:
+    claim(due)
+    Task.objects.filter(id=minutely.id).update(time_zone="Mars/Base")
+
+    recorded, coming = explain(viewer, minutely, due), explain(viewer, minutely, due + MINUTE)
+
+    assert (codes(recorded)[0], codes(coming)) == ("slot", ["invalid_schedule"])
+
+
 @pytest.mark.parametrize(
     ("query", "field", "code"),
     [

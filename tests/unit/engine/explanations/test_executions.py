@@ -162,6 +162,15 @@ def test_every_reason_of_a_held_execution_has_words(reason: str):
     assert "that was given" not in explanation.summary
 
 
+def test_it_tells_that_a_pause_keeps_what_is_held():
+    rules = FakeRules(status="PAUSED", pause_reason="maintenance")
+
+    explanation = explained(waiting(reason="retry", attempt=2, not_before=SLOT), rules=rules)
+
+    assert codes(explanation)[-2:] == ["retry", "paused"]
+    assert "maintenance" in explanation.summary
+
+
 def test_every_reason_of_the_state_table_skips_or_holds():
     assert {*SKIPPING, *HOLDING} == set(Reason)
 
