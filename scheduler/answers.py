@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from scheduler.engine.calendars import CalendarPolicy
+from scheduler.engine.explanations import Outcome
 from scheduler.engine.retry import BACKOFFS, RETRYABLE
 from scheduler.engine.states import Status, TaskStatus, Trigger
 from scheduler.models.choices import (
@@ -160,6 +161,29 @@ class UpcomingAnswer(Answer):
     status = serializers.ChoiceField(TASK_STATUSES)
     timeZone = serializers.CharField()
     next = serializers.ListField(child=serializers.DateTimeField())
+
+
+class StepAnswer(Answer):
+    at = serializers.DateTimeField(allow_null=True, help_text="null where its time is not known.")
+    code = serializers.CharField(help_text="The cause, for programs.")
+    message = serializers.CharField(help_text="The cause, for people.")
+    data: Any = serializers.JSONField(help_text="Its facts.")
+
+
+class ExplanationAnswer(Answer):
+    taskId = serializers.UUIDField()
+    taskName = serializers.CharField()
+    executionId = serializers.UUIDField(allow_null=True, help_text="null where no execution has been recorded.")
+    scheduledFor = serializers.DateTimeField(allow_null=True, help_text="The slot, null where there is none.")
+    outcome = serializers.ChoiceField([outcome.value for outcome in Outcome])
+    summary = serializers.CharField(help_text="All of it in one sentence.")
+    steps: Any = StepAnswer(many=True, help_text="Oldest first, as far as their times are known.")
+
+
+class SlotExplanationAnswer(ExplanationAnswer):
+    at = serializers.DateTimeField(help_text="The instant that was asked for.")
+    slotBefore = serializers.DateTimeField(allow_null=True, help_text="The slot before it, by today's definition.")
+    slotAfter = serializers.DateTimeField(allow_null=True, help_text="The slot after it, by today's definition.")
 
 
 class WarningAnswer(Answer):

@@ -1,16 +1,14 @@
 """What is late: due more than 5 s ago and not claimed, or QUEUED for more than 60 s (contract §5)."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
 
 from scheduler.claims import recent
+from scheduler.engine.explanations import CLAIM_LATE_AFTER, START_LATE_AFTER
 from scheduler.engine.states import Status
 from scheduler.models import Execution, Task
-
-CLAIM_LATE_AFTER = timedelta(seconds=5)
-START_LATE_AFTER = timedelta(seconds=60)
 
 
 def unclaimed_tasks(*, now: datetime) -> QuerySet[Task]:

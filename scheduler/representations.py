@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from scheduler.engine.calendars import CalendarRules, closed_days, open_ranges
+from scheduler.engine.explanations import Explanation
 from scheduler.engine.retry import RetryPolicy
 from scheduler.models import ApiToken, Calendar, Execution, ExecutionLog, Handler, Namespace, Node, Operation, Task
 from scheduler.models.choices import OperationStatus
@@ -100,6 +101,22 @@ def execution_as_json(execution: Execution, *, task_name: str) -> Json:
         "revision": execution.revision,
         "runId": str(execution.run_id) if execution.run_id else None,
         "cancelRequestedAt": instant(execution.cancel_requested_at),
+    }
+
+
+def explanation_as_json(explanation: Explanation, *, task: Task, execution: Execution | None) -> Json:
+    """Return why an execution, or a slot that none was recorded of, ran or did not."""
+    return {
+        "taskId": str(task.id),
+        "taskName": task.name,
+        "executionId": str(execution.id) if execution is not None else None,
+        "scheduledFor": instant(execution.scheduled_for) if execution is not None else None,
+        "outcome": explanation.outcome.value,
+        "summary": explanation.summary,
+        "steps": [
+            {"at": instant(step.at), "code": step.code, "message": step.message, "data": dict(step.data)}
+            for step in explanation.steps
+        ],
     }
 
 

@@ -3,6 +3,7 @@
 from rest_framework.views import APIView
 
 from query.api.executions import ExecutionsView, ExecutionView, HistoryView, LogView
+from query.api.explain import ExecutionExplainView, SlotExplainView
 from query.api.metrics import MetricsView
 from query.api.upcoming import UpcomingView
 from query.api.views import TasksView, TaskView
@@ -13,7 +14,9 @@ ROUTES: dict[str, type[APIView]] = {
     "tasks/<uuid:task_id>/history": HistoryView,
     "tasks/<uuid:task_id>/metrics": MetricsView,
     "tasks/<uuid:task_id>/upcoming": UpcomingView,
+    "tasks/<uuid:task_id>/explain": SlotExplainView,
     "executions": ExecutionsView,
     "executions/<uuid:execution_id>": ExecutionView,
     "executions/<uuid:execution_id>/log": LogView,
+    "executions/<uuid:execution_id>/explain": ExecutionExplainView,
 }

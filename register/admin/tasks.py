@@ -17,6 +17,7 @@ from register.admin.words import actor_of, said
 from register.given import Given
 from register.operations_admin import OperationAdmin  # noqa: F401 - Django looks for pages in this module
 from scheduler import clock, display, lateness
+from scheduler.engine.explanations import CLAIM_LATE_AFTER
 from scheduler.engine.states import TaskStatus
 from scheduler.errors import SchedulerError
 from scheduler.models import Task
@@ -124,7 +125,7 @@ class TaskAdmin(TaskBase):
     @admin.display(description="state", ordering="status")
     def state(self, task: Any) -> str:
         """Show the status, and why it is paused; a task whose slot nobody has claimed is late first of all."""
-        if task.claim_at is not None and task.looked_at - task.claim_at > lateness.CLAIM_LATE_AFTER:
+        if task.claim_at is not None and task.looked_at - task.claim_at > CLAIM_LATE_AFTER:
             return f"⚠ Late by {display.span(task.looked_at - task.claim_at)}"
         until = f" until {display.absolute(task.paused_until)}" if task.paused_until else ""
         reason = f": {task.pause_reason}" if task.pause_reason and task.status == TaskStatus.PAUSED else ""

@@ -1,6 +1,7 @@
 """Schedules: rules that yield slots, free of database, clock and network (contract §7)."""
 
 from scheduler.engine.schedules.cautions import Caution, cautions
+from scheduler.engine.schedules.clockchanges import clock_change_at
 from scheduler.engine.schedules.cron import MAX_LENGTH, CronSchedule, parse_cron
 from scheduler.engine.schedules.errors import InvalidSchedule
 from scheduler.engine.schedules.gaps import least_gap
@@ -27,6 +28,7 @@ __all__ = [
     "Schedule",
     "bounded",
     "cautions",
+    "clock_change_at",
     "describe",
     "describe_fixed_delay",
     "duration_words",

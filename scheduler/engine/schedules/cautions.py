@@ -36,14 +36,14 @@ def cautions(schedule: Schedule, now: datetime, *, jitter_seconds: int = 0) -> l
         require_slot_after(schedule, now)
     except InvalidSchedule as refused:
         return [Caution("never_fires", _CLOSED if _is_closed_always(schedule, now) else refused.message)]
-    cron = next((layer for layer in _layers(schedule) if isinstance(layer, CronSchedule)), None)
+    cron = next((layer for layer in layers(schedule) if isinstance(layer, CronSchedule)), None)
     if cron is None:
         return []
     found = [] if cron.is_open else list(_at_clock_changes(schedule, cron, now))
     return [*found, *([] if jitter_seconds else _crowded(cron))]
 
 
-def _layers(schedule: Schedule) -> Iterator[Any]:
+def layers(schedule: Schedule) -> Iterator[Any]:
     """Yield a schedule and what is inside it: a window and a calendar hold another `schedule`."""
     inner: Any = schedule
     while inner is not None:
@@ -53,7 +53,7 @@ def _layers(schedule: Schedule) -> Iterator[Any]:
 
 def _is_closed_always(schedule: Schedule, now: datetime) -> bool:
     """Return whether slots are left that a calendar keeps from running."""
-    under_calendar = [layer for layer in _layers(schedule) if hasattr(layer, "calendar")]
+    under_calendar = [layer for layer in layers(schedule) if hasattr(layer, "calendar")]
     return any(layer.next_after(now) is None and layer.schedule.next_after(now) is not None for layer in under_calendar)
 
 
@@ -64,15 +64,15 @@ def _at_clock_changes(schedule: Schedule, cron: CronSchedule, now: datetime) -> 
         if missing is not None and missing < after.wall_start and _has(schedule, after.start):
             yield Caution(
                 "missing_local_time",
-                f"{_wall_words(missing)} does not exist in {cron.time_zone}: the clock is set forward. "
-                f"The slot fires at {_time_words(after.wall_start)}.",
+                f"{wall_words(missing)} does not exist in {cron.time_zone}: the clock is set forward. "
+                f"The slot fires at {time_words(after.wall_start)}.",
                 instant_of(after.start),
             )
         repeated = cron.walls.first_from(max(after.wall_start, before.wall_start))
         if repeated is not None and repeated < before.wall_end and _has(schedule, repeated - before.offset):
             yield Caution(
                 "repeated_local_time",
-                f"{_wall_words(repeated)} comes twice in {cron.time_zone}: the clock is set back. "
+                f"{wall_words(repeated)} comes twice in {cron.time_zone}: the clock is set back. "
                 "The slot fires the first time only.",
                 instant_of(repeated - before.offset),
             )
@@ -102,11 +102,11 @@ def _crowded(cron: CronSchedule) -> list[Caution]:
     return [Caution("crowded_minute", message)]
 
 
-def _wall_words(wall: int) -> str:
-    return f"{_time_words(wall)} on {instant_of(wall):%Y-%m-%d}"
+def wall_words(wall: int) -> str:
+    return f"{time_words(wall)} on {instant_of(wall):%Y-%m-%d}"
 
 
-def _time_words(wall: int) -> str:
+def time_words(wall: int) -> str:
     time = wall % DAY
     seconds = f":{time % MINUTE:02d}" if time % MINUTE else ""
     return f"{time // HOUR:02d}:{time % HOUR // MINUTE:02d}{seconds}"

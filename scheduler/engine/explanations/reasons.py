@@ -1,0 +1,141 @@
+"""Each reason in words, with the rule behind it: why a row was skipped, or what holds it."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
+
+from scheduler.engine.explanations.facts import Around, Row, Rules
+from scheduler.engine.explanations.steps import lasted
+from scheduler.engine.schedules.instants import written
+from scheduler.engine.states import Reason
+
+Data = dict[str, Any]
+
+
+class Words(NamedTuple):
+    """A sentence, and its facts as JSON values."""
+
+    message: str
+    data: Data
+
+
+def skipped_because(row: Row, rules: Rules, around: Around) -> Words:
+    """Return why a SKIPPED row did not run; a reason that nobody knows is told as it stands."""
+    known = _SKIPPED.get(row.reason or "")
+    return known(row, rules, around) if known else Words(f"The reason that was given: {row.reason or 'none'}.", {})
+
+
+def held_because(row: Row, rules: Rules, around: Around) -> Words:
+    """Return what a SCHEDULED row waits for; a reason that nobody knows is told as it stands."""
+    known = _HELD.get(row.reason or "")
+    return known(row, rules, around) if known else Words(f"The reason that was given: {row.reason or 'none'}.", {})
+
+
+def in_the_way(around: Around) -> Words:
+    """Return which executions of the task were open, as the subject of a sentence."""
+    if not around.in_the_way:
+        return Words("another execution of the task", {"executionIds": []})
+    first, *others = around.in_the_way
+    more = f" and {len(others)} more" if others else ""
+    words = f"execution {first.id}{more}, slot {written(first.scheduled_for)},"
+    return Words(words, {"executionIds": [str(one.id) for one in around.in_the_way]})
+
+
+def misfire_rule(rules: Rules) -> Words:
+    """Return which missed slots the task runs."""
+    grace = lasted(timedelta(seconds=rules.misfire_grace_seconds))
+    runs = {
+        "SKIP": "runs no missed slot",
+        "FIRE_ONCE": "runs the latest missed slot only",
+        "FIRE_ALL": f"runs the newest {rules.catch_up_limit} missed slots",
+    }[rules.misfire_policy]
+    data = {
+        "misfirePolicy": rules.misfire_policy,
+        "misfireGraceSeconds": rules.misfire_grace_seconds,
+        "catchUpLimit": rules.catch_up_limit,
+    }
+    return Words(f"a slot older than {grace} is missed, and misfirePolicy {rules.misfire_policy} {runs}", data)
+
+
+def calendar_rule(rules: Rules, closed_because: str | None) -> Words:
+    """Return which rule of its calendar closed a slot."""
+    data: Data = {"calendar": rules.calendar_name, "closedBecause": closed_because}
+    if closed_because is None:
+        return Words("Its calendar was closed then; today's rules leave that instant open, they have changed.", data)
+    return Words(f"The calendar {rules.calendar_name} is closed then: {closed_because}.", data)
+
+
+def _overlap(row: Row, rules: Rules, around: Around) -> Words:
+    others = in_the_way(around)
+    policy = rules.overlap_policy
+    rule = f"overlapPolicy is {policy}" if policy != "ALLOW" else "overlapPolicy of that time let nothing overlap"
+    return Words(f"{_capital(others.message)} was open, and {rule}.", {**others.data, "overlapPolicy": policy})
+
+
+def _misfire(row: Row, rules: Rules, around: Around) -> Words:
+    rule = misfire_rule(rules)
+    late = f" only {lasted(row.end_time - row.due_at)} after it was due" if row.end_time is not None else " late"
+    return Words(f"It was looked at{late}: {rule.message}.", rule.data)
+
+
+def _calendar(row: Row, rules: Rules, around: Around) -> Words:
+    return calendar_rule(rules, around.closed_because)
+
+
+def _held_by_overlap(row: Row, rules: Rules, around: Around) -> Words:
+    others = in_the_way(around)
+    data = {**others.data, "overlapPolicy": rules.overlap_policy}
+    return Words(f"It waits for the end of {others.message.rstrip(',')}: overlapPolicy {rules.overlap_policy}.", data)
+
+
+def _held_by_limit(row: Row, rules: Rules, around: Around) -> Words:
+    others = in_the_way(around)
+    if rules.max_concurrency is None:
+        message = f"It waits for a place: its queue {row.queue}, its class or its namespace is at its limit."
+    else:
+        message = f"It waits for a place: maxConcurrency is {rules.max_concurrency}, or another limit is reached."
+    return Words(message, {**others.data, "maxConcurrency": rules.max_concurrency, "queue": row.queue})
+
+
+def _until(words: str) -> Callable[[Row, Rules, Around], Words]:
+    def until(row: Row, rules: Rules, around: Around) -> Words:
+        end = f" until {written(row.not_before)}" if row.not_before is not None else ""
+        return Words(f"It waits{end} {words}.", {})
+
+    return until
+
+
+def _always(message: str) -> Callable[[Row, Rules, Around], Words]:
+    return lambda row, rules, around: Words(message, {})
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+_DELETED: Final = "Its task was deleted."
+
+_SKIPPED: Final[dict[str, Callable[[Row, Rules, Around], Words]]] = {
+    Reason.OVERLAP: _overlap,
+    Reason.CALENDAR: _calendar,
+    Reason.MISFIRE: _misfire,
+    Reason.PAUSED: _always("The task was paused then, and the pause ended without catching up."),
+    Reason.REQUESTED: _always("Somebody had asked to leave it out."),
+    Reason.SHED: _always("There was more work than could be done, and it was left out so that the rest could run."),
+    Reason.CIRCUIT: _always("A service that the task uses was failing, and circuitPolicy is SKIP."),
+    Reason.LIMIT: _always("A limit on executions at once was reached."),
+    Reason.FLOW: _always("Flow control left out work of its queue, class or namespace."),
+    Reason.DEPENDENCY: _always("A task that it depends on did not end as it has to."),
+    Reason.DELETED: _always(_DELETED),
+}
+
+_HELD: Final[dict[str, Callable[[Row, Rules, Around], Words]]] = {
+    Reason.OVERLAP: _held_by_overlap,
+    Reason.LIMIT: _held_by_limit,
+    Reason.RETRY: _until("to be tried again"),
+    Reason.JITTER: _until("for the end of its jitter"),
+    Reason.SHED: _until("because there is more work than can be done"),
+    Reason.CIRCUIT: _until("because a service that the task uses is failing"),
+    Reason.FLOW: _until("because flow control slows its queue, class or namespace down"),
+    Reason.DEPENDENCY: _until("for the tasks that it depends on"),
+}
