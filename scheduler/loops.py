@@ -33,14 +33,16 @@ class Timer:
     period: float
     action: Callable[..., None]
     due_at: float = field(default_factory=clock.monotonic)
+    _is_called: bool = field(default=False, init=False)
 
     def make_due(self) -> None:
-        """Act at the next opportunity."""
-        self.due_at = clock.monotonic()
+        """Act at the next opportunity, and once more where it is acting right now: it may have looked already."""
+        self._is_called = True
 
     def run(self, *arguments: Any) -> None:
         """Act where it is time. After an error it is tried a second later, and the parts behind it get their turn."""
-        if clock.monotonic() >= self.due_at:
+        if self._is_called or clock.monotonic() >= self.due_at:
+            self._is_called = False
             self.due_at = clock.monotonic() + min(self.period, RETRY_SECONDS)
             self.action(*arguments)
             self.due_at = clock.monotonic() + self.period

@@ -69,6 +69,7 @@ class SchedulerNode:
         self.epoch: int | None = None
         self._lease_trusted_until = 0.0
         self._guard = clock.JumpGuard()
+        self._assist_guard = clock.JumpGuard()
         self._sweep_guard = clock.JumpGuard()
         self._jumped_at = -math.inf
         self._is_flooded = False
@@ -181,9 +182,16 @@ class SchedulerNode:
 
     def _assist(self, connection: psycopg.Connection) -> float:
         """Claim beside the claim loop where there is a backlog: one plans while PostgreSQL works for the other."""
-        if self._backlogged.wait(timeout=0.5):
-            with suppress(PartitionMissing):  # the claim loop meets it as well, and makes it
-                self._claim_batch(connection, clock.read(connection))
+        if not self._backlogged.wait(timeout=0.5):
+            return 0
+        now = clock.read(connection)
+        if not self._assist_guard.trusts(now, at=clock.monotonic()):
+            return TICK_SECONDS
+        try:
+            if not self._claim_batch(connection, now).is_full:
+                self._backlogged.clear()  # the claim loop may be waiting for the database, and would not tell
+        except PartitionMissing:
+            self._backlogged.clear()  # the claim loop meets it as well, and makes it
         return 0
 
     def _claim_batch(self, connection: psycopg.Connection, now: datetime) -> firing.Claimed:

@@ -254,3 +254,13 @@ def test_it_lets_the_parts_behind_a_failing_one_have_their_turn(time: Callable[[
     failing.run("second pass")
     behind.run("second pass")
     assert seen == ["second pass"]
+
+
+def test_a_timer_that_is_called_while_it_acts_acts_again():
+    """A notice that comes while the held rows are being read would otherwise wait for the next second."""
+    notices: list[Callable[[], None]] = [lambda: timer.make_due(), lambda: None]
+    timer = Timer(60, lambda: notices.pop(0)())
+    timer.run()
+    timer.run()
+    timer.run()
+    assert notices == []

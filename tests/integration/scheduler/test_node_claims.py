@@ -153,3 +153,37 @@ def test_it_rests_for_a_tick_where_another_node_is_claiming(
     with connection.transaction():
         claims.due_tasks(connection, now=now, limit=1)
         assert node._claim(open_connection()) == 0.05
+
+
+# The second thread of a backlog
+
+
+@pytest.fixture
+def backlogged(node: SchedulerNode) -> SchedulerNode:
+    """A node whose last claim came back full."""
+    node._backlogged.set()
+    return node
+
+
+def test_it_assists_where_there_is_a_backlog(backlogged: SchedulerNode, connection: psycopg.Connection, now: datetime):
+    task_id = add_task(connection, next_slot_for=now - timedelta(days=1), misfire_policy="FIRE_ALL", catch_up_limit=500)
+    backlogged._assist(connection)
+    assert (len(executions(connection, task_id)), backlogged._backlogged.is_set()) == (100, True)
+
+
+def test_it_rests_when_the_backlog_is_gone_though_the_claim_loop_says_nothing(
+    backlogged: SchedulerNode, connection: psycopg.Connection
+):
+    backlogged._assist(connection)
+    assert not backlogged._backlogged.is_set()
+
+
+def test_it_does_not_assist_after_a_jump_of_the_clock(
+    backlogged: SchedulerNode, connection: psycopg.Connection, now: datetime, hands: Hands
+):
+    backlogged._assist(connection)
+    backlogged._backlogged.set()
+    add_task(connection, next_slot_for=now + timedelta(minutes=30))
+    hands.now += timedelta(hours=1)
+    backlogged._assist(connection)
+    assert executions(connection) == []
