@@ -1,6 +1,7 @@
 """What the import commands share: their options, and how they say what they found."""
 
 import sys
+from abc import ABC, abstractmethod
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -27,7 +28,7 @@ DEFAULT_ZONE = "UTC"
 ALLOW_UNKNOWN = "allowUnknownTaskClass"
 
 
-class ImportCommand(BaseCommand):
+class ImportCommand(ABC, BaseCommand):
     """A dry run unless told otherwise. A subclass says how its files are read."""
 
     format_name: str
@@ -52,13 +53,13 @@ class ImportCommand(BaseCommand):
             help="register ahead of the workers that have the handlers",
         )
 
+    @abstractmethod
     def read(self, source: Source, options: dict[str, Any], run: Any) -> Iterator[Read]:
         """Yield the jobs of one file; `run` is what `begin` has returned. Raises UnreadableFile."""
-        raise NotImplementedError
 
+    @abstractmethod
     def begin(self, options: dict[str, Any]) -> Any:
         """Return what the files of one pass share: the names given so far, for instance."""
-        raise NotImplementedError
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["time_zone"] is None:
