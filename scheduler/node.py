@@ -2,14 +2,12 @@
 
 import logging
 import math
-import queue
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 from django.conf import settings
@@ -20,7 +18,6 @@ from scheduler import (
     claims,
     clock,
     delays,
-    dispatch,
     firing,
     leases,
     nodes,
@@ -30,18 +27,17 @@ from scheduler import (
     reschedule,
     sweep,
 )
-from scheduler.broker import BATCH, Broker
-from scheduler.errors import BrokerUnavailable, PartitionMissing
+from scheduler.broker import BATCH
+from scheduler.claims import EVERYWHERE
+from scheduler.errors import PartitionMissing
 from scheduler.followups import RELEASE_CHANNEL
 from scheduler.loops import Loop, Timer
 from scheduler.metrics import NodeMetrics
+from scheduler.publisher import Publisher
 from scheduler.ranges import RangeCounter
 from scheduler.records import Ready
 
 logger = logging.getLogger(__name__)
-
-# What one claim has queued, or a release, and the batch that answers for it until it is published.
-_Handed = tuple[Sequence[Ready], UUID | None]
 
 TICK_SECONDS = 0.05
 # After a claim what comes due next is gathered for so long: a claim for each of a thousand a second would be too many.
@@ -53,12 +49,8 @@ BEAT_LEASE_TRUST = 0.8
 # After an outage workers need a renewal, a quarter of their lease, before silence means that they are gone.
 STEADY_BEFORE_LOSING_SECONDS = settings.LEASE_SECONDS / 3
 STALE_SECONDS = 5
-WAITING_BATCHES = 200
-# Rows that nobody published go out between the batches of the claim, so many of theirs at a time.
-UNPUBLISHED_BATCHES = 20
 PARTITION_TRIES = 50
 RESCHEDULED_BATCHES = 20
-EVERYWHERE = UUID(int=0)
 
 
 class SchedulerNode:
@@ -75,8 +67,6 @@ class SchedulerNode:
         self._is_flooded = False
         self._backlogged = threading.Event()
         self._unpublished = 0
-        self._batches: queue.Queue[_Handed | None] = queue.Queue(maxsize=WAITING_BATCHES)
-        self._outlet = dispatch.Outlet()
         self._ranges = RangeCounter()
         self._recount_after = EVERYWHERE
         self._backfill_after = EVERYWHERE
@@ -85,14 +75,14 @@ class SchedulerNode:
         self._backfill_timer = Timer(1, self._advance_backfills)
         self._listening: psycopg.Connection | None = None
         self._sweep_timers = self._make_sweep_timers()
-        self._broker_timers = self._make_broker_timers()
         # A claim that a crash of PostgreSQL undoes is made again: nobody can have started what it queued, for that
-        # commit would have taken the claim's to the disk with it. So these three do not wait for the disk.
+        # commit would have taken the claim's to the disk with it. So these two do not wait for the disk.
         self.claim_loop = Loop("claim", self._claim, waits_for_disk=False)
         self.assist_loop = Loop("assist", self._assist, waits_for_disk=False)
-        self.publish_loop = Loop("publish", self._publish, waits_for_disk=False)
         self.sweep_loop = Loop("sweep", self._sweep)
-        self.metrics = self._make_metrics()
+        self.metrics = NodeMetrics()
+        self.publisher = Publisher(self.metrics)
+        self._watch()
 
     def start(self) -> None:
         """Start the loops; they wait for a database that is not there yet."""
@@ -106,10 +96,7 @@ class SchedulerNode:
             loop.stop()
         for loop in before_publishing:
             loop.join(timeout=5)
-        with suppress(queue.Full):
-            self._batches.put(None, timeout=1)  # the publish loop ends itself there
-        self.publish_loop.join(timeout=5)
-        self.publish_loop.stop()
+        self.publisher.stop()
 
     @property
     def may_beat(self) -> bool:
@@ -125,7 +112,7 @@ class SchedulerNode:
         return self.claim_loop.age < STALE_SECONDS and self.claim_loop.steady_since is not None, self._facts()
 
     def _loops(self) -> tuple[Loop, ...]:
-        return self.claim_loop, self.assist_loop, self.publish_loop, self.sweep_loop
+        return self.claim_loop, self.assist_loop, self.publisher.loop, self.sweep_loop
 
     def _facts(self) -> dict[str, Any]:
         return {
@@ -133,23 +120,21 @@ class SchedulerNode:
             "claimAgeSeconds": round(self.claim_loop.age, 3),
             "sweepAgeSeconds": round(self.sweep_loop.age, 3),
             "holdsBeatLease": self.may_beat,
-            "isBrokerReachable": self._outlet.is_open,
+            "isBrokerReachable": self.publisher.outlet.is_open,
             "isClaimHeldByFlood": self._is_flooded,
             "claimTrouble": self.claim_loop.trouble,
         }
 
-    def _make_metrics(self) -> NodeMetrics:
-        metrics = NodeMetrics()
-        metrics.watch(
+    def _watch(self) -> None:
+        self.metrics.watch(
             claim_age_seconds=lambda: self.claim_loop.age,
             sweep_age_seconds=lambda: self.sweep_loop.age,
             beat_lease_held=lambda: self.may_beat,
-            broker_reachable=lambda: self._outlet.is_open,
+            broker_reachable=lambda: self.publisher.outlet.is_open,
             claim_held_by_flood=lambda: self._is_flooded,
-            batches_to_publish=self._batches.qsize,
+            batches_to_publish=self.publisher.batches.qsize,
             unpublished_executions=lambda: self._unpublished,
         )
-        return metrics
 
     # The claim loop
 
@@ -198,7 +183,7 @@ class SchedulerNode:
         began = clock.monotonic()
         claimed = firing.claim(connection, now=now, is_backlogged=self._backlogged.is_set())
         self.metrics.count_claim(claimed, seconds=clock.monotonic() - began, now=now)
-        self._hand_over(claimed.ready, claimed.batch)
+        self.publisher.hand_over(claimed.ready, claimed.batch)
         return claimed
 
     def _listen(self, connection: psycopg.Connection) -> None:
@@ -219,7 +204,7 @@ class SchedulerNode:
         return 0 if made else STALE_SECONDS
 
     def _release(self, connection: psycopg.Connection, now: datetime) -> None:
-        self._hand_over(self._released(releases.release(connection, now=now, low=claims.recent(now))))
+        self.publisher.hand_over(self._released(releases.release(connection, now=now, low=claims.recent(now))))
 
     def _released(self, ready: Sequence[Ready]) -> Sequence[Ready]:
         self.metrics.released.inc(len(ready))
@@ -234,91 +219,6 @@ class SchedulerNode:
         """Let another node beat at once."""
         self.epoch = None
         leases.release(connection, BEAT_LEASE, holder=self.id)
-
-    # The publish loop
-
-    def _hand_over(self, ready: Sequence[Ready], batch: UUID | None = None) -> None:
-        if not ready:
-            return
-        try:
-            self._batches.put_nowait((ready, batch))
-        except queue.Full:
-            logger.warning("%d executions wait for the sweep: publishing is behind.", len(ready))
-
-    def _publish(self, connection: psycopg.Connection) -> float:
-        try:
-            handed = self._batches.get(timeout=0.5)
-        except queue.Empty:
-            handed = ([], None)
-        if handed is None:
-            self.publish_loop.stop()
-        elif self._outlet.is_open:
-            self._use_broker(connection, *handed)
-        return 0
-
-    def _use_broker(self, connection: psycopg.Connection, ready: Sequence[Ready], batch: UUID | None) -> None:
-        now = clock.read(connection)
-        try:
-            with self._outlet.broker() as broker:
-                if ready:
-                    self._dispatch(connection, broker, ready, batch, now=now)
-                for timer in self._broker_timers:
-                    timer.run(connection, broker, now)
-        except BrokerUnavailable as error:
-            self.metrics.publish_failures.inc()
-            logger.warning("The broker does not answer; executions stay QUEUED meanwhile: %s", error)
-
-    def _dispatch(
-        self,
-        connection: psycopg.Connection,
-        broker: Broker,
-        ready: Sequence[Ready],
-        batch: UUID | None,
-        *,
-        now: datetime,
-    ) -> None:
-        if batch is None:
-            dispatch.dispatch(connection, broker, ready, now=now)
-        else:
-            dispatch.dispatch_batch(connection, broker, ready, batch=batch)
-        self.metrics.dispatched.inc(len(ready))
-
-    def _make_broker_timers(self) -> list[Timer]:
-        return [
-            Timer(2, self._check_broker),
-            Timer(1, self._publish_unpublished),
-            Timer(60, partial(self._publish_unpublished, everywhere=True)),
-            Timer(min(30, settings.REPUBLISH_AFTER_SECONDS / 5), self._republish_stale),
-        ]
-
-    def _check_broker(self, connection: psycopg.Connection, broker: Broker, now: datetime) -> None:
-        if broker.has_lost_data():
-            count = sweep.republish_all(connection, before=now)
-            # A new broker knows nothing either, and has lost nothing.
-            level = logging.WARNING if count else logging.INFO
-            logger.log(level, "The broker does not know us: %d messages go again.", count)
-            self.metrics.swept.labels(cause="broker_lost_data").inc(count)
-            broker.remember()
-
-    def _publish_unpublished(
-        self, connection: psycopg.Connection, broker: Broker, now: datetime, *, everywhere: bool = False
-    ) -> None:
-        low = EVERYWHERE if everywhere else claims.recent(now)
-        for _ in range(UNPUBLISHED_BATCHES):
-            # What the claim has just handed over goes first.
-            if not self._batches.empty():
-                return
-            count = dispatch.dispatch_unpublished(connection, broker, now=now, low=low)
-            self.metrics.dispatched.inc(count)
-            self.metrics.swept.labels(cause="unpublished").inc(count)
-            if count < BATCH:
-                return
-
-    def _republish_stale(self, connection: psycopg.Connection, broker: Broker, now: datetime) -> None:
-        for name, (count, oldest) in sweep.queued_depths(connection).items():
-            if oldest < now - sweep.REPUBLISH_FIRST and broker.depth(name) < count:
-                count = sweep.republish_stale(connection, name, now=now)
-                self.metrics.swept.labels(cause="message_gone").inc(count)
 
     # The sweep loop
 
@@ -408,14 +308,14 @@ class SchedulerNode:
             self._fill_partitions(connection, now)
             return
         self._backfill_after = advanced.after or EVERYWHERE
-        self._hand_over(advanced.ready)
+        self.publisher.hand_over(advanced.ready)
 
     def _count_ranges(self, connection: psycopg.Connection, _now: datetime) -> None:
         self._ranges.count(connection)
 
     def _sweep_everywhere(self, connection: psycopg.Connection, now: datetime) -> None:
         """Look in all partitions: a long outage, a retry by hand and a long hold keep an old slot's id."""
-        self._hand_over(self._released(releases.release(connection, now=now, low=EVERYWHERE)))
+        self.publisher.hand_over(self._released(releases.release(connection, now=now, low=EVERYWHERE)))
         self.metrics.swept.labels(cause="task_deleted").inc(sweep.cancel_deleted(connection, now=now))
         self._lose(connection, now, everywhere=True)
 

@@ -6,6 +6,7 @@ the next pass finds it again.
 """
 
 from scheduler.claims.executions import (
+    EVERYWHERE,
     RECENT,
     attempt,
     batches,
@@ -49,6 +50,7 @@ from scheduler.claims.tasks import (
 )
 
 __all__ = [
+    "EVERYWHERE",
     "FIRST_CLAIM",
     "HELD_BATCH",
     "RECENT",

@@ -11,6 +11,8 @@ from scheduler.engine.states import Status
 from scheduler.records import Attempt, Ready
 
 RECENT = timedelta(days=8)
+# The least id that an execution can have: a look in all partitions.
+EVERYWHERE = UUID(int=0)
 
 
 _ATTEMPT = """

@@ -469,7 +469,7 @@ def test_a_node_advances_it_and_publishes_behind(
     node: SchedulerNode, connection: psycopg.Connection, hourly: UUID, three: UUID
 ):
     node._sweep(connection)
-    ready, _ = node._batches.get_nowait() or ([], None)
+    ready, _ = node.publisher.batches.get_nowait() or ([], None)
     assert [one.id for one in ready] == [executions(connection, hourly)[0]["id"]]
 
 
@@ -478,7 +478,7 @@ def test_a_node_hears_that_one_has_ended(
 ):
     node._claim(connection)
     node._sweep(connection)
-    run(connection, (node._batches.get_nowait() or ([], None))[0], now=now)
+    run(connection, (node.publisher.batches.get_nowait() or ([], None))[0], now=now)
     node._claim(connection)
     node._sweep(connection)
     assert statuses(connection, hourly) == ["SUCCESS", "QUEUED"]

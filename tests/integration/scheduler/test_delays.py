@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from scheduler import claims, delays, firing, releases, requests, sweep, transitions
+from scheduler.claims import EVERYWHERE
 from scheduler.engine.states import Status
-from scheduler.node import EVERYWHERE
 from scheduler.records import Started
 from tests.hot_paths import MINUTE, SECOND, Open, add_task, change, executions, queue_one, start_one, task
 from tests.integration.scheduler.lifecycle import end, start

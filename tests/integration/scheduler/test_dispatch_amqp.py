@@ -74,7 +74,7 @@ def consumer(url: str) -> Iterator[Connection]:
 def publisher(node: SchedulerNode, url: str) -> Iterator[SchedulerNode]:
     """A node that publishes there."""
     yield node
-    node._outlet._broker.close()
+    node.publisher.outlet._broker.close()
 
 
 @pytest.fixture
@@ -285,8 +285,8 @@ def pass_twice(node: SchedulerNode, connection: psycopg.Connection, hands: Hands
     """Let every timer of the publish loop come twice: what the first forgets, the second publishes."""
     for _ in range(2):
         hands.move(timedelta(minutes=2))
-        node._batches.put(([], None))
-        node._publish(connection)
+        node.publisher.batches.put(([], None))
+        node.publisher.turn(connection)
 
 
 # A broker that is away

@@ -81,7 +81,7 @@ def test_it_counts_a_row_that_another_copy_has_recorded(
 def test_it_counts_what_the_broker_takes(node: SchedulerNode, connection: psycopg.Connection, now: datetime):
     add_task(connection, next_slot_for=now)
     node._claim(connection)
-    node._publish(connection)
+    node.publisher.turn(connection)
     assert value(node.metrics, "executions_dispatched_total") == 1
     assert value(node.metrics, "publish_failures_total") == 0
 
@@ -94,8 +94,8 @@ def test_it_counts_and_shows_a_broker_that_is_away(
 
     add_task(connection, next_slot_for=now)
     node._claim(connection)
-    monkeypatch.setattr(node._outlet._broker, "publish", refuse)
-    node._publish(connection)
+    monkeypatch.setattr(node.publisher.outlet._broker, "publish", refuse)
+    node.publisher.turn(connection)
     node._sweep(connection)
     assert value(node.metrics, "publish_failures_total") == 1
     assert value(node.metrics, "executions_dispatched_total") == 0
@@ -105,7 +105,7 @@ def test_it_counts_and_shows_a_broker_that_is_away(
 
 def test_it_counts_what_the_sweep_publishes(node: SchedulerNode, connection: psycopg.Connection, now: datetime):
     queue_one(connection, add_task(connection), now=now - MINUTE)
-    node._publish(connection)
+    node.publisher.turn(connection)
     assert value(node.metrics, "executions_swept_total", cause="unpublished") == 1
     assert value(node.metrics, "executions_dispatched_total") == 1
 

@@ -18,7 +18,7 @@ from tests.integration.scheduler.hands import Hands
 def test_it_claims_and_hands_over(node: SchedulerNode, connection: psycopg.Connection, now: datetime):
     task_id = add_task(connection, next_slot_for=now)
     node._claim(connection)
-    handed = node._batches.get_nowait()
+    handed = node.publisher.batches.get_nowait()
     assert handed is not None
     assert [one.id for one in handed[0]] == [row["id"] for row in executions(connection, task_id)]
 
@@ -127,8 +127,8 @@ def test_it_claims_again_after_the_flood(
 ):
     task_id = add_task(connection, next_slot_for=now)
     hands.move(6 * SECOND)
-    flooded._batches.put(([], None))
-    flooded._publish(connection)
+    flooded.publisher.batches.put(([], None))
+    flooded.publisher.turn(connection)
     flooded._sweep(connection)
     flooded._claim(connection)
     assert (statuses(connection, task_id), flooded.ready()[1]["isClaimHeldByFlood"]) == (["QUEUED"], False)

@@ -178,7 +178,7 @@ def test_it_lives_while_its_loops_turn_and_publishes_the_rest_when_it_stops(
     node = SchedulerNode()
     node.start()
     lived, _ = node.live()
-    node._batches.put(([Ready(queue_one(connection, add_task(connection), now=now), "default", 5, 60)], None))
+    node.publisher.batches.put(([Ready(queue_one(connection, add_task(connection), now=now), "default", 5, 60)], None))
     node.stop()
     assert (lived, node.live()[0], broker.depth("default")) == (True, False, 1)
 

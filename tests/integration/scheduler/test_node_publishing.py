@@ -20,14 +20,14 @@ def test_it_publishes_what_the_claim_hands_over(
 ):
     add_task(connection, next_slot_for=now)
     node._claim(connection)
-    node._publish(connection)
+    node.publisher.turn(connection)
     assert (broker.depth("default"), executions(connection)[0]["published_at"]) == (1, now)
 
 
 def test_it_leaves_rows_to_the_sweep_where_publishing_is_behind(node: SchedulerNode):
-    for _ in range(node._batches.maxsize + 1):
-        node._hand_over([Ready(uuid4(), "default", 5, 60)])
-    assert node._batches.full()
+    for _ in range(node.publisher.batches.maxsize + 1):
+        node.publisher.hand_over([Ready(uuid4(), "default", 5, 60)])
+    assert node.publisher.batches.full()
 
 
 def fails(*_: object) -> None:
@@ -38,8 +38,8 @@ def test_it_lets_the_broker_rest_after_a_failure(
     node: SchedulerNode, connection: psycopg.Connection, hands: Hands, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(Broker, "has_lost_data", fails)
-    node._batches.put(([], None))
-    node._publish(connection)
+    node.publisher.batches.put(([], None))
+    node.publisher.turn(connection)
     assert node.live()[1]["isBrokerReachable"] is False
 
 
@@ -51,11 +51,11 @@ def test_it_publishes_what_nobody_has_once_the_broker_is_back(
     node._claim(connection)
     with monkeypatch.context() as patch:
         patch.setattr(Broker, "publish", fails)
-        node._publish(connection)
+        node.publisher.turn(connection)
     hands.move(6 * SECOND)
-    node._batches.put(([], None))
-    node._publish(connection)
-    assert (broker.depth("default"), node._outlet.is_open) == (1, True)
+    node.publisher.batches.put(([], None))
+    node.publisher.turn(connection)
+    assert (broker.depth("default"), node.publisher.outlet.is_open) == (1, True)
 
 
 def test_it_publishes_old_slots_ids_too(
@@ -63,8 +63,8 @@ def test_it_publishes_old_slots_ids_too(
 ):
     """A retry of a slot that was caught up weeks late keeps that slot's id."""
     queue_one(connection, add_task(connection, next_slot_for=now + DAY), now=now - 20 * DAY)
-    node._batches.put(([], None))
-    node._publish(connection)
+    node.publisher.batches.put(([], None))
+    node.publisher.turn(connection)
     assert broker.depth("default") == 1
 
 
@@ -75,22 +75,22 @@ def test_it_publishes_all_again_where_the_broker_has_lost_its_data(
         queue_one(connection, add_task(connection, next_slot_for=now + DAY), now=now - number * SECOND)
     for _ in range(3):
         hands.move(6 * SECOND)
-        node._batches.put(([], None))
-        node._publish(connection)
+        node.publisher.batches.put(([], None))
+        node.publisher.turn(connection)
     empty(store)
     store.delete(f"{key_prefix()}{GENERATION_KEY}")
     for _ in range(2):
         hands.move(6 * SECOND)
-        node._batches.put(([], None))
-        node._publish(connection)
+        node.publisher.batches.put(([], None))
+        node.publisher.turn(connection)
     assert (broker.depth("default"), {row["publish_count"] for row in executions(connection)}) == (3, {2})
 
 
 def test_it_remembers_the_broker_that_it_has_filled(
     node: SchedulerNode, connection: psycopg.Connection, broker: Broker
 ):
-    node._batches.put(([], None))
-    node._publish(connection)
+    node.publisher.batches.put(([], None))
+    node.publisher.turn(connection)
     assert not broker.has_lost_data()
 
 
@@ -105,13 +105,13 @@ def test_it_publishes_again_what_the_broker_has_lost_singly(
 ):
     broker.remember()
     queue_one(connection, add_task(connection, next_slot_for=now + DAY), now=now - 6 * SECOND)
-    node._batches.put(([], None))
-    node._publish(connection)
+    node.publisher.batches.put(([], None))
+    node.publisher.turn(connection)
     empty(store)
     for _ in range(2):
         hands.move(timedelta(minutes=6))
-        node._batches.put(([], None))
-        node._publish(connection)
+        node.publisher.batches.put(([], None))
+        node.publisher.turn(connection)
     assert broker.depth("default") == 1
 
 
@@ -121,7 +121,7 @@ def test_it_publishes_nothing_again_while_the_queue_is_long(
     broker.remember()
     queue_one(connection, add_task(connection, next_slot_for=now + DAY), now=now - 6 * SECOND)
     for _ in range(4):
-        node._batches.put(([], None))
-        node._publish(connection)
+        node.publisher.batches.put(([], None))
+        node.publisher.turn(connection)
         hands.move(timedelta(minutes=6))
     assert broker.depth("default") == 1

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from scheduler import claims, firing, permits, releases, requests, sweep
+from scheduler.claims import EVERYWHERE
 from scheduler.engine.states import Status
-from scheduler.node import EVERYWHERE
 from scheduler.records import Started
 from tests.hot_paths import MINUTE, SECOND, add_task, change, execution, executions, queue_one, statuses, task
 from tests.integration.scheduler.lifecycle import end, start

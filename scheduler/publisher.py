@@ -1,0 +1,133 @@
+"""Publishing: takes what claims and releases have queued to the broker, behind them, and sends again what was lost."""
+
+import logging
+import queue
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+import psycopg
+from django.conf import settings
+
+from scheduler import claims, clock, dispatch, sweep
+from scheduler.broker import BATCH, Broker
+from scheduler.claims import EVERYWHERE
+from scheduler.errors import BrokerUnavailable
+from scheduler.loops import Loop, Timer
+from scheduler.metrics import NodeMetrics
+from scheduler.records import Ready
+
+logger = logging.getLogger(__name__)
+
+# What one claim has queued, or a release, and the batch that answers for it until it is published.
+Handed = tuple[Sequence[Ready], UUID | None]
+
+WAITING_BATCHES = 200
+# Rows that nobody published go out between the batches of the claim, so many of theirs at a time.
+UNPUBLISHED_BATCHES = 20
+
+
+class Publisher:
+    """One loop with a broker of its own: one that is away or frozen delays messages, not claims."""
+
+    def __init__(self, metrics: NodeMetrics) -> None:
+        self._metrics = metrics
+        self.batches: queue.Queue[Handed | None] = queue.Queue(maxsize=WAITING_BATCHES)
+        self.outlet = dispatch.Outlet()
+        self.timers = self._make_timers()
+        # Its notes are made again where a crash of PostgreSQL undoes them.
+        self.loop = Loop("publish", self.turn, waits_for_disk=False)
+
+    def stop(self) -> None:
+        """Publish what has been handed over, and end; what is not published in time other nodes sweep."""
+        with suppress(queue.Full):
+            self.batches.put(None, timeout=1)  # the loop ends itself there
+        self.loop.join(timeout=5)
+        self.loop.stop()
+
+    def hand_over(self, ready: Sequence[Ready], batch: UUID | None = None) -> None:
+        """Publish these soon; `batch` answers for them meanwhile, without one their rows are unpublished."""
+        if not ready:
+            return
+        try:
+            self.batches.put_nowait((ready, batch))
+        except queue.Full:
+            logger.warning("%d executions wait for the sweep: publishing is behind.", len(ready))
+
+    def turn(self, connection: psycopg.Connection) -> float:
+        """Publish one batch, and do what else is due with the broker."""
+        try:
+            handed = self.batches.get(timeout=0.5)
+        except queue.Empty:
+            handed = ([], None)
+        if handed is None:
+            self.loop.stop()
+        elif self.outlet.is_open:
+            self._use_broker(connection, *handed)
+        return 0
+
+    def _use_broker(self, connection: psycopg.Connection, ready: Sequence[Ready], batch: UUID | None) -> None:
+        now = clock.read(connection)
+        try:
+            with self.outlet.broker() as broker:
+                if ready:
+                    self._dispatch(connection, broker, ready, batch, now=now)
+                for timer in self.timers:
+                    timer.run(connection, broker, now)
+        except BrokerUnavailable as error:
+            self._metrics.publish_failures.inc()
+            logger.warning("The broker does not answer; executions stay QUEUED meanwhile: %s", error)
+
+    def _dispatch(
+        self,
+        connection: psycopg.Connection,
+        broker: Broker,
+        ready: Sequence[Ready],
+        batch: UUID | None,
+        *,
+        now: datetime,
+    ) -> None:
+        if batch is None:
+            dispatch.dispatch(connection, broker, ready, now=now)
+        else:
+            dispatch.dispatch_batch(connection, broker, ready, batch=batch)
+        self._metrics.dispatched.inc(len(ready))
+
+    def _make_timers(self) -> list[Timer]:
+        return [
+            Timer(2, self._check_broker),
+            Timer(1, self._publish_unpublished),
+            Timer(60, partial(self._publish_unpublished, everywhere=True)),
+            Timer(min(30, settings.REPUBLISH_AFTER_SECONDS / 5), self._republish_stale),
+        ]
+
+    def _check_broker(self, connection: psycopg.Connection, broker: Broker, now: datetime) -> None:
+        if broker.has_lost_data():
+            count = sweep.republish_all(connection, before=now)
+            # A new broker knows nothing either, and has lost nothing.
+            level = logging.WARNING if count else logging.INFO
+            logger.log(level, "The broker does not know us: %d messages go again.", count)
+            self._metrics.swept.labels(cause="broker_lost_data").inc(count)
+            broker.remember()
+
+    def _publish_unpublished(
+        self, connection: psycopg.Connection, broker: Broker, now: datetime, *, everywhere: bool = False
+    ) -> None:
+        low = EVERYWHERE if everywhere else claims.recent(now)
+        for _ in range(UNPUBLISHED_BATCHES):
+            # What the claim has just handed over goes first.
+            if not self.batches.empty():
+                return
+            count = dispatch.dispatch_unpublished(connection, broker, now=now, low=low)
+            self._metrics.dispatched.inc(count)
+            self._metrics.swept.labels(cause="unpublished").inc(count)
+            if count < BATCH:
+                return
+
+    def _republish_stale(self, connection: psycopg.Connection, broker: Broker, now: datetime) -> None:
+        for name, (count, oldest) in sweep.queued_depths(connection).items():
+            if oldest < now - sweep.REPUBLISH_FIRST and broker.depth(name) < count:
+                count = sweep.republish_stale(connection, name, now=now)
+                self._metrics.swept.labels(cause="message_gone").inc(count)
