@@ -1,0 +1,14 @@
+"""The words of the answers that are one of a few."""
+
+from scheduler.engine.calendars import CalendarPolicy
+from scheduler.engine.states import Status, TaskStatus
+from scheduler.models.choices import (
+    OverlapPolicy,
+    Role,
+)
+
+TASK_STATUSES = [status.value for status in TaskStatus]
+EXECUTION_STATUSES = [status.value for status in Status]
+OVERLAP_POLICIES = OverlapPolicy.values
+CALENDAR_POLICIES = [policy.value for policy in CalendarPolicy]
+ROLES = Role.values
