@@ -80,7 +80,7 @@ class _Move:
 
 @dataclass(slots=True)
 class _Planned:
-    """One task's slots and what becomes of those that are due; `error` where that cannot be worked out."""
+    """One task's slots and what becomes of those that are due; no slots but an error where that cannot be told."""
 
     task: DueTask
     slots: Slots | None
@@ -234,6 +234,7 @@ def _write_in_halves(connection: psycopg.Connection, moves: Sequence[_Move], *, 
 
 
 _NOTHING = Plan((), None, None)
+_UNWORKABLE = "Task %s has no next slot that can be worked out; it is paused."
 
 
 def _plan(task: DueTask, now: datetime, *, waits_for_jitter: bool = True) -> _Planned:
@@ -247,7 +248,7 @@ def _plan(task: DueTask, now: datetime, *, waits_for_jitter: bool = True) -> _Pl
         misfire = _misfire(task.misfire_policy, task.misfire_grace_seconds, task.catch_up_limit)
         return _Planned(task, slots, plan(slots, due=due, now=at, misfire=misfire, skipped=skipped))
     except Exception as error:  # one definition may not stop the claim of all others
-        logger.exception("Task %s has no next slot that can be worked out; it is paused.", task.id)
+        logger.exception(_UNWORKABLE, task.id)
         return _Planned(task, None, _NOTHING, error)
 
 
@@ -257,13 +258,21 @@ def _moves(connection: psycopg.Connection, planned: Sequence[_Planned], *, now: 
     standings = overlaps.standings(connection, (one.task for one in planned), catching_up=catching_up)
     keys = {overlaps.keys_of(one.task) for one in planned if one.fires}
     limits = permits.lock(connection, set(chain.from_iterable(keys)))
-    return [_move(one, standings.get(one.task.id) or Standing(), limits, now=now) for one in planned]
+    return [_move_or_pause(one, standings.get(one.task.id) or Standing(), limits, now=now) for one in planned]
 
 
-def _move(planned: _Planned, standing: Standing, limits: Permits, *, now: datetime) -> _Move:
-    task, slots = planned.task, planned.slots
-    if slots is None or planned.error is not None:
-        return _paused(task, planned.error)
+def _move_or_pause(planned: _Planned, standing: Standing, limits: Permits, *, now: datetime) -> _Move:
+    if planned.slots is None:
+        return _paused(planned.task, planned.error)
+    try:
+        return _move(planned, planned.slots, standing, limits, now=now)
+    except Exception as error:  # nor may it here
+        logger.exception(_UNWORKABLE, planned.task.id)
+        return _paused(planned.task, error)
+
+
+def _move(planned: _Planned, slots: Slots, standing: Standing, limits: Permits, *, now: datetime) -> _Move:
+    task = planned.task
     rows, newcomer = _rows(planned, slots, standing, limits, now=now)
     next_slot = planned.plan.next_slot
     is_waiting = schedules.is_fixed_delay(task) and bool(rows)

@@ -33,7 +33,7 @@ class Opened(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """`every` has all slots, `running` those that the calendar leaves open; both None where there is no calendar.
+    """`every` has all slots, `running` those that the calendar leaves open; it is None where there is no calendar.
 
     Jitter is shorter than the least gap between slots (contract §7), so slots are due in their own order.
     """

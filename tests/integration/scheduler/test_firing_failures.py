@@ -1,6 +1,6 @@
 """The claim, where something fails: it fails alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -9,6 +9,7 @@ import pytest
 
 from scheduler import claims, firing, schedules
 from scheduler.engine.schedules import IntervalSchedule
+from scheduler.engine.slots import Slots
 from scheduler.errors import PartitionMissing
 from scheduler.records import DueTask
 from tests.hot_paths import SECOND, Open, add_task, change, slots, statuses, task
@@ -61,6 +62,29 @@ class FailsFor:
         if schedule.anchor == self.anchor:
             raise IndexError("a bug")
         return schedule.next_after(instant)
+
+
+@pytest.mark.parametrize("step", ["due_at", "first_shown", "looked_at"])
+def test_it_pauses_a_task_that_cannot_be_moved_on_alone(
+    connection: psycopg.Connection, now: datetime, monkeypatch: pytest.MonkeyPatch, step: str
+):
+    bad = add_task(connection, next_slot_for=now - SECOND, jitter_seconds=1)
+    good = add_task(connection, next_slot_for=now)
+    monkeypatch.setattr(Slots, step, fails_with_jitter(getattr(Slots, step)))
+    firing.claim(connection, now=now)
+    assert [task(connection, one)["status"] for one in (bad, good)] == ["PAUSED", "ACTIVE"]
+    assert (statuses(connection, bad), statuses(connection, good)) == ([], ["QUEUED"])
+
+
+def fails_with_jitter(step: Callable[..., object]) -> Callable[..., object]:
+    """Return what does as `step` does, but for a task that has jitter, where it trips over a bug."""
+
+    def fails(slots: Slots, *arguments: object, **named: object) -> object:
+        if slots.jitter_seconds:
+            raise IndexError("a bug")
+        return step(slots, *arguments, **named)
+
+    return fails
 
 
 POISON = "poison"
