@@ -65,7 +65,7 @@ def _worked_out(task: Task, at: datetime, *, now: datetime) -> SlotFacts:
     slots, every = schedules.slots_of(task), schedules.of(task)
     is_slot = _has(every, at)
     is_fixed_delay = schedules.is_fixed_delay(task)
-    plain = _without_calendar(task)
+    plain = schedules.without_calendar(task)
     closed = closed_because(task, at)
     return SlotFacts(
         at,
@@ -87,18 +87,6 @@ def _worked_out(task: Task, at: datetime, *, now: datetime) -> SlotFacts:
 
 def _has(schedule: Schedule, at: datetime) -> bool:
     return schedule.latest_at(at) == at
-
-
-def _without_calendar(task: Task) -> Schedule:
-    return schedules.build(
-        cron_expression=task.cron_expression,
-        time_zone=task.time_zone,
-        interval_seconds=task.interval_seconds,
-        anchor_at=task.anchor_at,
-        run_at=task.run_at,
-        start_at=task.start_at,
-        end_at=task.end_at,
-    )
 
 
 def _moved_to(task: Task, at: datetime) -> datetime | None:

@@ -163,6 +163,11 @@ def is_fixed_delay(task: Timed) -> bool:
     return task.interval_seconds is not None and task.interval_mode == FIXED_DELAY
 
 
+def without_calendar(task: Timed) -> Schedule:
+    """Return the schedule of a task as if it had no calendar; of a fixed delay, the interval."""
+    return build(**{**_columns(task), "calendar_rules": None})
+
+
 def grid(task: Timed) -> Schedule:
     """Return the schedule by which a task fires for the first time: of a fixed delay, an interval like any other."""
     return build(**_columns(task))
