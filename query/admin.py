@@ -1,7 +1,7 @@
 """Executions, nodes and the catalogue in the console, read-only."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
@@ -13,27 +13,16 @@ from query.selectors import find_log
 from scheduler import clock, display
 from scheduler.engine.identity import lower_bound
 from scheduler.models import Execution, Handler, Node
-from scheduler.paging import CappedPaginator
+from scheduler.paging import PagedAdmin
 
 LISTED = timedelta(days=8)
 AHEAD = timedelta(days=1)
 SILENT_AFTER = timedelta(seconds=15)
 ERROR_LENGTH = 120
 
-if TYPE_CHECKING:
-    Base = admin.ModelAdmin[Any]
-else:  # generic for the type checker only
-    Base = admin.ModelAdmin
 
-
-class ReadOnlyAdmin(Base):
+class ReadOnlyAdmin(PagedAdmin):
     """Rows that the platform writes; each carries the instant at which it is looked at."""
-
-    list_per_page = 50
-    show_full_result_count = False
-    # They would count all rows once for each choice of each filter.
-    show_facets = admin.ShowFacets.NEVER
-    paginator = CappedPaginator
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the rows."""

@@ -3,14 +3,17 @@
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from django.contrib import admin
 from django.core.paginator import Paginator
 
 MOST_COUNTED = 10_000
 
 if TYPE_CHECKING:
     Base = Paginator[Any]
+    AdminBase = admin.ModelAdmin[Any]
 else:  # generic for the type checker only
     Base = Paginator
+    AdminBase = admin.ModelAdmin
 
 
 class CappedPaginator(Base):
@@ -21,3 +24,13 @@ class CappedPaginator(Base):
         """Return the number of rows, at most 10,000."""
         rows: Any = self.object_list
         return int(rows[:MOST_COUNTED].count())
+
+
+class PagedAdmin(AdminBase):
+    """A console page whose list costs the same however many rows there are."""
+
+    list_per_page = 50
+    show_full_result_count = False
+    # They would count all rows once for each choice of each filter.
+    show_facets = admin.ShowFacets.NEVER
+    paginator = CappedPaginator

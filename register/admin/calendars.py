@@ -1,6 +1,6 @@
 """Calendars in the console: what they exclude, who uses them, and the coming year day by day."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib import admin, messages
@@ -19,18 +19,13 @@ from scheduler import clock
 from scheduler.engine.calendars import InvalidCalendar, in_words, read_calendar
 from scheduler.errors import SchedulerError
 from scheduler.models import Calendar
-from scheduler.paging import CappedPaginator
-
-if TYPE_CHECKING:
-    Base = admin.ModelAdmin[Calendar]
-else:  # generic for the type checker only
-    Base = admin.ModelAdmin
+from scheduler.paging import PagedAdmin
 
 _SHOWN = ("excludes", "tasks", "version", "created_at", "created_by", "updated_at", "id")
 
 
 @admin.register(Calendar)
-class CalendarAdmin(Base):
+class CalendarAdmin(PagedAdmin):
     """Every write goes through the services; a calendar in use is not deleted."""
 
     form = CalendarForm
@@ -38,10 +33,6 @@ class CalendarAdmin(Base):
     search_fields = ("name", "namespace")
     search_help_text = "Part of a name or of a namespace."
     ordering = ("name", "namespace", "id")
-    list_per_page = 50
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    paginator = CappedPaginator
     actions = None
 
     class Media:

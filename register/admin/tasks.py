@@ -1,47 +1,25 @@
 """Tasks in the console: looked at, run, paused, resumed and deleted; they are defined through the API."""
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
-from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.db import DataError
-from django.db.models import QuerySet, Value
-from django.http import HttpRequest, HttpResponse
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
 from register import operating, services
-from register.admin.words import actor_of, said
+from register.admin.verbs import VerbsAdmin
+from register.admin.words import actor_of
 from register.given import Given
-from register.operations_admin import OperationAdmin  # noqa: F401 - Django looks for pages in this module
 from scheduler import clock, display, lateness
 from scheduler.engine.explanations import CLAIM_LATE_AFTER
 from scheduler.engine.states import TaskStatus
-from scheduler.errors import SchedulerError
 from scheduler.models import Task
 from scheduler.models.choices import choices
-from scheduler.paging import CappedPaginator
 from scheduler.upcoming import upcoming
-
-# Larger selections are for the API's bulk actions, which a worker carries out.
-MOST_AT_ONCE = 200
-
-if TYPE_CHECKING:
-    TaskBase = admin.ModelAdmin[Task]
-else:  # generic for the type checker only
-    TaskBase = admin.ModelAdmin
-
-Verb = Callable[[Task], str]
-
-
-def _is_id(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -80,7 +58,7 @@ class LateFilter(admin.SimpleListFilter):
 
 
 @admin.register(Task)
-class TaskAdmin(TaskBase):
+class TaskAdmin(VerbsAdmin):
     """A form would write columns that the claim is moving: there is none, only verbs."""
 
     list_display = ("name", "namespace", "task_class", "state", "next_fire", "last_run")
@@ -88,10 +66,6 @@ class TaskAdmin(TaskBase):
     search_fields = ("name",)
     search_help_text = "The beginning of a name, or an id."
     ordering = ("-created_at", "id")
-    list_per_page = 50
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    paginator = CappedPaginator
     fields = (
         "name", "namespace", "state", "next_fire", "next_ten", "last_run", "executions", "description",
         "owner", "labels", "task_class", "task_data",
@@ -105,10 +79,6 @@ class TaskAdmin(TaskBase):
     readonly_fields = ("state", "next_fire", "next_ten", "last_run", "executions", "id")
     actions = ("run_now", "pause", "resume", "delete")
     actions_on_bottom = True
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Task]:
-        """Return the tasks, each with the instant at which it is looked at."""
-        return super().get_queryset(request).annotate(looked_at=Value(clock.now()))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Task], search_term: str
@@ -162,7 +132,7 @@ class TaskAdmin(TaskBase):
             execution = operating.trigger_task(task.id, Given({}), namespace=None, now=clock.now())
             return f"is {execution.status}, execution {execution.id}" + _because(execution.reason)
 
-        self._each(request, tasks, verb, done="run")
+        self.apply(request, verb, tasks, done="run")
 
     @admin.action(description="Pause", permissions=["change"])
     def pause(self, request: HttpRequest, tasks: QuerySet[Task]) -> None:
@@ -173,7 +143,7 @@ class TaskAdmin(TaskBase):
             operating.pause_task(task.id, Given({}), actor=actor, namespace=None, now=clock.now())
             return "is paused; what is queued or running goes on"
 
-        self._each(request, tasks, verb, done="paused")
+        self.apply(request, verb, tasks, done="paused")
 
     @admin.action(description="Resume (leave out the slots of the pause)", permissions=["change"])
     def resume(self, request: HttpRequest, tasks: QuerySet[Task]) -> None:
@@ -184,7 +154,7 @@ class TaskAdmin(TaskBase):
             slot = resumed.next_execution_time
             return f"is resumed; next fire {display.absolute(slot) if slot else 'never'}"
 
-        self._each(request, tasks, verb, done="resumed")
+        self.apply(request, verb, tasks, done="resumed")
 
     @admin.action(description="Delete (history stays)", permissions=["delete"])
     def delete(self, request: HttpRequest, tasks: QuerySet[Task]) -> None:
@@ -194,42 +164,15 @@ class TaskAdmin(TaskBase):
             services.delete_task(task.id, namespace=None, now=clock.now())
             return "is deleted; what waited is cancelled, what runs ends, its history stays"
 
-        self._each(request, tasks, verb, done="deleted")
-
-    def _each(self, request: HttpRequest, tasks: QuerySet[Task], verb: Verb, *, done: str) -> None:
-        """Apply a verb to each task in a transaction of its own; say what happened to each and note who did it."""
-        chosen = list(tasks[: MOST_AT_ONCE + 1])
-        if len(chosen) > MOST_AT_ONCE:
-            text = f"Nothing was {done}: choose at most {MOST_AT_ONCE} tasks at once."
-            self.message_user(request, text, messages.ERROR)
-            return
-        for task in chosen:
-            try:
-                happened = verb(task)
-            except (SchedulerError, DataError) as refusal:
-                self.message_user(request, f"{task.name} was not {done}: {said(refusal)}", messages.ERROR)
-                continue
-            self.log_change(request, task, happened)
-            self.message_user(request, f"{task.name} {happened}.", messages.SUCCESS)
+        self.apply(request, verb, tasks, done="deleted")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse: tasks are registered through the API."""
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Allow verbs to whoever may change tasks; a task's own page is for looking."""
-        return obj is None and super().has_change_permission(request)
-
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Allow the verb to whoever may delete tasks; rows stay."""
         return obj is None and super().has_delete_permission(request)
-
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Task], *args: Any) -> HttpResponse | None:
-        """Run an action on a selection of ids; one that holds anything else is no selection of this page."""
-        if all(map(_is_id, request.POST.getlist(ACTION_CHECKBOX_NAME))):
-            return super().response_action(request, queryset, *args)
-        self.message_user(request, "The selection holds something that is no task: nothing was done.", messages.ERROR)
-        return None
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Return the verbs without Django's own deletion of rows: history refers to them."""

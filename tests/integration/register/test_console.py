@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 
-from register.admin import tasks
+from register.admin import verbs
 from scheduler.models import Execution, Task
 
 TASKS = "/admin/scheduler/task/"
@@ -185,7 +185,7 @@ class TestActions:
     def test_it_does_not_act_on_too_many(
         self, admin_client: Client, cleanup: Task, new_task: Callable[..., Task], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(tasks, "MOST_AT_ONCE", 1)
+        monkeypatch.setattr(verbs, "MOST_AT_ONCE", 1)
 
         page = _act(admin_client, "run_now", cleanup, new_task("Other"))
 

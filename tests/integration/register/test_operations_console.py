@@ -62,6 +62,14 @@ def test_it_says_that_there_is_nothing_to_abort(admin_client: Client, operation:
     assert "nothing to abort" in abort(admin_client, operation)
 
 
+@pytest.mark.parametrize("chosen", ["notauuid", "a\x00b", ""])
+def test_a_selection_of_no_operation_does_nothing(admin_client: Client, operation: Operation, chosen: str) -> None:
+    answer = admin_client.post(OPERATIONS, {"action": "abort", "_selected_action": [chosen]}, follow=True)
+
+    assert "something that is no operation: nothing was done" in answer.content.decode()
+    assert Operation.objects.get(id=operation.id).status == "PENDING"
+
+
 def test_who_may_only_look_may_not_abort(operation: Operation, client: Client, django_user_model: type[User]) -> None:
     user = django_user_model.objects.create_user("vera", is_staff=True)
     client.force_login(user)

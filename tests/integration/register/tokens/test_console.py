@@ -84,7 +84,17 @@ def test_it_notes_who_revoked(admin_client: Client, token: tuple[ApiToken, str])
     _revoke(admin_client, token[0], confirmed="yes")
 
     entry = LogEntry.objects.get()
-    assert (entry.user.get_username(), entry.object_id, entry.change_message) == ("admin", str(token[0].id), "revoked")
+    assert (entry.user.get_username(), entry.object_id) == ("admin", str(token[0].id))
+    assert entry.change_message == "is revoked: nobody can use it any more"
+
+
+@pytest.mark.parametrize("chosen", ["vera", "a\x00b", ""])
+def test_a_selection_of_no_token_does_nothing(admin_client: Client, token: tuple[ApiToken, str], chosen: str) -> None:
+    selection = {"action": "revoke", "_selected_action": [chosen], "confirmed": "yes"}
+    page = admin_client.post(TOKENS, selection, follow=True).content.decode()
+
+    assert "something that is no api token: nothing was done" in page
+    assert ApiToken.objects.get().revoked_at is None
 
 
 def test_it_leaves_those_that_are_revoked_as_they_are(
