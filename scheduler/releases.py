@@ -21,10 +21,17 @@ def release(connection: psycopg.Connection, *, now: datetime, low: UUID) -> list
 
     What is held for an overlap or a limit is decided anew, under the locks of its task and of the limits, and looked
     at again later where it has to wait on. A retry keeps its task busy while it waits, so that only limits hold it.
+    Those locks come before the rows' own, as they do wherever something ends.
     """
     with connection.transaction():
-        held = claims.held_executions(connection, now=now, low=low, limit=BATCH)
-        going, waiting = _decided(connection, held)
+        tasks, keys = claims.deciding(connection, now=now, low=low, limit=BATCH)
+        if not keys:
+            return []
+        claims.lock_tasks(connection, tasks)
+        limits = permits.lock(connection, keys)
+        held = claims.held_executions(connection, now=now, low=low, limit=BATCH, tasks=tasks, keys=keys)
+        going, waiting = _decided(held, claims.standings(connection, tasks), limits)
+        permits.use(connection, limits.taken)
         # Those that took turns did not make their task busy until now.
         followups.count_opened(connection, [row.task_id for row in going if _took_turns(row)])
         released = transitions.release(connection, [row.id for row in going], now=now)
@@ -35,30 +42,21 @@ def release(connection: psycopg.Connection, *, now: datetime, low: UUID) -> list
     return claims.ready(connection, released)
 
 
-def _decided(connection: psycopg.Connection, held: Sequence[Held]) -> tuple[list[Held], list[Held]]:
+def _decided(
+    held: Sequence[Held], standings: Mapping[UUID, Standing], limits: Permits
+) -> tuple[list[Held], list[Held]]:
     """Return which of these rows may go and which wait on; fresh slots come first, then older ones."""
-    bound = {row.task_id for row in held if _is_bound(row)}
-    standings: Mapping[UUID, Standing] = {}
-    if bound:
-        claims.lock_tasks(connection, bound)
-        standings = claims.standings(connection, bound)
-    limits = permits.lock(connection, {key for row in held for key in _keys(row)})
     going: list[Held] = []
     waiting: list[Held] = []
     for row in sorted(held, key=_turn):
         standing = standings.get(row.task_id) or Standing(waiting=1)
         (going if _may_go(row, standing, limits) else waiting).append(row)
-    permits.use(connection, limits.taken)
     return going, waiting
 
 
 def _may_go(row: Held, standing: Standing, limits: Permits) -> bool:
     take = partial(limits.take, _keys(row))
     return standing.release(row, overlap_policy=row.overlap_policy, limit=row.max_concurrency, take=take)
-
-
-def _is_bound(row: Held) -> bool:
-    return row.max_concurrency is not None or (row.reason == Reason.OVERLAP and row.overlap_policy != "ALLOW")
 
 
 def _keys(row: Held) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from psycopg.types.json import Json
 from platform_scheduler.celery import app
 from scheduler import claims, clock, firing, schedules, transitions
 from scheduler.connections import connect
-from scheduler.records import Started
+from scheduler.records import Held, Started
 
 # tests.servers imports the app before DJANGO_SETTINGS_MODULE is set, and then Celery does not make it the default: in
 # another thread `current_app` would be Celery's own, with RabbitMQ on its standard port for a broker.
@@ -164,6 +164,12 @@ def start_one(connection: psycopg.Connection, task_id: UUID, *, now: datetime, n
     )
     assert started is not None
     return started
+
+
+def lock_held(connection: psycopg.Connection, *, now: datetime, low: UUID = claims.EVERYWHERE) -> list[Held]:
+    """Lock what a release would, as one that is in the middle of it."""
+    tasks, keys = claims.deciding(connection, now=now, low=low, limit=500)
+    return claims.held_executions(connection, now=now, low=low, limit=500, tasks=tasks, keys=keys)
 
 
 def add_backfill(

@@ -1,8 +1,8 @@
 """All SQL that locks rows: tasks and executions are taken here, and written by whoever asked, in one transaction.
 
 Tasks are locked FOR NO KEY UPDATE: plain FOR UPDATE skips a row that a foreign-key check holds, and blocks inserts
-of history. Order of locks: executions before tasks, tasks by id; what another transaction holds is skipped wherever
-the next pass finds it again.
+of history. Order of locks: executions before tasks, tasks by id, then limits by key; what another transaction holds is
+skipped wherever the next pass finds it again. Release alone takes its executions last, and never waits for one.
 """
 
 from scheduler.claims.executions import (
@@ -21,6 +21,7 @@ from scheduler.claims.executions import (
 )
 from scheduler.claims.holds import (
     HELD_BATCH,
+    deciding,
     executions_in_the_way,
     held_by_limits,
     held_executions,
@@ -59,6 +60,7 @@ __all__ = [
     "busy_tasks",
     "calendar_to_delete",
     "calendar_to_edit",
+    "deciding",
     "due_of_namespaces",
     "due_tasks",
     "ended_pauses",

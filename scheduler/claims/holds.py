@@ -10,20 +10,57 @@ from scheduler.engine.admission import Standing
 from scheduler.engine.states import Status, Trigger
 from scheduler.records import Held
 
-_HELD = """
-SELECT h.id, h.task_id, h.trigger, h.reason, h.due_at, h.scheduled_for, h.queue, h.namespace, t.task_class,
-    t.overlap_policy, t.max_concurrency
-FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
-WHERE h.status = 'SCHEDULED' AND h.not_before <= %(now)s AND h.id >= %(low)s AND t.status IN ('ACTIVE', 'COMPLETED')
-ORDER BY h.not_before, h.id LIMIT %(limit)s
-FOR UPDATE OF h SKIP LOCKED
+# Decided under the lock of its task: what may not overlap, and what is limited to so many at once.
+_IS_BOUND = "(t.max_concurrency IS NOT NULL OR (h.reason = 'overlap' AND t.overlap_policy <> 'ALLOW'))"
+
+_KEYS = "ARRAY['all', 'queue:' || h.queue, 'namespace:' || h.namespace, 'class:' || t.task_class]"
+
+_IS_DUE = """
+h.status = 'SCHEDULED' AND h.not_before <= %(now)s AND h.id >= %(low)s AND t.status IN ('ACTIVE', 'COMPLETED')
 """
 
 
-def held_executions(connection: psycopg.Connection, *, now: datetime, low: UUID, limit: int) -> list[Held]:
-    """Lock up to `limit` SCHEDULED rows whose time has come, ids from `low` on; those of a paused task wait."""
-    rows = connection.execute(_HELD, {"now": now, "low": low, "limit": limit})
-    return [Held(row[0], row[1], Trigger(row[2]), *row[3:]) for row in rows]
+_DUE = f"""
+SELECT h.task_id, {_IS_BOUND}, {_KEYS}
+FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+WHERE {_IS_DUE}
+ORDER BY h.not_before, h.id LIMIT %(limit)s
+"""  # noqa: S608 - the conditions stand above
+
+
+def deciding(connection: psycopg.Connection, *, now: datetime, low: UUID, limit: int) -> tuple[set[UUID], set[str]]:
+    """Return which tasks and which keys of limits decide on what is due of the SCHEDULED rows; nothing is locked."""
+    rows = connection.execute(_DUE, {"now": now, "low": low, "limit": limit}).fetchall()
+    return {task_id for task_id, is_bound, _ in rows if is_bound}, {key for _, _, keys in rows for key in keys}
+
+
+_HELD = f"""
+SELECT h.id, h.task_id, h.trigger, h.reason, h.due_at, h.scheduled_for, h.queue, h.namespace, t.task_class,
+    t.overlap_policy, t.max_concurrency
+FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+WHERE {_IS_DUE} AND {_KEYS} <@ %(keys)s::text[] AND (h.task_id = ANY(%(tasks)s::uuid[]) OR NOT {_IS_BOUND})
+ORDER BY h.not_before, h.id LIMIT %(limit)s
+FOR UPDATE OF h SKIP LOCKED
+"""  # noqa: S608 - the conditions stand above
+
+
+def held_executions(
+    connection: psycopg.Connection,
+    *,
+    now: datetime,
+    low: UUID,
+    limit: int,
+    tasks: Collection[UUID],
+    keys: Collection[str],
+) -> list[Held]:
+    """Lock up to `limit` SCHEDULED rows whose time has come, ids from `low` on; those of a paused task wait.
+
+    Only rows on which the locked `tasks` and `keys` (`deciding`) can decide, and only after those were locked: a row
+    that turns out not to be due any more stays locked all the same until the caller commits, and whoever ended what
+    it waited for would have passed over it.
+    """
+    parameters = {"now": now, "low": low, "limit": limit, "tasks": list(tasks), "keys": list(keys)}
+    return [Held(row[0], row[1], Trigger(row[2]), *row[3:]) for row in connection.execute(_HELD, parameters)]
 
 
 # Held for an overlap; of those, slots of a catch-up or backfill only wait for their turn.
@@ -77,13 +114,13 @@ def permits(connection: psycopg.Connection, keys: Collection[str]) -> list[tuple
     return connection.execute(_PERMITS, (list(keys),)).fetchall() if keys else []
 
 
-_HELD_BY_LIMITS = """
+_HELD_BY_LIMITS = f"""
 SELECT h.id FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
 WHERE h.status = 'SCHEDULED' AND h.reason = 'limit' AND h.not_before > %(now)s
-    AND ARRAY['all', 'queue:' || h.queue, 'namespace:' || h.namespace, 'class:' || t.task_class] && %(keys)s::text[]
+    AND {_KEYS} && %(keys)s::text[]
 ORDER BY h.not_before, h.id LIMIT %(count)s
 FOR UPDATE OF h SKIP LOCKED
-"""
+"""  # noqa: S608 - the keys stand above
 
 
 def held_by_limits(connection: psycopg.Connection, keys: Collection[str], *, count: int, now: datetime) -> list[UUID]:

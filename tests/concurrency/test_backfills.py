@@ -1,6 +1,7 @@
 """Several schedulers at the same backfills: each slot once, and a process that dies in between loses none."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -8,10 +9,10 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from scheduler import backfills, firing, releases, transitions
+from scheduler import backfills, claims, firing, releases, transitions
 from scheduler.engine.states import Status
 from scheduler.records import Outcome, Ready
-from tests.concurrency.together import flat, in_turn, together
+from tests.concurrency.together import PATIENCE_SECONDS, flat, in_turn, together, until_it_waits
 from tests.hot_paths import (
     DAY,
     LEASE,
@@ -104,6 +105,20 @@ def test_several_schedulers_let_one_turn_go_at_a_time(
     ready = flat(released[1:]) + releases.release(connection, now=now + MINUTE, low=NOBODY)
     assert [one.id for one in ready] == [executions(connection, minutely)[1]["id"]]
     assert task(connection, minutely)["open_count"] == 1
+
+
+def test_a_release_that_waits_for_a_task_is_in_nobodys_way(
+    connection: psycopg.Connection, open_connection: Open, minutely: UUID, twenty: UUID, now: datetime
+):
+    """Whoever ends an execution wakes the next one in that transaction; a row that is locked it would pass over."""
+    advance(connection, now=now)
+    ending, releasing = open_connection(), open_connection()
+    with ThreadPoolExecutor(1) as pool, ending.transaction():
+        claims.lock_tasks(ending, [minutely])
+        release = pool.submit(releases.release, releasing, now=now + MINUTE, low=NOBODY)
+        until_it_waits(connection, releasing)
+        assert claims.next_held(ending, [minutely]) == [executions(connection, minutely)[1]["id"]]
+    assert release.result(PATIENCE_SECONDS) == []
 
 
 def test_a_step_that_is_not_committed_has_not_happened(

@@ -3,9 +3,13 @@
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import takewhile
 from typing import Any
 
+import psycopg
+
 PATIENCE_SECONDS = 60
+LOOKS = 100_000
 
 
 def together(*calls: Callable[[], Any]) -> list[Any]:
@@ -28,3 +32,16 @@ def in_turn(*calls: Callable[[], Any]) -> Callable[[], list[Any]]:
 def flat(lists: Sequence[Sequence[Any]]) -> list[Any]:
     """Return all items of the lists."""
     return [item for items in lists for item in items]
+
+
+_WAITS = "SELECT count(*) > 0 FROM pg_locks WHERE pid = %s AND NOT granted"
+
+
+def until_it_waits(witness: psycopg.Connection, connection: psycopg.Connection) -> None:
+    """Return once the connection, which is in use elsewhere, waits for somebody's lock."""
+
+    def is_running(_: int) -> bool:
+        return witness.execute(_WAITS, (connection.info.backend_pid,)).fetchone() == (False,)
+
+    looks = sum(1 for _ in takewhile(is_running, range(LOOKS)))
+    assert looks < LOOKS, "It never waited."

@@ -13,6 +13,7 @@ from register.services import change_task, delete_task
 from scheduler import claims, connections, firing, releases, sweep
 from scheduler.models import Execution, Task
 from scheduler.representations import instant
+from tests.hot_paths import lock_held
 from tests.integration.conftest import Caller
 
 MINUTE = timedelta(minutes=1)
@@ -73,7 +74,7 @@ class TestPause:
         Execution.objects.update(status="SCHEDULED", not_before=now)
         _pause(minutely, now + MINUTE)
 
-        held = claims.held_executions(connections.current(), now=now + 5 * MINUTE, low=claims.recent(now), limit=9)
+        held = lock_held(connections.current(), now=now + 5 * MINUTE)
 
         assert held == []
 

@@ -11,7 +11,19 @@ import pytest
 from scheduler import claims, firing, releases, requests, sweep, transitions
 from scheduler.engine.states import Reason, Status
 from scheduler.records import Started
-from tests.hot_paths import MINUTE, SECOND, Open, add_task, change, execution, executions, queue_one, slots, task
+from tests.hot_paths import (
+    MINUTE,
+    SECOND,
+    Open,
+    add_task,
+    change,
+    execution,
+    executions,
+    lock_held,
+    queue_one,
+    slots,
+    task,
+)
 from tests.integration.scheduler.lifecycle import end, start
 
 EVERYWHERE = UUID(int=0)
@@ -134,7 +146,7 @@ def test_an_older_newcomer_does_not_cancel_the_latest_one(
     claim(connection, now=now + MINUTE)
     other = open_connection()
     with other.transaction():
-        claims.held_executions(other, now=now + 2 * MINUTE, low=EVERYWHERE, limit=1)
+        lock_held(other, now=now + 2 * MINUTE)
         claim(connection, now=now + 2 * MINUTE)
     release(connection, now=now + 2 * MINUTE)
     assert seen(connection, task_id)[1:] == [("SCHEDULED", "overlap")] * 2

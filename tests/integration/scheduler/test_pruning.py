@@ -13,7 +13,7 @@ from psycopg import sql
 from scheduler import claims, transitions
 from scheduler.engine.states import Reason, Status
 from scheduler.records import Outcome, Started
-from tests.hot_paths import LEASE, add_task, start_one
+from tests.hot_paths import LEASE, add_task, lock_held, start_one
 
 DAY = timedelta(days=1)
 
@@ -135,7 +135,7 @@ Look = Callable[[psycopg.Connection, datetime], object]
 
 
 def held(connection: psycopg.Connection, now: datetime) -> object:
-    return claims.held_executions(connection, now=now, low=claims.recent(now), limit=500)
+    return lock_held(connection, now=now, low=claims.recent(now))
 
 
 def expired(connection: psycopg.Connection, now: datetime) -> object:

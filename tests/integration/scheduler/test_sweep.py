@@ -19,6 +19,7 @@ from tests.hot_paths import (
     change,
     execution,
     executions,
+    lock_held,
     queue_one,
     start_one,
     statuses,
@@ -74,7 +75,7 @@ def test_it_skips_a_held_row_that_another_scheduler_releases(
 ):
     other = open_connection()
     with other.transaction():
-        claims.held_executions(other, now=now + MINUTE, low=EVERYWHERE, limit=500)
+        lock_held(other, now=now + MINUTE)
         assert releases.release(connection, now=now + MINUTE, low=EVERYWHERE) == []
 
 
