@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from celery import shared_task
 
-from scheduler import clock, idempotency, nodes
+from scheduler import clock, idempotency, nodes, rollups
 from scheduler.connections import current
 
 QUEUE = "platform"
@@ -37,8 +37,17 @@ def forget_idempotency_keys() -> None:
         pass
 
 
+@shared_task(name="scheduler.forget_rollups", ignore_result=True)
+def forget_rollups() -> None:
+    """Delete roll-ups that are older than they are kept, some at a time."""
+    now = clock.now()
+    while rollups.forget(current(), now=now) == rollups.FORGET_BATCH:
+        pass
+
+
 CHORES: tuple[Chore, ...] = (
     Chore("Forget silent nodes", "scheduler.forget_nodes", 3600),
     Chore("Forget expired idempotency keys", "scheduler.forget_idempotency_keys", 900),
+    Chore("Forget old roll-ups", "scheduler.forget_rollups", 3600),
 )
-TASKS: tuple[Callable[[], None], ...] = (forget_nodes, forget_idempotency_keys)
+TASKS: tuple[Callable[[], None], ...] = (forget_nodes, forget_idempotency_keys, forget_rollups)

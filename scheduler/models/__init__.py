@@ -11,20 +11,24 @@ from scheduler.models.namespace import Namespace
 from scheduler.models.node import Node
 from scheduler.models.operation import Operation
 from scheduler.models.permit import Permit
+from scheduler.models.rollup import Ending, NamespaceRollUp, TaskRollUp
 from scheduler.models.task import Task
 
 __all__ = [
     "ApiToken",
     "Batch",
     "Calendar",
+    "Ending",
     "Execution",
     "ExecutionLog",
     "Handler",
     "IdempotencyKey",
     "Lease",
     "Namespace",
+    "NamespaceRollUp",
     "Node",
     "Operation",
     "Permit",
     "Task",
+    "TaskRollUp",
 ]
