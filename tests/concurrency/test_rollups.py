@@ -14,6 +14,7 @@ from scheduler.rebuild import rebuild
 from scheduler.records import Outcome, Started
 from tests.concurrency.together import in_turn, together
 from tests.hot_paths import DAY, MINUTE, SECOND, Open, add_task, start_one
+from tests.integration.scheduler.rollups.counting import take_all_in
 
 rounds = pytest.mark.parametrize("_", range(5))
 
@@ -61,7 +62,7 @@ def test_it_counts_each_execution_once(
         counting(open_connection()),
         counting(open_connection()),
     )
-    together(*(counting(open_connection()) for _ in range(2)))
+    take_all_in(connection)
     assert counted(connection) == len(running)
 
 
@@ -75,5 +76,5 @@ def test_it_counts_each_once_while_history_is_counted_anew(
         counting(open_connection()),
         *(partial(list, rebuild(open_connection(), begin=None, end=now + DAY)) for _ in range(2)),
     )
-    counting(connection)()
+    take_all_in(connection)
     assert counted(connection) == len(running)
