@@ -16,6 +16,7 @@ from scheduler.answers.common import (
     ProblemAnswer,
 )
 from scheduler.answers.executions import (
+    BusyHourAnswer,
     ExecutionAnswer,
     ExecutionPage,
     ExplanationAnswer,
@@ -72,6 +73,7 @@ __all__ = [
     "ROLES",
     "TASK_STATUSES",
     "Answer",
+    "BusyHourAnswer",
     "CalendarAnswer",
     "CalendarEffectAnswer",
     "CalendarMoveAnswer",
