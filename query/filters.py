@@ -118,6 +118,7 @@ class TaskFilter(ListFilter):
     queue = CharFilter()
     label = LabelFilter(field_name="labels")
     search = CharFilter(field_name="name", lookup_expr="icontains", max_length=255)
+    nextAfter = InstantFilter(method="due_from")
     nextBefore = InstantFilter(method="due_before")
     late = FlagFilter(method="is_late")
     sort = SortFilter()
@@ -139,6 +140,10 @@ class TaskFilter(ListFilter):
         """Leave the tasks whose next slot, with its jitter, lies before an instant."""
         # claim_at is the same instant, indexed, and NULL where none will come.
         return tasks.filter(claim_at__lt=value, next_execution_time__lt=value) if value else tasks
+
+    def due_from(self, tasks: QuerySet[Task], _name: str, value: datetime | None) -> QuerySet[Task]:
+        """Leave the tasks whose next slot, with its jitter, does not lie before an instant."""
+        return tasks.filter(claim_at__isnull=False, next_execution_time__gte=value) if value else tasks
 
     def is_late(self, tasks: QuerySet[Task], _name: str, value: bool | None) -> QuerySet[Task]:
         """Leave the tasks that are late, or those that are not."""

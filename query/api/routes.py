@@ -5,6 +5,7 @@ from rest_framework.views import APIView
 from query.api.executions import ExecutionsView, ExecutionView, HistoryView, LogView
 from query.api.explain import ExecutionExplainView, SlotExplainView
 from query.api.metrics import MetricsView
+from query.api.stats import OverviewView, TimelineView
 from query.api.upcoming import UpcomingView
 from query.api.views import TasksView, TaskView
 
@@ -19,4 +20,6 @@ ROUTES: dict[str, type[APIView]] = {
     "executions/<uuid:execution_id>": ExecutionView,
     "executions/<uuid:execution_id>/log": LogView,
     "executions/<uuid:execution_id>/explain": ExecutionExplainView,
+    "stats/overview": OverviewView,
+    "stats/timeline": TimelineView,
 }

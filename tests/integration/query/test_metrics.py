@@ -8,9 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from scheduler import connections
 from scheduler.models import Execution, Task
-from scheduler.rebuild import rebuild
 from tests.integration.conftest import Caller
 
 HOUR = timedelta(hours=1)
@@ -18,7 +16,9 @@ NOTHING = {"p50": None, "p90": None, "p95": None, "p99": None, "mean": None}
 
 
 @pytest.fixture
-def measured(cleanup: Task, record: Callable[..., Execution], now: datetime) -> list[Execution]:
+def measured(
+    cleanup: Task, record: Callable[..., Execution], count: Callable[[], None], now: datetime
+) -> list[Execution]:
     """Today three successes, one of them a retry, a failure and ten skipped; yesterday one of each; one lost before."""
 
     def ran(hours: int, status: str, milliseconds: int, attempt: int = 1) -> Execution:
@@ -32,13 +32,8 @@ def measured(cleanup: Task, record: Callable[..., Execution], now: datetime) -> 
         ran(25, "SUCCESS", 100), ran(26, "FAILED", 100),
         ran(24 * 5, "LOST", 100),
     ]  # fmt: skip
-    count(now)
+    count()
     return executions
-
-
-def count(now: datetime) -> None:
-    """Take everything into the roll-ups, as a node does."""
-    list(rebuild(connections.current(), begin=None, end=now + HOUR))
 
 
 def _measure(caller: Caller, task: Task, window: str = "24h") -> Any:

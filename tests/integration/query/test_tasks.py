@@ -89,6 +89,9 @@ def test_the_newest_comes_first(viewer: Caller, tasks: list[Task]) -> None:
         ("nextBefore=", "abcd"),
         ("late=", "abcd"),
         ("late=true", ""),
+        ("nextAfter=2000-01-01T00:00:00Z", "bcd"),
+        ("nextAfter=2199-01-01T00:00:00Z", ""),
+        ("nextAfter=2000-01-01T00:00:00Z&nextBefore=2001-01-01T00:00:00Z", ""),
         ("late=false", "abcd"),
     ],
 )
@@ -155,6 +158,7 @@ def test_it_lists_deleted_tasks_when_asked(viewer: Caller, tasks: list[Task]) ->
         ("late=yes", "late"),
         ("nextBefore=tomorrow", "nextBefore"),
         ("nextBefore=2031-01-01", "nextBefore"),
+        ("nextAfter=2031-01-01", "nextAfter"),
         ("nextBefore=2031-01-01T00:00:00", "nextBefore"),
         ("label=team", "label"),
         ("label=:a", "label"),
