@@ -9,6 +9,7 @@ from bench.cases import (
     endurance,
     footprint,
     idle,
+    query,
     register,
     registered,
     simulation,
@@ -20,6 +21,6 @@ from bench.figures import Case
 
 _MODULES = (
     burst, steady, registered, backlog, idle, edit, end_to_end, two_schedulers, endurance, slots, claim, footprint,
-    register, simulation,
+    register, query, simulation,
 )  # fmt: skip
 CASES: dict[str, Case] = {module.CASE.name: module.CASE for module in _MODULES}
