@@ -62,6 +62,9 @@ def seed(url: str, *, tasks: int, executions: int, seed: int, say: Say) -> None:
         past = Past(population, now=clock.read(connection), days=drawn.days, seed=seed)
         _partition(connection, past)
         _copy(connection, "scheduler_tasks", _TASK_COLUMNS, _task_rows(population, past.now))
+        # Whoever may do so spares the check of each row's task; nobody else writes here.
+        with suppress(InsufficientPrivilege):
+            connection.execute("SET session_replication_role = replica")
         count = 0
         for hour, rows in past.hours():
             count += _copy(connection, "task_execution_history", COLUMNS, rows)
@@ -92,9 +95,6 @@ def _connected(url: str) -> Iterator[psycopg.Connection]:
     except psycopg.Error as error:
         raise CannotStart(f"The database does not answer: {error}") from None
     with connection:
-        # Whoever may do so spares the check of each row's task; nobody else writes here.
-        with suppress(InsufficientPrivilege):
-            connection.execute("SET session_replication_role = replica")
         # What a crash would lose is seeded anew.
         connection.execute("SET synchronous_commit = off")
         yield connection

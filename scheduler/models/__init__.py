@@ -12,6 +12,7 @@ from scheduler.models.node import Node
 from scheduler.models.operation import Operation
 from scheduler.models.permit import Permit
 from scheduler.models.rollup import Ending, NamespaceRollUp, TaskRollUp
+from scheduler.models.search import TaskSearch
 from scheduler.models.task import Task
 
 __all__ = [
@@ -31,4 +32,5 @@ __all__ = [
     "Permit",
     "Task",
     "TaskRollUp",
+    "TaskSearch",
 ]
