@@ -20,10 +20,10 @@ WHERE span = 'minute' AND namespace = %(namespace)s AND begin >= %(begin)s
 """  # noqa: S608 - the columns stand above
 
 _BY_INTERVAL = f"""
-SELECT floor(extract(epoch FROM begin - %(begin)s) / %(seconds)s)::int AS interval, {_SUMS}
+SELECT date_bin(%(every)s, begin, %(begin)s) AS began, {_SUMS}
 FROM scheduler_namespace_rollups
 WHERE span = %(span)s AND namespace = %(namespace)s AND begin >= %(begin)s AND begin < %(end)s
-GROUP BY interval ORDER BY interval
+GROUP BY began ORDER BY began
 """  # noqa: S608 - the columns stand above
 
 
@@ -35,13 +35,13 @@ def since(begin: datetime, *, namespace: str | None) -> dict[Status, int]:
 
 def by_interval(
     begin: datetime, end: datetime, *, every: timedelta, namespace: str | None
-) -> dict[int, dict[Status, int]]:
-    """Return by number of interval, and status, how many ended of the slots in begin <= slot < end.
+) -> dict[datetime, dict[Status, int]]:
+    """Return by begin of interval, and status, how many ended of the slots in begin <= slot < end.
 
     Intervals are of full minutes, within two days, or of full hours; those in which nothing ended are left out.
     """
     parameters = {
-        "namespace": namespace or ALL, "begin": begin, "end": end, "seconds": every.total_seconds(),
+        "namespace": namespace or ALL, "begin": begin, "end": end, "every": every,
         "span": "minute" if every < _HOUR else "hour",
     }  # fmt: skip
     return {row[0]: dict(zip(_STATUSES, row[1:], strict=True)) for row in _read(_BY_INTERVAL, parameters)}

@@ -98,7 +98,7 @@ def _overview(namespace: str | None, now: datetime) -> Overview:
         next_fires=tuple(due.order_by("claim_at", "id")[:NEXT_FIRES]),
         schedulers=_fleet(nodes, NodeRole.SCHEDULER, now),
         workers=_fleet(nodes, NodeRole.WORKER, now),
-        queues=queues.waiting(namespace=namespace),
+        queues=queues.waiting(namespace=namespace, now=now),
     )
 
 

@@ -11,12 +11,13 @@ from django.db import connection
 from query import ended
 from query.cache import Cache
 from query.numbers import EXECUTIONS, TASKS, link
+from query.periods import AHEAD
 from scheduler.engine.identity import lower_bound
 from scheduler.engine.states import FINAL, OPEN
 
 KEPT_SECONDS: Final = 2.0
 MOST_OPEN: Final = 100_000
-MOST_COMING: Final = 100_000
+MOST_COMING: Final = 20_000
 
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -86,9 +87,9 @@ def timeline(name: str, *, namespace: str | None, now: datetime) -> Timeline:
 def _timeline(name: str, namespace: str | None, now: datetime) -> Timeline:
     window = WINDOWS[name]
     begin, end = _floor(now - window.back, window.every), _floor(now + window.ahead, window.every) + window.every
+    asked = {"begin": begin, "end": end, "every": window.every, "namespace": namespace}
     past = ended.by_interval(begin, end, every=window.every, namespace=namespace)
-    opened, coming = _open(begin, end, window.every, namespace), _coming(begin, end, window.every, namespace)
-    starts = [begin + number * window.every for number in range((end - begin) // window.every)]
+    opened, coming = _open(asked, now=now), _coming(asked)
     return Timeline(
         now,
         namespace,
@@ -98,45 +99,45 @@ def _timeline(name: str, namespace: str | None, now: datetime) -> Timeline:
             Interval(
                 start,
                 start + window.every,
-                {status: past.get(number, {}).get(status, 0) for status in sorted(FINAL)} | opened[number],
-                coming.get(number, 0) if coming.reaches(start + window.every) else None,
+                {status: past.get(start, {}).get(status, 0) for status in sorted(FINAL)} | opened[start],
+                coming.get(start, 0) if coming.reaches(start + window.every) else None,
             )
-            for number, start in enumerate(starts)
+            for start in (begin + number * window.every for number in range((end - begin) // window.every))
         ),
     )
 
 
 _OPEN = """
-SELECT floor(extract(epoch FROM scheduled_for - %(begin)s) / %(seconds)s)::int AS interval, status, count(*) FROM (
+SELECT date_bin(%(every)s, scheduled_for, %(begin)s) AS began, status, count(*) FROM (
     SELECT scheduled_for, status FROM task_execution_history
-    WHERE status IN ('QUEUED', 'RUNNING', 'SCHEDULED') AND id >= %(low)s
+    WHERE status IN ('QUEUED', 'RUNNING', 'SCHEDULED') AND id >= %(low)s AND id < %(high)s
         AND scheduled_for >= %(begin)s AND scheduled_for < %(end)s
         AND (%(namespace)s::text IS NULL OR namespace = %(namespace)s)
     LIMIT %(limit)s
-) bounded GROUP BY interval, status ORDER BY interval, status
+) bounded GROUP BY began, status ORDER BY began, status
 """
 
 
-def _open(begin: datetime, end: datetime, every: timedelta, namespace: str | None) -> Mapping[int, dict[str, int]]:
-    opened: dict[int, dict[str, int]] = defaultdict(lambda: dict.fromkeys(sorted(OPEN), 0))
-    parameters = _parameters(begin, end, every, namespace) | {"low": lower_bound(begin), "limit": MOST_OPEN}
-    for number, status, count in _read(_OPEN, parameters):
-        opened[number][status] = count
+def _open(asked: Mapping[str, Any], *, now: datetime) -> Mapping[datetime, dict[str, int]]:
+    opened: dict[datetime, dict[str, int]] = defaultdict(lambda: dict.fromkeys(sorted(OPEN), 0))
+    bounds = {"low": lower_bound(asked["begin"]), "high": lower_bound(now + AHEAD), "limit": MOST_OPEN}
+    for began, status, count in _read(_OPEN, {**asked, **bounds}):
+        opened[began][status] = count
     return opened
 
 
 _COMING = """
-SELECT floor(extract(epoch FROM fires_at - %(begin)s) / %(seconds)s)::int AS interval, count(*), max(claim_at) FROM (
+SELECT date_bin(%(every)s, fires_at, %(begin)s) AS began, count(*), max(claim_at) FROM (
     SELECT next_execution_time AS fires_at, claim_at FROM scheduler_tasks
     WHERE claim_at < %(end)s AND next_execution_time >= %(begin)s AND next_execution_time < %(end)s
         AND (%(namespace)s::text IS NULL OR namespace = %(namespace)s)
     ORDER BY claim_at, id LIMIT %(limit)s
-) bounded GROUP BY interval ORDER BY interval
+) bounded GROUP BY began ORDER BY began
 """
 
 
-class _Coming(dict[int, int]):
-    """By number of interval how many tasks fire next; known as far as the last one that was read."""
+class _Coming(dict[datetime, int]):
+    """By begin of interval how many tasks fire next; known as far as the last one that was read."""
 
     last: datetime | None = None
 
@@ -144,17 +145,12 @@ class _Coming(dict[int, int]):
         return self.last is None or end <= self.last
 
 
-def _coming(begin: datetime, end: datetime, every: timedelta, namespace: str | None) -> _Coming:
-    parameters = _parameters(begin, end, every, namespace) | {"limit": MOST_COMING}
-    rows = _read(_COMING, parameters)
-    coming = _Coming({number: count for number, count, _ in rows})
+def _coming(asked: Mapping[str, Any]) -> _Coming:
+    rows = _read(_COMING, {**asked, "limit": MOST_COMING})
+    coming = _Coming({began: count for began, count, _ in rows})
     if sum(coming.values()) == MOST_COMING:
         coming.last = max(last for _, _, last in rows)
     return coming
-
-
-def _parameters(begin: datetime, end: datetime, every: timedelta, namespace: str | None) -> dict[str, Any]:
-    return {"begin": begin, "end": end, "seconds": every.total_seconds(), "namespace": namespace}
 
 
 def _floor(instant: datetime, every: timedelta) -> datetime:

@@ -74,7 +74,7 @@ class IntervalAnswer(Answer):
         child=serializers.IntegerField(), help_text="Executions by status; a range row counts once."
     )
     coming = serializers.IntegerField(
-        allow_null=True, help_text="Tasks that fire next in it; null behind the first 100,000."
+        allow_null=True, help_text="Tasks that fire next in it; null behind the first 20,000."
     )
     executionsLink = serializers.CharField(help_text="Its executions; &status= leaves those that a number counts.")
     comingLink = serializers.CharField(help_text="The tasks that fire next in it.")
