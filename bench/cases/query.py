@@ -25,10 +25,10 @@ def measure(stage: Stage) -> Iterator[Sample]:
     rounds = stage.size(ROUNDS, 2)
     for _ in range(stage.repeat):
         if stage.wishes.database:
-            yield _figures({"": ask(stage, stage.wishes.database, rounds=rounds)})
+            yield figures({"": ask(stage, stage.wishes.database, rounds=rounds)})
         else:
             sizes = stage.size(SIZES, SMALL)
-            yield _figures({f"{count:,} ": _seeded(stage, tasks, count, rounds) for tasks, count in sizes})
+            yield figures({f"{count:,} ": _seeded(stage, tasks, count, rounds) for tasks, count in sizes})
 
 
 def _seeded(stage: Stage, tasks: int, executions: int, rounds: int) -> Timings:
@@ -48,7 +48,7 @@ def ask(stage: Stage, url: str, *, rounds: int) -> Timings:
     return timings
 
 
-def _figures(by_size: dict[str, Timings]) -> Sample:
+def figures(by_size: dict[str, Timings]) -> Sample:
     """Return p50, p95 and p99 of each question at each size, and what it takes at the largest beside the smallest."""
     first, *_, last = [*by_size.values(), *by_size.values()]
     figures: dict[str, float] = {}
