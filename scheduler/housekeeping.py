@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from celery import shared_task
+from django.conf import settings
 
-from scheduler import clock, idempotency, nodes
+from scheduler import clock, idempotency, nodes, retention
 from scheduler.connections import current
 
 QUEUE = "platform"
@@ -37,8 +38,16 @@ def forget_idempotency_keys() -> None:
         pass
 
 
+@shared_task(name="scheduler.prune_history", ignore_result=True)
+def prune_history() -> None:
+    """Remove partitions of history that are older than it is kept, or make it too large."""
+    limits = retention.Limits(settings.HISTORY_KEPT_DAYS, settings.HISTORY_MAX_BYTES)
+    retention.prune(current(), limits, now=clock.now())
+
+
 CHORES: tuple[Chore, ...] = (
     Chore("Forget silent nodes", "scheduler.forget_nodes", 3600),
     Chore("Forget expired idempotency keys", "scheduler.forget_idempotency_keys", 900),
+    Chore("Prune history", "scheduler.prune_history", 3600),
 )
-TASKS: tuple[Callable[[], None], ...] = (forget_nodes, forget_idempotency_keys)
+TASKS: tuple[Callable[[], None], ...] = (forget_nodes, forget_idempotency_keys, prune_history)

@@ -8,6 +8,7 @@ from platform_scheduler.settings.environment import (
     broker_url,
     database,
     env,
+    gigabytes,
     json_object,
     name_lists,
     seconds,
@@ -154,6 +155,10 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 # A takeover fires again what was not yet written down: write after every message.
 CELERY_BEAT_SYNC_EVERY = 1
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
+
+# What of history is kept, for operators and metrics; open executions and their retries reach back 8 days.
+HISTORY_KEPT_DAYS: int = whole_number("HISTORY_KEPT_DAYS", 45, least=10, most=60)
+HISTORY_MAX_BYTES: int | None = gigabytes("HISTORY_MAX_GB")
 
 # How long a worker that has fallen silent keeps what it runs; a quarter of it between renewals. The same
 # everywhere. What is left of it at a renewal must outlast the largest step of the clock that counts as none, 5 s.

@@ -16,7 +16,8 @@ env = Env()
 
 # Compose files hand on what is not set as an empty text.
 EMPTY_IS_UNSET = (
-    "BEHIND_TLS", "BUNDLE_MAX", "HEALTH_HOST", "HEALTH_PORT", "LEASE_SECONDS", "LOG_LEVEL", "METRICS_OPEN",
+    "BEHIND_TLS", "BUNDLE_MAX", "HEALTH_HOST", "HEALTH_PORT", "HISTORY_KEPT_DAYS", "HISTORY_MAX_GB",
+     "LEASE_SECONDS", "LOG_LEVEL", "METRICS_OPEN",
     "METRICS_PORT", "REPUBLISH_AFTER_SECONDS", "REQUIRE_IF_MATCH", "SHELL_HANDLER",
 )  # fmt: skip
 
@@ -109,6 +110,14 @@ def whole_number(name: str, default: int, *, least: int, most: int) -> int:
     if not least <= value <= most:
         raise ImproperlyConfigured(f"{name}={value} is none of its values: set {least} to {most}.")
     return value
+
+
+def gigabytes(name: str) -> int | None:
+    """Return the size in the variable `name` in bytes, None where it is not set; raise ImproperlyConfigured below 1."""
+    size: float | None = env.float(name, None)
+    if size is not None and not size >= 1:
+        raise ImproperlyConfigured(f"{name}={size} is too small: set 1 or more gigabytes, or leave it unset.")
+    return None if size is None else int(min(size, 1e9) * 1e9)
 
 
 def json_object(name: str) -> dict[str, Any]:
