@@ -30,6 +30,23 @@ def task_as_json(task: Task) -> Json:
     """Return a task as the contract's §4 has it."""
     return {
         "id": str(task.id),
+        **definition_as_json(task),
+        "status": task.status,
+        "version": task.version,
+        "retryCount": task.retry_count,
+        "createdAt": instant(task.created_at),
+        "createdBy": task.created_by,
+        "updatedAt": instant(task.updated_at),
+        "lastExecutedAt": instant(task.last_executed_at),
+        "nextExecutionTime": instant(task.next_execution_time),
+        "pauseReason": task.pause_reason,
+        "pausedUntil": instant(task.paused_until),
+    }
+
+
+def definition_as_json(task: Task) -> Json:
+    """Return what of a task somebody has defined: the fields that a registration takes."""
+    return {
         "name": task.name,
         "namespace": task.namespace,
         "description": task.description,
@@ -59,16 +76,6 @@ def task_as_json(task: Task) -> Json:
         "retryOn": task.retry_on,
         "labels": task.labels,
         "owner": task.owner,
-        "status": task.status,
-        "version": task.version,
-        "retryCount": task.retry_count,
-        "createdAt": instant(task.created_at),
-        "createdBy": task.created_by,
-        "updatedAt": instant(task.updated_at),
-        "lastExecutedAt": instant(task.last_executed_at),
-        "nextExecutionTime": instant(task.next_execution_time),
-        "pauseReason": task.pause_reason,
-        "pausedUntil": instant(task.paused_until),
     }
 
 

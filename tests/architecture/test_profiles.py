@@ -172,6 +172,9 @@ def test_a_profile_refuses_a_missing_key(profile: str) -> None:
         ("LEASE_SECONDS", "6"),
         ("LEASE_SECONDS", "soon"),
         ("REPUBLISH_AFTER_SECONDS", "0"),
+        ("AUDIT_KEPT_DAYS", "89"),
+        ("TRUSTED_PROXIES", "gateway"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
     ],
 )
 def test_it_refuses_unsafe_and_missing_settings_in_one_line(variable: str, value: str) -> None:
