@@ -60,6 +60,10 @@ class TokenNotFound(SchedulerError):
     """No such token, or not one that this token may see, or one that is revoked already."""
 
 
+class AuditRecordNotFound(SchedulerError):
+    """No such audit record, or not one that this token may see."""
+
+
 class TaskCompleted(SchedulerError):
     """No further slot of this task will come: there is nothing to pause."""
 
