@@ -1,5 +1,6 @@
 """The shapes of the API's answers, for its OpenAPI document; `scheduler.representations` fills them."""
 
+from scheduler.answers.audit import AuditAnswer, AuditPage
 from scheduler.answers.calendars import (
     CalendarAnswer,
     CalendarEffectAnswer,
@@ -45,8 +46,10 @@ from scheduler.answers.platform import (
     TokenAnswer,
     TokenPage,
 )
+from scheduler.answers.revisions import RevisionAnswer, RevisionPage, WholeRevisionAnswer
 from scheduler.answers.tasks import (
     CandidateAnswer,
+    DefinitionAnswer,
     EditAnswer,
     FieldChangeAnswer,
     PreviewAnswer,
@@ -72,6 +75,8 @@ __all__ = [
     "ROLES",
     "TASK_STATUSES",
     "Answer",
+    "AuditAnswer",
+    "AuditPage",
     "CalendarAnswer",
     "CalendarEffectAnswer",
     "CalendarMoveAnswer",
@@ -79,6 +84,7 @@ __all__ = [
     "CandidateAnswer",
     "ClosedDayAnswer",
     "ClosedDaysAnswer",
+    "DefinitionAnswer",
     "EditAnswer",
     "ExecutionAnswer",
     "ExecutionPage",
@@ -106,6 +112,8 @@ __all__ = [
     "ProblemAnswer",
     "RangeAnswer",
     "RetryPolicyAnswer",
+    "RevisionAnswer",
+    "RevisionPage",
     "SlotExplanationAnswer",
     "StepAnswer",
     "TaskAnswer",
@@ -116,4 +124,5 @@ __all__ = [
     "UpcomingAnswer",
     "ValidateAnswer",
     "WarningAnswer",
+    "WholeRevisionAnswer",
 ]
