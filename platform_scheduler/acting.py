@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -52,13 +53,22 @@ def _actor(request: HttpRequest) -> Actor:
 
 
 def reason_of(request: HttpRequest) -> str | None:
-    """Return why, as the header says it in UTF-8; None where it says nothing. Raises InvalidReason."""
-    # WSGI hands headers on as Latin-1, whatever they were written in.
-    raw = request.headers.get(REASON, "")
+    """Return why, as the header says it: in ASCII, the rest as percent-encoded UTF-8; None without it.
+
+    Raises InvalidReason.
+    """
+    raw = request.headers.get(REASON)
+    if raw is None:
+        return None
+    # The server shows a header that is not ASCII as an empty one.
+    if not raw.strip() or not raw.isascii():
+        raise InvalidReason(
+            "This is empty, or not all ASCII: leave it out, or write other characters percent-encoded, as in Gr%C3%BCn."
+        )
     try:
-        reason = raw.encode("latin-1").decode().strip()
+        reason = unquote(raw, errors="strict").strip()
     except ValueError:
-        raise InvalidReason("This must be text in UTF-8.") from None
+        raise InvalidReason("What is percent-encoded here is not UTF-8.") from None
     if len(reason) > REASON_MAX_LENGTH or not reason.isprintable():
         raise InvalidReason(f"This may have {REASON_MAX_LENGTH:,} printable characters, on one line.")
     return reason or None

@@ -27,8 +27,11 @@ _REASON = {
     "in": "header",
     "name": "X-Reason",
     "required": False,
-    "schema": {"type": "string", "maxLength": 1_000},
-    "description": "Why, in UTF-8: kept with the audit record, and with the revision where there is one.",
+    "schema": {"type": "string", "minLength": 1},
+    "description": (
+        "Why: at most 1,000 characters, those beyond ASCII percent-encoded. Kept with the audit record, and with the "
+        "revision where there is one."
+    ),
 }
 
 

@@ -52,9 +52,7 @@ def test_it_lists_them_the_latest_first_with_what_each_changed(viewer: Caller, c
 
 
 def test_it_says_when_who_and_why(editor: Caller, cleanup: Task) -> None:
-    task = editor.send(
-        "patch", f"tasks/{cleanup.id}", {"priority": 9}, x_reason="Größer".encode().decode("latin-1")
-    ).json()
+    task = editor.send("patch", f"tasks/{cleanup.id}", {"priority": 9}, x_reason="Gr%C3%B6%C3%9Fer").json()
 
     latest = _list(editor, cleanup).json()["content"][0]
 

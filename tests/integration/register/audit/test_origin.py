@@ -74,28 +74,30 @@ def test_who_comes_past_the_gateway_is_not_believed(operator: Caller, cleanup: T
     assert _address(operator, cleanup, "203.0.113.7", "198.51.100.1") == "203.0.113.7"
 
 
-def _reason(text: str) -> str:
-    """Return a header as it arrives: WSGI shows its bytes as Latin-1."""
-    return text.encode().decode("latin-1")
-
-
-@pytest.mark.parametrize("reason", ["x" * 1000, "Größer 🕰"])
-def test_a_reason_is_kept(operator: Caller, cleanup: Task, reason: str) -> None:
-    operator.send("post", f"tasks/{cleanup.id}/pause", x_reason=_reason(reason))
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ("x" * 1000, "x" * 1000),
+        ("Gr%C3%B6%C3%9Fer %F0%9F%95%B0", "Größer 🕰"),
+        ("50% more, 100%25", "50% more, 100%"),
+        (" trimmed ", "trimmed"),
+    ],
+)
+def test_a_reason_is_kept(operator: Caller, cleanup: Task, header: str, reason: str) -> None:
+    operator.send("post", f"tasks/{cleanup.id}/pause", x_reason=header)
 
     assert AuditRecord.objects.get(verb="pause").reason == reason
 
 
-@pytest.mark.parametrize("reason", ["", "   "])
-def test_an_empty_one_is_none(operator: Caller, cleanup: Task, reason: str) -> None:
-    operator.send("post", f"tasks/{cleanup.id}/pause", x_reason=reason)
+def test_without_one_there_is_none(operator: Caller, cleanup: Task) -> None:
+    operator.send("post", f"tasks/{cleanup.id}/pause")
 
     assert AuditRecord.objects.get(verb="pause").reason is None
 
 
-@pytest.mark.parametrize("reason", [_reason("x" * 1001), _reason("a\u2028b"), _reason("a\x00b"), "\xff", "a\tb"])
-def test_one_that_cannot_be_kept_is_refused_and_nothing_done(operator: Caller, cleanup: Task, reason: str) -> None:
-    refused = operator.send("post", f"tasks/{cleanup.id}/pause", x_reason=reason)
+@pytest.mark.parametrize("header", ["", "   ", "x" * 1001, "Gr\xf6n", "Gr%F6n", "a%00b", "a%E2%80%A8b", "a\tb"])
+def test_one_that_cannot_be_kept_is_refused_and_nothing_done(operator: Caller, cleanup: Task, header: str) -> None:
+    refused = operator.send("post", f"tasks/{cleanup.id}/pause", x_reason=header)
 
     assert refused.status_code == 400
     assert [error["field"] for error in refused.json()["errors"]] == ["X-Reason"]
