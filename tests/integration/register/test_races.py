@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Barrier
 from typing import Any
 
@@ -10,12 +11,13 @@ import pytest
 from django.db import connection
 
 from register import executing, operating, services, validating
+from register.access import create_token, revoke_token
 from register.api.reading import read_changes, read_new_task, read_pause, read_resume
-from register.errors import NameTaken, NotRetryable, VersionStale
+from register.errors import NameTaken, NotRetryable, TokenNotFound, VersionStale
 from register.given import Given
 from scheduler import clock, connections, firing, sweep, transitions
 from scheduler.errors import TaskNotFound
-from scheduler.models import Execution, Handler, Task
+from scheduler.models import AuditRecord, Execution, Handler, Revision, Task
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -216,3 +218,26 @@ def test_a_validation_holds_no_other_task_up(
 
     assert recorded == [other.id]
     assert [row.task_id for row in firing.claim(connections.current(), now=clock.now()).recorded] == [task.id]
+
+
+def test_each_of_two_changes_leaves_its_revision_and_its_record(task: Task, at_once: Callable[..., list[Any]]) -> None:
+    at_once(lambda: _change(task, priority=1), lambda: _change(task, labels={"a": "b"}))
+
+    kept = Revision.objects.filter(task=task).order_by("version")
+    last = kept.last()
+    assert [revision.version for revision in kept] == [1, 2, 3]
+    assert last is not None
+    assert (last.definition["priority"], last.definition["labels"]) == (1, {"a": "b"})
+    changes = AuditRecord.objects.filter(object_id=task.id, verb="change")
+    assert sorted(changes.values_list("version", flat=True)) == [2, 3]
+
+
+def test_two_revocations_of_one_token_leave_one_record(at_once: Callable[..., list[Any]]) -> None:
+    now = clock.now()
+    token, _ = create_token("ci", role="viewer", now=now)
+    revoke = partial(revoke_token, token.id, actor="ada", namespace=None, now=now)
+
+    outcomes = at_once(revoke, revoke)
+
+    assert outcomes.count(TokenNotFound) == 1
+    assert AuditRecord.objects.filter(verb="revoke").count() == 1
