@@ -1,11 +1,12 @@
-"""The revisions of a task, each with what it changed. Every version of a definition is one, also of a deleted task."""
+"""The revisions of a task: what each has changed, and which of them an execution went by."""
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from scheduler import revisions
 from scheduler.engine.changes import changes
+from scheduler.engine.states import Status
 from scheduler.errors import RevisionNotFound
-from scheduler.models import Revision, Task
+from scheduler.models import Calendar, CalendarRevision, Execution, Revision, Task
 from scheduler.representations import Json, definition_as_json, instant
 
 
@@ -49,3 +50,42 @@ def whole_as_json(revision: Revision, *, against: Json | None) -> Json:
 
 def _shown(kept: Json) -> Json:
     return definition_as_json(revisions.as_task(kept))
+
+
+# What a task's row says besides its definition; there are no versions of it.
+_STANDING = (
+    "id", "status", "created_at", "updated_at", "pause_reason", "paused_until", "skip_slots", "last_slot_for",
+    "next_slot_for", "claim_at",
+)  # fmt: skip
+
+
+def rules_of(execution: Execution) -> Task:
+    """Return an execution's task with the definition of its revision and the rules that its calendar had then.
+
+    What was not kept is as it is today. An execution was read with its task and that task's calendar.
+    """
+    task = _defined_as_then(execution)
+    kept = _calendar_then(task, execution) if task.calendar_id is not None else None
+    if kept is not None:
+        task.calendar = Calendar(id=kept.calendar_id, name=task.calendar_name, rules=kept.rules)
+    return task
+
+
+def _defined_as_then(execution: Execution) -> Task:
+    task = execution.task
+    if execution.revision in (None, task.version):
+        return task
+    revision = Revision.objects.filter(task_id=task.id, version=execution.revision).first()
+    if revision is None:
+        return task
+    calendar = Calendar.objects.filter(id=revision.definition["calendar_id"]).first()
+    standing = {name: getattr(task, name) for name in _STANDING}
+    return revisions.as_task(revision.definition, rules=calendar.rules if calendar else None, **standing)
+
+
+def _calendar_then(task: Task, execution: Execution) -> CalendarRevision | None:
+    """Return the rules by which a slot was left out; only of those is anybody told."""
+    if execution.status != Status.SKIPPED or execution.end_time is None:
+        return None
+    before = CalendarRevision.objects.filter(calendar_id=task.calendar_id, created_at__lte=execution.end_time)
+    return before.order_by("-version").first()
