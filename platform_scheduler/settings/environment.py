@@ -17,8 +17,8 @@ env = Env()
 
 # Compose files hand on what is not set as an empty text.
 EMPTY_IS_UNSET = (
-    "AUDIT_KEPT_DAYS", "BEHIND_TLS", "HEALTH_HOST", "HEALTH_PORT", "LEASE_SECONDS", "LOG_LEVEL", "METRICS_OPEN",
-    "METRICS_PORT", "REPUBLISH_AFTER_SECONDS", "REQUIRE_IF_MATCH", "SHELL_HANDLER",
+    "AUDIT_KEPT_DAYS", "BEHIND_TLS", "BUNDLE_MAX", "HEALTH_HOST", "HEALTH_PORT", "LEASE_SECONDS", "LOG_LEVEL",
+    "METRICS_OPEN", "METRICS_PORT", "REPUBLISH_AFTER_SECONDS", "REQUIRE_IF_MATCH", "SHELL_HANDLER",
 )  # fmt: skip
 
 for _name in EMPTY_IS_UNSET:
@@ -110,6 +110,14 @@ def _long_enough(name: str, default: int, *, least: int, unit: str) -> int:
     value: int = env.int(name, default)
     if value < least:
         raise ImproperlyConfigured(f"{name}={value} is too short: set {least} or more {unit}.")
+    return value
+
+
+def whole_number(name: str, default: int, *, least: int, most: int) -> int:
+    """Return the number in the variable `name`; raise ImproperlyConfigured outside of its bounds."""
+    value: int = env.int(name, default)
+    if not least <= value <= most:
+        raise ImproperlyConfigured(f"{name}={value} is none of its values: set {least} to {most}.")
     return value
 
 

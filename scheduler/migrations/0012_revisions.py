@@ -32,7 +32,7 @@ CREATE TRIGGER kept_for_90_days BEFORE DELETE ON scheduler_audit
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('scheduler', '0010_namespaces'),
+        ('scheduler', '0011_durations'),
     ]
 
     operations = [
