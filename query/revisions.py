@@ -65,9 +65,9 @@ def rules_of(execution: Execution) -> Task:
     What was not kept is as it is today. An execution was read with its task and that task's calendar.
     """
     task = _defined_as_then(execution)
-    kept = _calendar_then(task, execution) if task.calendar_id is not None else None
-    if kept is not None:
-        task.calendar = Calendar(id=kept.calendar_id, name=task.calendar_name, rules=kept.rules)
+    kept = _calendar_then(task.calendar, execution) if task.calendar is not None else None
+    if kept is not None and task.calendar is not None:
+        task.calendar = Calendar(id=kept.calendar_id, name=task.calendar.name, rules=kept.rules)
     return task
 
 
@@ -83,9 +83,9 @@ def _defined_as_then(execution: Execution) -> Task:
     return revisions.as_task(revision.definition, rules=calendar.rules if calendar else None, **standing)
 
 
-def _calendar_then(task: Task, execution: Execution) -> CalendarRevision | None:
+def _calendar_then(calendar: Calendar, execution: Execution) -> CalendarRevision | None:
     """Return the rules by which a slot was left out; only of those is anybody told."""
     if execution.status != Status.SKIPPED or execution.end_time is None:
         return None
-    before = CalendarRevision.objects.filter(calendar_id=task.calendar_id, created_at__lte=execution.end_time)
+    before = CalendarRevision.objects.filter(calendar_id=calendar.id, created_at__lte=execution.end_time)
     return before.order_by("-version").first()

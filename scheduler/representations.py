@@ -10,7 +10,18 @@ from typing import Any
 from scheduler.engine.calendars import CalendarRules, closed_days, open_ranges
 from scheduler.engine.explanations import Explanation
 from scheduler.engine.retry import RetryPolicy
-from scheduler.models import ApiToken, Calendar, Execution, ExecutionLog, Handler, Namespace, Node, Operation, Task
+from scheduler.models import (
+    ApiToken,
+    Calendar,
+    Execution,
+    ExecutionLog,
+    Handler,
+    Namespace,
+    Node,
+    Operation,
+    Task,
+    Template,
+)
 from scheduler.models.choices import OperationStatus
 
 Json = dict[str, Any]
@@ -21,7 +32,7 @@ def instant(value: datetime | None) -> str | None:
     return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z" if value is not None else None
 
 
-def etag(row: Task | Calendar | Namespace) -> str:
+def etag(row: Task | Calendar | Namespace | Template) -> str:
     """Return the entity tag of a definition or of settings, for If-Match."""
     return f'"{row.version}"'
 
@@ -41,6 +52,7 @@ def task_as_json(task: Task) -> Json:
         "nextExecutionTime": instant(task.next_execution_time),
         "pauseReason": task.pause_reason,
         "pausedUntil": instant(task.paused_until),
+        "template": task.template_name,
     }
 
 

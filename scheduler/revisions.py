@@ -86,6 +86,21 @@ def keep_missing_calendar(connection: psycopg.Connection, calendar_id: UUID) -> 
     connection.execute(_KEEP_MISSING_CALENDAR, {"id": calendar_id})
 
 
+_KEEP_TEMPLATE = """
+INSERT INTO scheduler_template_revisions (
+    template_id, version, parameters, definition, created_at, created_by, reason
+)
+SELECT t.id, t.version, t.parameters, t.definition, t.updated_at, %(by)s, %(reason)s
+FROM scheduler_templates t WHERE t.id = %(id)s
+"""
+
+
+def keep_template(connection: psycopg.Connection, template_id: UUID) -> None:
+    """Keep a template as it has just been stored."""
+    actor = acting.current()
+    connection.execute(_KEEP_TEMPLATE, {"id": template_id, "by": actor.name, "reason": actor.reason})
+
+
 def as_task(definition: Mapping[str, Any], *, rules: dict[str, Any] | None = None, **others: Any) -> Task:
     """Return a task, not stored, with a kept definition; columns that it does not know yet have their defaults.
 

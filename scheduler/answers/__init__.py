@@ -60,6 +60,16 @@ from scheduler.answers.tasks import (
     ValidateAnswer,
     WarningAnswer,
 )
+from scheduler.answers.templates import (
+    InstanceEffectAnswer,
+    InstancesAnswer,
+    TemplateAnswer,
+    TemplateAppliedAnswer,
+    TemplateEffectAnswer,
+    TemplatePage,
+    TemplateRevisionAnswer,
+    TemplateRevisionPage,
+)
 from scheduler.answers.words import (
     CALENDAR_POLICIES,
     EXECUTION_STATUSES,
@@ -93,6 +103,8 @@ __all__ = [
     "FieldChangeAnswer",
     "HandlerAnswer",
     "HandlerPage",
+    "InstanceEffectAnswer",
+    "InstancesAnswer",
     "LogAnswer",
     "MetricsAnswer",
     "NamespaceAnswer",
@@ -118,6 +130,12 @@ __all__ = [
     "StepAnswer",
     "TaskAnswer",
     "TaskPage",
+    "TemplateAnswer",
+    "TemplateAppliedAnswer",
+    "TemplateEffectAnswer",
+    "TemplatePage",
+    "TemplateRevisionAnswer",
+    "TemplateRevisionPage",
     "TokenAnswer",
     "TokenPage",
     "TrendAnswer",

@@ -64,6 +64,7 @@ class TaskAnswer(DefinitionAnswer):
     nextExecutionTime = serializers.DateTimeField(allow_null=True)
     pauseReason = serializers.CharField(allow_null=True)
     pausedUntil = serializers.DateTimeField(allow_null=True)
+    template = serializers.CharField(allow_null=True, help_text="Name of the template that it was made of.")
 
 
 class UpcomingAnswer(Answer):

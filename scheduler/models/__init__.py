@@ -14,6 +14,7 @@ from scheduler.models.operation import Operation
 from scheduler.models.permit import Permit
 from scheduler.models.revision import CalendarRevision, Revision
 from scheduler.models.task import Task
+from scheduler.models.template import Instance, Template, TemplateRevision
 
 __all__ = [
     "ApiToken",
@@ -25,6 +26,7 @@ __all__ = [
     "ExecutionLog",
     "Handler",
     "IdempotencyKey",
+    "Instance",
     "Lease",
     "Namespace",
     "Node",
@@ -32,4 +34,6 @@ __all__ = [
     "Permit",
     "Revision",
     "Task",
+    "Template",
+    "TemplateRevision",
 ]

@@ -69,6 +69,7 @@ class AuditKind(models.TextChoices):
     EXECUTION = "execution"
     OPERATION = "operation"
     CALENDAR = "calendar"
+    TEMPLATE = "template"
     NAMESPACE = "namespace"
     TOKEN = "token"  # noqa: S105 - a word, not a secret
     CONSOLE = "console"
