@@ -36,6 +36,9 @@ from register.errors import (
     OperationNotFound,
     SharedForbidden,
     TaskCompleted,
+    TemplateInUse,
+    TemplateNameTaken,
+    TemplateNotFound,
     TokenNotFound,
     VersionStale,
 )
@@ -157,6 +160,7 @@ _SAYING_WHY: dict[type[Exception], str] = {
     BackfillOpen: "backfill-open",
     CalendarInUse: "calendar-in-use",
     NamespaceInUse: "namespace-in-use",
+    TemplateInUse: "template-in-use",
 }
 
 
@@ -177,6 +181,7 @@ _KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem], ...
     (RevisionNotFound, Problem(404, "not-found", "There is no such revision of this task.")),
     (OperationNotFound, Problem(404, "not-found", "There is no such operation.")),
     (CalendarNotFound, Problem(404, "not-found", "There is no such calendar.")),
+    (TemplateNotFound, Problem(404, "not-found", "There is no such template.")),
     (NamespaceNotFound, Problem(404, "not-found", "There is no such namespace, or it has no settings of its own.")),
     (AuditRecordNotFound, Problem(404, "not-found", "There is no such audit record.")),
     (TokenNotFound, Problem(404, "not-found", "There is no such token, or it is revoked.")),
@@ -206,6 +211,15 @@ _KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem], ...
             "name-taken",
             "Another calendar of this namespace, or another shared one, has this name.",
             (Fault("name", "taken", "Another calendar of this namespace, or another shared one, has this name."),),
+        ),
+    ),
+    (
+        TemplateNameTaken,
+        Problem(
+            409,
+            "name-taken",
+            "Another template of this namespace, or another shared one, has this name.",
+            (Fault("name", "taken", "Another template of this namespace, or another shared one, has this name."),),
         ),
     ),
     (

@@ -10,7 +10,7 @@ from typing import Any
 
 from scheduler import audit, connections, revisions
 from scheduler.audit import Entry
-from scheduler.models import ApiToken, Calendar, Execution, Namespace, Operation, Task
+from scheduler.models import ApiToken, Calendar, Execution, Namespace, Operation, Task, Template
 from scheduler.models.choices import AuditKind, AuditVerb
 
 _About = tuple[AuditKind, Any, str | None, str | None]
@@ -86,6 +86,11 @@ def _(operation: Operation) -> _About:
 @_about.register
 def _(calendar: Calendar) -> _About:
     return AuditKind.CALENDAR, calendar.id, calendar.name, calendar.namespace
+
+
+@_about.register
+def _(template: Template) -> _About:
+    return AuditKind.TEMPLATE, template.id, template.name, template.namespace
 
 
 @_about.register

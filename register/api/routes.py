@@ -11,6 +11,7 @@ from register.api.namespaces import NamespacesView, NamespaceView
 from register.api.operations import PauseView, ResumeView, SkipView, TriggerView
 from register.api.planning import PreviewView, ValidateView
 from register.api.revisions import RestoreView
+from register.api.templates import ApplyView, InstantiateView, TemplateRevisionsView, TemplatesView, TemplateView
 from register.api.tokens import TokensView, TokenView
 from register.api.views import CloneView, TasksView, TaskView
 
@@ -35,6 +36,11 @@ ROUTES: dict[str, type[APIView]] = {
     "calendars/preview": CalendarPreviewView,
     "calendars/<uuid:calendar_id>": CalendarView,
     "calendars/<uuid:calendar_id>/closed": ClosedDaysView,
+    "templates": TemplatesView,
+    "templates/<uuid:template_id>": TemplateView,
+    "templates/<uuid:template_id>/revisions": TemplateRevisionsView,
+    "templates/<uuid:template_id>/instantiate": InstantiateView,
+    "templates/<uuid:template_id>/apply": ApplyView,
     "namespaces": NamespacesView,
     "namespaces/<str:name>": NamespaceView,
     "tokens": TokensView,

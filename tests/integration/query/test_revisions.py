@@ -105,7 +105,7 @@ def test_one_has_the_whole_definition_of_its_time(viewer: Caller, cleanup: Task,
     assert definition == {name: before[name] for name in definition}
     assert set(before) - set(definition) == {
         "id", "status", "version", "retryCount", "createdAt", "createdBy", "updatedAt", "lastExecutedAt",
-        "nextExecutionTime", "pauseReason", "pausedUntil",
+        "nextExecutionTime", "pauseReason", "pausedUntil", "template",
     }  # fmt: skip
 
 
