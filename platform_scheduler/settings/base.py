@@ -7,10 +7,12 @@ from platform_scheduler.settings.brokers import transport_options
 from platform_scheduler.settings.environment import (
     broker_url,
     database,
+    days,
     env,
     gigabytes,
     json_object,
     name_lists,
+    networks,
     seconds,
     secret_key,
     whole_number,
@@ -54,6 +56,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "platform_scheduler.acting.Acting",
 ]
 
 TEMPLATES: list[dict[str, Any]] = [
@@ -168,6 +171,11 @@ REPUBLISH_AFTER_SECONDS: int = seconds("REPUBLISH_AFTER_SECONDS", 300, least=5)
 
 # Refuse a change or deletion of a task that does not say by If-Match which version it has seen.
 REQUIRE_IF_MATCH: bool = env.bool("REQUIRE_IF_MATCH", False)
+
+# Whose X-Forwarded-For is believed: the gateways in front of the web processes, as networks or addresses.
+TRUSTED_PROXIES = networks("TRUSTED_PROXIES")
+# How long audit records are kept; the database itself lets go of none before 90 days.
+AUDIT_KEPT_DAYS: int = days("AUDIT_KEPT_DAYS", 400, least=90)
 
 # Celery task names and dotted paths by which lower layers reach upper ones (a test resolves each).
 EXECUTE_TASK_NAME = "workers.execute"

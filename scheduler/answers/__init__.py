@@ -1,5 +1,6 @@
 """The shapes of the API's answers, for its OpenAPI document; `scheduler.representations` fills them."""
 
+from scheduler.answers.audit import AuditAnswer, AuditPage
 from scheduler.answers.calendars import (
     CalendarAnswer,
     CalendarEffectAnswer,
@@ -45,8 +46,10 @@ from scheduler.answers.platform import (
     TokenAnswer,
     TokenPage,
 )
+from scheduler.answers.revisions import RevisionAnswer, RevisionPage, WholeRevisionAnswer
 from scheduler.answers.tasks import (
     CandidateAnswer,
+    DefinitionAnswer,
     EditAnswer,
     FieldChangeAnswer,
     PreviewAnswer,
@@ -56,6 +59,16 @@ from scheduler.answers.tasks import (
     UpcomingAnswer,
     ValidateAnswer,
     WarningAnswer,
+)
+from scheduler.answers.templates import (
+    InstanceEffectAnswer,
+    InstancesAnswer,
+    TemplateAnswer,
+    TemplateAppliedAnswer,
+    TemplateEffectAnswer,
+    TemplatePage,
+    TemplateRevisionAnswer,
+    TemplateRevisionPage,
 )
 from scheduler.answers.words import (
     CALENDAR_POLICIES,
@@ -72,6 +85,8 @@ __all__ = [
     "ROLES",
     "TASK_STATUSES",
     "Answer",
+    "AuditAnswer",
+    "AuditPage",
     "CalendarAnswer",
     "CalendarEffectAnswer",
     "CalendarMoveAnswer",
@@ -79,6 +94,7 @@ __all__ = [
     "CandidateAnswer",
     "ClosedDayAnswer",
     "ClosedDaysAnswer",
+    "DefinitionAnswer",
     "EditAnswer",
     "ExecutionAnswer",
     "ExecutionPage",
@@ -87,6 +103,8 @@ __all__ = [
     "FieldChangeAnswer",
     "HandlerAnswer",
     "HandlerPage",
+    "InstanceEffectAnswer",
+    "InstancesAnswer",
     "LogAnswer",
     "MetricsAnswer",
     "NamespaceAnswer",
@@ -106,14 +124,23 @@ __all__ = [
     "ProblemAnswer",
     "RangeAnswer",
     "RetryPolicyAnswer",
+    "RevisionAnswer",
+    "RevisionPage",
     "SlotExplanationAnswer",
     "StepAnswer",
     "TaskAnswer",
     "TaskPage",
+    "TemplateAnswer",
+    "TemplateAppliedAnswer",
+    "TemplateEffectAnswer",
+    "TemplatePage",
+    "TemplateRevisionAnswer",
+    "TemplateRevisionPage",
     "TokenAnswer",
     "TokenPage",
     "TrendAnswer",
     "UpcomingAnswer",
     "ValidateAnswer",
     "WarningAnswer",
+    "WholeRevisionAnswer",
 ]
