@@ -9,10 +9,9 @@ from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Upper
 from django_filters import CharFilter, Filter  # type: ignore[import-untyped]
 
-from query.instants import InstantField
 from scheduler import lateness
 from scheduler.engine.states import TaskStatus
-from scheduler.filtering import FlagFilter, ListFilter, WordsFilter
+from scheduler.filtering import FlagFilter, InstantFilter, ListFilter, WordsFilter
 from scheduler.keysets import Order
 from scheduler.models import Task, TaskSearch
 
@@ -102,12 +101,6 @@ class SearchFilter(CharFilter):  # type: ignore[misc]
 
     def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
         return qs.filter(id__in=searched(name__contains=Upper(Value(value)))) if value else qs
-
-
-class InstantFilter(Filter):  # type: ignore[misc]
-    """An instant."""
-
-    field_class = InstantField
 
 
 class SortField(forms.CharField):

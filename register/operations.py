@@ -11,12 +11,15 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.db.transaction import atomic
 
+from register import journal
 from register.errors import OperationEnded, OperationNotFound
 from scheduler import backfills, connections
 from scheduler.engine.identity import BACKFILL
 from scheduler.engine.states import OPEN
 from scheduler.models import Execution, Operation
+from scheduler.models.choices import AuditVerb
 from scheduler.models.operation import UNFINISHED
+from scheduler.representations import instant
 
 MOST_SHOWN = 200
 
@@ -40,10 +43,14 @@ def abort_operation(operation_id: UUID, *, namespace: str | None, now: datetime)
     Raises OperationNotFound, OperationEnded.
     """
     with atomic():
-        find_operation(operation_id, namespace=namespace)
+        before = find_operation(operation_id, namespace=namespace)
         if not backfills.abort(connections.current(), operation_id, now=now):
             raise OperationEnded
-        return find_operation(operation_id, namespace=namespace)
+        operation = find_operation(operation_id, namespace=namespace)
+        if before.abort_requested_at is None:
+            after = {"status": operation.status, "abortRequestedAt": instant(operation.abort_requested_at)}
+            journal.note(AuditVerb.ABORT, operation, before={"status": before.status}, after=after, now=now)
+    return operation
 
 
 def running_counts(operations: Collection[Operation]) -> Counter[UUID]:

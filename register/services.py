@@ -4,7 +4,7 @@
 is not found. `now` is read once, at the caller's edge.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -14,18 +14,18 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from register import catalogue, rules, secrets, timing
+from register import catalogue, journal, rules, secrets, timing
 from register.calendars import naming
 from register.errors import NamespaceForbidden, NameTaken
 from register.given import Given
 from register.locking import lock, publish_after_commit, visible
-from scheduler import claims, connections, pauses, transitions
+from scheduler import claims, connections, pauses, revisions, transitions
 from scheduler.engine.admission import TURN_TAKERS
 from scheduler.engine.retry import RetryPolicy
 from scheduler.engine.states import OPEN, Reason, Status, TaskStatus
 from scheduler.errors import Fault, InvalidInput, TaskNotFound
 from scheduler.models import Execution, Task
-from scheduler.models.choices import OverlapPolicy
+from scheduler.models.choices import AuditVerb, OverlapPolicy
 
 DEFAULT_NAMESPACE = "default"
 CREATED_BY_LENGTH = 100
@@ -50,6 +50,7 @@ def create_task(given: Given, *, actor: str, namespace: str | None, now: datetim
         timing.set_first_slot(task, now=now)
         with _one_name():
             task.save(force_insert=True)
+        journal.defined(AuditVerb.CREATE, [task], now=now)
     return task
 
 
@@ -60,15 +61,17 @@ def change_task(
     namespace: str | None,
     now: datetime,
     versions: frozenset[int] | None = None,
+    restored_from: int | None = None,
 ) -> Task:
     """Change the fields given and return the task; its version grows where that changes the definition.
 
     The old definition answers for its own slots up to `now` first. `versions` are those that If-Match accepts, None
-    accepts any. Raises TaskNotFound, TaskDeleted, VersionStale, InvalidInput, NameTaken.
+    accepts any; `restored_from` is the version whose definition this is. Raises TaskNotFound, TaskDeleted,
+    VersionStale, InvalidInput, NameTaken.
     """
     with transaction.atomic():
         task, ready = lock(task_id, namespace=namespace, versions=versions, now=now)
-        before = {column: getattr(task, column) for column in _definition_columns()}
+        before = {column: getattr(task, column) for column in revisions.DEFINITION}
         values, faults = naming.resolved(_resolved(given.values), namespace=task.namespace)
         given = replace(given, faults=(*given.faults, *faults))
         for column, value in values.items():
@@ -80,7 +83,9 @@ def change_task(
             task.last_slot_for = pauses.record(connections.current(), task_id, until=now, now=now) or task.last_slot_for
         _refuse_faults(task, given, changed=changed, now=now, old_namespace=before["namespace"])
         if changed:
+            revisions.keep_missing(connections.current(), [task_id])
             _store_change(task, changed, now=now)
+            journal.defined(AuditVerb.CHANGE, [task], restored_from=restored_from, now=now)
         publish_after_commit(ready, now=now)
     return task
 
@@ -91,7 +96,7 @@ def clone_task(task_id: UUID, given: Given, *, actor: str, namespace: str | None
     Raises TaskNotFound, InvalidInput, NameTaken, NamespaceForbidden.
     """
     source = visible(task_id, namespace=namespace)
-    definition = {column: getattr(source, column) for column in _definition_columns() if column != "anchor_at"}
+    definition = {column: getattr(source, column) for column in revisions.DEFINITION if column != "anchor_at"}
     if "calendar_name" in given.values:
         del definition["calendar_id"]
     values = definition | _resolved(given.values)
@@ -102,7 +107,7 @@ def delete_task(task_id: UUID, *, namespace: str | None, now: datetime, versions
     """Mark the task DELETED and cancel what waits; what runs ends. Raises TaskNotFound, VersionStale."""
     with transaction.atomic():
         # Slots up to now belong to the history even so: they are recorded, then cancelled with all that waits.
-        lock(task_id, namespace=namespace, versions=versions, if_deleted=TaskNotFound, now=now)
+        task, _ = lock(task_id, namespace=namespace, versions=versions, if_deleted=TaskNotFound, now=now)
         pauses.record(connections.current(), task_id, until=now, now=now)
         Task.objects.filter(id=task_id).update(
             status=TaskStatus.DELETED, claim_at=None, next_slot_for=None, next_execution_time=None
@@ -110,17 +115,8 @@ def delete_task(task_id: UUID, *, namespace: str | None, now: datetime, versions
         connection = connections.current()
         waiting = claims.waiting_executions(connection, [task_id])
         transitions.cancel_waiting(connection, waiting, reason=Reason.DELETED, now=now)
-
-
-def _definition_columns() -> Sequence[str]:
-    return (
-        "name", "namespace", "description", "task_class", "task_data", "owner", "labels",
-        "cron_expression", "time_zone", "interval_seconds", "interval_mode", "run_at", "start_at", "end_at",
-        "anchor_at", "jitter_seconds", "calendar_id", "calendar_policy",
-        "misfire_policy", "misfire_grace_seconds", "catch_up_limit", "overlap_policy",
-        "max_concurrency", "auto_pause_after_failures", "priority", "queue",
-        "timeout_seconds", "max_retry_count", "retry_policy", "retry_on",
-    )  # fmt: skip
+        before, after = {"status": task.status}, {"status": TaskStatus.DELETED}
+        journal.note(AuditVerb.DELETE, task, before=before, after=after, now=now)
 
 
 def _resolved(values: dict[str, Any]) -> dict[str, Any]:

@@ -6,11 +6,12 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import births, claims, delays, schedules, transitions
+from scheduler import audit, births, claims, delays, schedules, transitions
 from scheduler.engine.firing import Pass
 from scheduler.engine.schedules import Schedule
 from scheduler.engine.states import Reason, TaskStatus
 from scheduler.errors import PartitionMissing
+from scheduler.models.choices import AuditVerb
 from scheduler.records import DueTask
 
 logger = logging.getLogger(__name__)
@@ -78,6 +79,7 @@ def end(connection: psycopg.Connection, task: DueTask, *, until: datetime, now: 
     """
     try:
         _go_on(connection, task, _pass_over(connection, task, before=until, now=now))
+        audit.record_standing(connection, [task.id], verb=AuditVerb.RESUME, before=TaskStatus.PAUSED, now=now)
     except (psycopg.Error, PartitionMissing):  # the transaction has failed with it
         raise
     except Exception as error:  # one definition may not keep all others paused

@@ -9,6 +9,7 @@ from register.api.serializers import (
     NothingInput,
     PauseInput,
     PreviewInput,
+    RestoreInput,
     ResumeInput,
     SkipInput,
     TaskInput,
@@ -69,6 +70,11 @@ def read_nothing(data: Any) -> None:
     """Refuse whatever a request brings along that takes nothing. Raises InvalidInput."""
     if faults := NothingInput().read(data).faults:
         raise InvalidInput(faults)
+
+
+def read_restore(data: Any) -> Given:
+    """Return what a request to restore a revision brings along."""
+    return RestoreInput().read(data)
 
 
 def read_trigger(data: Any) -> Given:

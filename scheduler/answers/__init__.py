@@ -1,5 +1,6 @@
 """The shapes of the API's answers, for its OpenAPI document; `scheduler.representations` fills them."""
 
+from scheduler.answers.audit import AuditAnswer, AuditPage
 from scheduler.answers.calendars import (
     CalendarAnswer,
     CalendarEffectAnswer,
@@ -46,6 +47,7 @@ from scheduler.answers.platform import (
     TokenAnswer,
     TokenPage,
 )
+from scheduler.answers.revisions import RevisionAnswer, RevisionPage, WholeRevisionAnswer
 from scheduler.answers.stats import (
     EndedAnswer,
     IntervalAnswer,
@@ -59,6 +61,7 @@ from scheduler.answers.stats import (
 )
 from scheduler.answers.tasks import (
     CandidateAnswer,
+    DefinitionAnswer,
     EditAnswer,
     FieldChangeAnswer,
     PreviewAnswer,
@@ -68,6 +71,16 @@ from scheduler.answers.tasks import (
     UpcomingAnswer,
     ValidateAnswer,
     WarningAnswer,
+)
+from scheduler.answers.templates import (
+    InstanceEffectAnswer,
+    InstancesAnswer,
+    TemplateAnswer,
+    TemplateAppliedAnswer,
+    TemplateEffectAnswer,
+    TemplatePage,
+    TemplateRevisionAnswer,
+    TemplateRevisionPage,
 )
 from scheduler.answers.words import (
     CALENDAR_POLICIES,
@@ -84,6 +97,8 @@ __all__ = [
     "ROLES",
     "TASK_STATUSES",
     "Answer",
+    "AuditAnswer",
+    "AuditPage",
     "BusyHourAnswer",
     "CalendarAnswer",
     "CalendarEffectAnswer",
@@ -92,6 +107,7 @@ __all__ = [
     "CandidateAnswer",
     "ClosedDayAnswer",
     "ClosedDaysAnswer",
+    "DefinitionAnswer",
     "EditAnswer",
     "EndedAnswer",
     "ExecutionAnswer",
@@ -101,6 +117,8 @@ __all__ = [
     "FieldChangeAnswer",
     "HandlerAnswer",
     "HandlerPage",
+    "InstanceEffectAnswer",
+    "InstancesAnswer",
     "IntervalAnswer",
     "LogAnswer",
     "MetricsAnswer",
@@ -125,11 +143,19 @@ __all__ = [
     "QueueDepthAnswer",
     "RangeAnswer",
     "RetryPolicyAnswer",
+    "RevisionAnswer",
+    "RevisionPage",
     "SchedulersAnswer",
     "SlotExplanationAnswer",
     "StepAnswer",
     "TaskAnswer",
     "TaskPage",
+    "TemplateAnswer",
+    "TemplateAppliedAnswer",
+    "TemplateEffectAnswer",
+    "TemplatePage",
+    "TemplateRevisionAnswer",
+    "TemplateRevisionPage",
     "TimelineAnswer",
     "TokenAnswer",
     "TokenPage",
@@ -137,5 +163,6 @@ __all__ = [
     "UpcomingAnswer",
     "ValidateAnswer",
     "WarningAnswer",
+    "WholeRevisionAnswer",
     "WorkersAnswer",
 ]

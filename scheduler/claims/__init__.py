@@ -33,8 +33,10 @@ from scheduler.claims.requested import (
     calendar_to_delete,
     calendar_to_edit,
     keep_calendar,
+    keep_template,
     namespace_to_edit,
     operation,
+    template_to_edit,
 )
 from scheduler.claims.tasks import (
     FIRST_CLAIM,
@@ -70,6 +72,7 @@ __all__ = [
     "held_by_limits",
     "held_executions",
     "keep_calendar",
+    "keep_template",
     "lock_tasks",
     "namespace_to_edit",
     "namespaces_due",
@@ -84,6 +87,7 @@ __all__ = [
     "task",
     "tasks_awaiting_nothing",
     "tasks_by_old_rules",
+    "template_to_edit",
     "unpublished_executions",
     "waiting_executions",
     "waiting_of_cause",

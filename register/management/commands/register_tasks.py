@@ -8,12 +8,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseError
 
-from register import bulk, progress
+from register import bulk, ownership, progress
 from register.batch import PRUNED, Batch, Wishes
 from register.files import FORMATS, Source, open_source
 from register.formats.record import UnreadableFile
 from register.terminal import one_line
 from scheduler import clock
+from scheduler.acting import as_command
 from scheduler.errors import SchedulerError
 
 
@@ -35,7 +36,7 @@ class Command(BaseCommand):
         wishes = Wishes(**{name: options[name] for name in Wishes.__dataclass_fields__})
         if wishes.prune and not wishes.owner:
             raise CommandError("--prune deletes what an owner's files registered: say whose with --owner.")
-        with ExitStack() as open_files:
+        with as_command(ownership.ACTOR), ExitStack() as open_files:
             self._register(options, wishes, open_files)
 
     def _register(self, options: dict[str, Any], wishes: Wishes, open_files: ExitStack) -> None:

@@ -11,7 +11,7 @@ import pytest
 from scheduler import firing
 from tests.hot_paths import MINUTE, add_task, change
 
-migration = import_module("scheduler.migrations.0012_rollups")
+migration = import_module("scheduler.migrations.0014_rollups")
 
 
 def searched(connection: psycopg.Connection, task_id: UUID) -> tuple[Any, ...] | None:

@@ -56,7 +56,7 @@ DROP FUNCTION scheduler_task_search_follow();
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('scheduler', '0011_durations'),
+        ('scheduler', '0013_templates'),
     ]
 
     operations = [
