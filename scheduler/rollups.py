@@ -18,7 +18,8 @@ FORGET_BATCH = 10_000
 HOURS_KEPT = timedelta(days=400)
 MINUTES_KEPT = timedelta(days=2)
 
-ADVISORY_KEY = 0x5C4ED002
+# Any number that no other advisory lock of the project has.
+ADVISORY_KEY = 0x5C4ED003
 
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
