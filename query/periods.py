@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django_filters import CharFilter, Filter, UUIDFilter  # type: ignore[import-untyped]
 
-from query.filters import LabelFilter
+from query.filters import LabelFilter, TaskClassFilter
 from scheduler.engine.identity import BACKFILL, lower_bound
 from scheduler.engine.states import Status, Trigger
 from scheduler.filtering import ListFilter, WordsFilter
@@ -99,12 +99,12 @@ class ExecutionFilter(HistoryFilter):
 
     namespace = CharFilter()
     taskId = UUIDFilter(field_name="task_id")
-    taskClass = CharFilter(field_name="task__task_class")
+    taskClass = TaskClassFilter(field_name="task")
     queue = CharFilter()
     trigger = WordsFilter(words=tuple(trigger.value for trigger in Trigger))
     nodeId = CharFilter(field_name="node_id")
     runId = UUIDFilter(field_name="run_id")
-    label = LabelFilter(field_name="task__labels")
+    label = LabelFilter(field_name="task")
 
     def __init__(self, *args: Any, now: datetime, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
