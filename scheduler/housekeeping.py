@@ -39,14 +39,6 @@ def forget_idempotency_keys() -> None:
         pass
 
 
-@shared_task(name="scheduler.forget_rollups", ignore_result=True)
-def forget_rollups() -> None:
-    """Delete roll-ups that are older than they are kept, some at a time."""
-    now = clock.now()
-    while rollups.forget(current(), now=now) == rollups.FORGET_BATCH:
-        pass
-
-
 @shared_task(name="scheduler.prune_history", ignore_result=True)
 def prune_history() -> None:
     """Remove partitions of history that are older than it is kept, or make it too large."""
@@ -59,6 +51,14 @@ def prune_audit() -> None:
     """Delete the audit records that are older than AUDIT_KEPT_DAYS, some at a time."""
     before = clock.now() - timedelta(days=settings.AUDIT_KEPT_DAYS)
     while audit.prune(current(), before=before, limit=RECORDS_AT_ONCE) == RECORDS_AT_ONCE:
+        pass
+
+
+@shared_task(name="scheduler.forget_rollups", ignore_result=True)
+def forget_rollups() -> None:
+    """Delete roll-ups that are older than they are kept, some at a time."""
+    now = clock.now()
+    while rollups.forget(current(), now=now) == rollups.FORGET_BATCH:
         pass
 
 

@@ -19,7 +19,7 @@ HOURS_KEPT = timedelta(days=400)
 MINUTES_KEPT = timedelta(days=2)
 
 # Any number that no other advisory lock of the project has.
-ADVISORY_KEY = 0x5C4ED003
+ADVISORY_KEY = 0x5C4ED002
 
 _HOUR_MS = 3_600_000
 _DAY_MS = 24 * _HOUR_MS
