@@ -16,6 +16,10 @@ class ExecutionNotFound(SchedulerError):
     """No such execution, or not one that this token may see."""
 
 
+class RunNotFound(SchedulerError):
+    """No such run, or not one that this token may see."""
+
+
 class TaskDeleted(SchedulerError):
     """The task is deleted; its history stays readable, but it cannot run or change."""
 

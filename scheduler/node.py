@@ -18,6 +18,8 @@ from scheduler import (
     claims,
     clock,
     delays,
+    dependents,
+    endings,
     firing,
     leases,
     nodes,
@@ -29,6 +31,7 @@ from scheduler import (
 )
 from scheduler.broker import BATCH
 from scheduler.claims import EVERYWHERE
+from scheduler.engine.states import Reason
 from scheduler.errors import PartitionMissing
 from scheduler.followups import RELEASE_CHANNEL
 from scheduler.loops import Loop, Timer
@@ -72,6 +75,7 @@ class SchedulerNode:
         self._backfill_after = EVERYWHERE
         self._lease_timer = Timer(5, self._renew_beat_lease)
         self._release_timer = Timer(1, self._release)
+        self._dependents_timer = Timer(1, self._carry_on)
         self._backfill_timer = Timer(1, self._advance_backfills)
         self._listening: psycopg.Connection | None = None
         self._sweep_timers = self._make_sweep_timers()
@@ -150,6 +154,7 @@ class SchedulerNode:
             self._backlogged.clear()
             return TICK_SECONDS
         self._release_timer.run(connection, now)
+        self._dependents_timer.run(connection, now)
         if first is None or first > now:
             self._backlogged.clear()
             self.metrics.claims.inc()
@@ -184,16 +189,22 @@ class SchedulerNode:
         claimed = firing.claim(connection, now=now, is_backlogged=self._backlogged.is_set())
         self.metrics.count_claim(claimed, seconds=clock.monotonic() - began, now=now)
         self.publisher.hand_over(claimed.ready, claimed.batch)
+        if any(row.reason is Reason.DEPENDENCY for row in claimed.recorded):
+            self._dependents_timer.make_due()
         return claimed
 
     def _listen(self, connection: psycopg.Connection) -> None:
         """Hear of ends that others wait for: each statement takes the notices that have come."""
         if self._listening is not connection:
             connection.execute(f"LISTEN {RELEASE_CHANNEL}")
-            connection.add_notify_handler(lambda _: self._hear())
+            connection.execute(f"LISTEN {endings.DEPENDENTS_CHANNEL}")
+            connection.add_notify_handler(self._hear)
             self._listening = connection
 
-    def _hear(self) -> None:
+    def _hear(self, notice: psycopg.Notify) -> None:
+        if notice.channel == endings.DEPENDENTS_CHANNEL:
+            self._dependents_timer.make_due()
+            return
         self._release_timer.make_due()
         self._backfill_timer.make_due()
 
@@ -205,6 +216,17 @@ class SchedulerNode:
 
     def _release(self, connection: psycopg.Connection, now: datetime) -> None:
         self.publisher.hand_over(self._released(releases.release(connection, now=now, low=claims.recent(now))))
+
+    def _carry_on(self, connection: psycopg.Connection, now: datetime) -> None:
+        """Carry ends on to the tasks that depend on them, and let go what has waited for them."""
+        try:
+            if dependents.follow(connection, now=now) == dependents.ENDINGS_PER_PASS:
+                self._dependents_timer.make_due()
+            ready = dependents.decide(connection, now=now, low=claims.recent(now))
+        except PartitionMissing:
+            self._fill_partitions(connection, now)
+            return
+        self.publisher.hand_over(self._released(ready))
 
     def _released(self, ready: Sequence[Ready]) -> Sequence[Ready]:
         self.metrics.released.inc(len(ready))
@@ -316,6 +338,7 @@ class SchedulerNode:
     def _sweep_everywhere(self, connection: psycopg.Connection, now: datetime) -> None:
         """Look in all partitions: a long outage, a retry by hand and a long hold keep an old slot's id."""
         self.publisher.hand_over(self._released(releases.release(connection, now=now, low=EVERYWHERE)))
+        self.publisher.hand_over(self._released(dependents.decide(connection, now=now, low=EVERYWHERE)))
         self.metrics.swept.labels(cause="task_deleted").inc(sweep.cancel_deleted(connection, now=now))
         self._lose(connection, now, everywhere=True)
 

@@ -8,13 +8,14 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import followups
+from scheduler import endings, followups
 from scheduler.connections import as_json
 from scheduler.engine.states import Reason, Status, Trigger
 from scheduler.errors import PartitionMissing
-from scheduler.records import Closed, Ended, NewExecution, Outcome, Started
+from scheduler.records import Admitted, Closed, Ended, NewExecution, Outcome, Started
 
 _OUTCOME_COLUMNS = [column.name for column in fields(Outcome)]
+_ADMITTED_COLUMNS = [column.name for column in fields(Admitted)]
 
 
 _RECORD = """
@@ -52,14 +53,17 @@ def record(
     try:
         inserted = connection.execute(_RECORD, parameters)
         # All of them is the rule, and 500 ids take a while to be read back.
-        if inserted.rowcount == len(rows):
-            return {row.id for row in rows}
-        return {row[0] for row in inserted.fetchall()}
+        is_whole = inserted.rowcount == len(rows)
+        new = {row.id for row in rows} if is_whole else {row[0] for row in inserted.fetchall()}
     except psycopg.errors.CheckViolation as error:
         # A CHECK would be named; the text of "no partition found" depends on the server's language.
         if error.diag.constraint_name is None:
             raise PartitionMissing from error
         raise
+    # What is born final, and others may wait for; of a run of its own or another's.
+    finals = [row for row in rows if row.status is Status.SKIPPED and row.run_id is not None and row.id in new]
+    endings.note(connection, finals)
+    return new
 
 
 _START = """
@@ -194,13 +198,54 @@ def hold_again(connection: psycopg.Connection, looks: Mapping[UUID, datetime]) -
         connection.execute(_HOLD_AGAIN, parameters | _bounds(list(looks)))
 
 
+_ADMIT = """
+UPDATE task_execution_history h
+SET status = u.status, reason = u.reason, not_before = u.not_before,
+    queued_at = CASE WHEN u.status = 'QUEUED' THEN %(now)s END,
+    due_at = CASE WHEN h.trigger = 'DEPENDENCY' THEN %(now)s ELSE h.due_at END
+FROM unnest(%(id)s::uuid[], %(status)s::text[], %(reason)s::text[], %(not_before)s::timestamptz[])
+    AS u (id, status, reason, not_before)
+WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'SCHEDULED' AND h.reason = 'dependency'
+RETURNING h.id
+"""
+
+
+def admit(connection: psycopg.Connection, admitted: Sequence[Admitted], *, now: datetime) -> set[UUID]:
+    """Let rows whose dependencies are met be QUEUED, or held for what admission has found; return their ids.
+
+    Whoever has no slots of his own is due from then on. The caller has locked the rows (`scheduler.claims.awaiting`).
+    """
+    if not admitted:
+        return set()
+    columns: dict[str, Any] = {name: [getattr(one, name) for one in admitted] for name in _ADMITTED_COLUMNS}
+    return {row[0] for row in connection.execute(_ADMIT, columns | _bounds(columns["id"]) | {"now": now})}
+
+
+_SKIP = """
+UPDATE task_execution_history h SET status = 'SKIPPED', end_time = %(now)s, reason = %(reason)s, not_before = NULL
+WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s
+    AND h.status = 'SCHEDULED' AND h.reason = 'dependency'
+RETURNING h.id, h.task_id, h.attempt, h.cause, h.scheduled_for, h.run_id, h.queue, h.namespace, false, false
+"""
+
+
+def skip(connection: psycopg.Connection, executions: Sequence[UUID], *, reason: Reason, now: datetime) -> None:
+    """Leave out rows that waited for other tasks; the caller has locked them and their tasks."""
+    if executions:
+        parameters: dict[str, Any] = {"id": list(executions), "reason": reason, "now": now}
+        skipped = [Closed(*row) for row in connection.execute(_SKIP, parameters | _bounds(executions))]
+        followups.close(connection, skipped, now=now)
+
+
 _CANCEL = """
 UPDATE task_execution_history h SET status = 'CANCELLED', end_time = %(now)s, reason = %(reason)s, not_before = NULL
 FROM task_execution_history was
 WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status IN ('QUEUED', 'SCHEDULED')
     AND was.id = h.id AND was.id BETWEEN %(low)s AND %(high)s
-RETURNING h.id, h.task_id, h.cause, h.queue, h.namespace, was.status = 'QUEUED',
-    NOT (was.status = 'SCHEDULED' AND was.reason = 'overlap' AND was.trigger IN ('CATCH_UP', 'BACKFILL'))
+RETURNING h.id, h.task_id, h.attempt, h.cause, h.scheduled_for, h.run_id, h.queue, h.namespace, was.status = 'QUEUED',
+    NOT (was.status = 'SCHEDULED' AND (
+        was.reason = 'overlap' AND was.trigger IN ('CATCH_UP', 'BACKFILL') OR was.reason = 'dependency'
+    ))
 """
 
 

@@ -5,6 +5,7 @@ of history. Order of locks: executions before tasks, tasks by id, then limits by
 skipped wherever the next pass finds it again. Release alone takes its executions last, and never waits for one.
 """
 
+from scheduler.claims.dependents import awaited, awaiting, concerned, edit_graph, endings
 from scheduler.claims.executions import (
     EVERYWHERE,
     RECENT,
@@ -46,6 +47,7 @@ from scheduler.claims.tasks import (
     lock_tasks,
     namespaces_due,
     task,
+    tasks,
     tasks_awaiting_nothing,
     tasks_by_old_rules,
 )
@@ -56,15 +58,20 @@ __all__ = [
     "HELD_BATCH",
     "RECENT",
     "attempt",
+    "awaited",
+    "awaiting",
     "batches",
     "busy_tasks",
     "calendar_to_delete",
     "calendar_to_edit",
+    "concerned",
     "deciding",
     "due_of_namespaces",
     "due_tasks",
+    "edit_graph",
     "ended_pauses",
     "ending_tasks",
+    "endings",
     "executions_in_the_way",
     "expired_executions",
     "held_by_limits",
@@ -82,6 +89,7 @@ __all__ = [
     "stale_executions",
     "standings",
     "task",
+    "tasks",
     "tasks_awaiting_nothing",
     "tasks_by_old_rules",
     "unpublished_executions",

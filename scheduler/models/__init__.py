@@ -3,6 +3,7 @@
 from scheduler.models.access import ApiToken
 from scheduler.models.batch import Batch
 from scheduler.models.calendar import Calendar
+from scheduler.models.dependency import Dependency, Ending
 from scheduler.models.execution import Execution, ExecutionLog
 from scheduler.models.handler import Handler
 from scheduler.models.idempotency import IdempotencyKey
@@ -17,6 +18,8 @@ __all__ = [
     "ApiToken",
     "Batch",
     "Calendar",
+    "Dependency",
+    "Ending",
     "Execution",
     "ExecutionLog",
     "Handler",

@@ -10,6 +10,7 @@ from django.db.models.functions import Now, Upper
 
 from scheduler.engine.calendars import CalendarPolicy
 from scheduler.engine.states import TaskStatus
+from scheduler.engine.workflows import Condition, Mode, Upstream
 from scheduler.models.calendar import Calendar
 from scheduler.models.choices import IntervalMode, MisfirePolicy, OverlapPolicy, choices
 
@@ -93,6 +94,16 @@ class Task(models.Model):
     pause_reason = models.TextField(null=True, blank=True)
     paused_until = models.DateTimeField(null=True, blank=True)
 
+    dependency_mode = models.CharField(
+        max_length=20, choices=choices(Mode), default=Mode.ALL.value, db_default=Mode.ALL.value
+    )
+    has_dependencies = models.BooleanField(
+        default=False, db_default=False, help_text="Its own slots wait for what other tasks come to."
+    )
+    has_dependents = models.BooleanField(
+        default=False, db_default=False, help_text="Other tasks wait for what its slots come to."
+    )
+
     skip_slots = ArrayField(
         models.DateTimeField(), null=True, blank=True, help_text="Coming slots that somebody has asked to leave out."
     )
@@ -145,6 +156,31 @@ class Task(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def upstreams(self) -> tuple[Upstream, ...]:
+        """What it depends on, in the order given; set and not stored by register.dependencies until it links them."""
+        given: tuple[Upstream, ...] | None = getattr(self, "_upstreams", None)
+        if given is not None:
+            return given
+        rows = self.dependencies.all() if self.has_dependencies else ()
+        return tuple(Upstream(row.upstream_id, Condition(row.condition)) for row in rows)
+
+    @upstreams.setter
+    def upstreams(self, given: tuple[Upstream, ...]) -> None:
+        self._upstreams = given
+
+    @property
+    def named_upstreams(self) -> list[tuple[Upstream, str | None]]:
+        """What it depends on, each with its name where that lies in the same namespace."""
+        if not self.upstreams:
+            return []
+        if getattr(self, "_upstreams", None) is None:
+            tasks = {row.upstream_id: row.upstream for row in self.dependencies.all()}
+        else:
+            tasks = Task.objects.in_bulk([upstream.task_id for upstream in self.upstreams])
+        named = [(upstream, tasks[upstream.task_id]) for upstream in self.upstreams]
+        return [(upstream, one.name if one.namespace == self.namespace else None) for upstream, one in named]
 
     @property
     def calendar_name(self) -> str | None:
