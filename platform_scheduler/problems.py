@@ -26,12 +26,14 @@ from register.errors import (
     NamespaceNotFound,
     NamespaceTaken,
     NameTaken,
+    NothingFailed,
     NotPaused,
     NotRetryable,
     OperationEnded,
     OperationNotFound,
     SharedForbidden,
     TaskCompleted,
+    TaskInUse,
     TokenNotFound,
     VersionStale,
 )
@@ -41,6 +43,7 @@ from scheduler.errors import (
     Fault,
     InvalidInput,
     PartitionMissing,
+    RunNotFound,
     TaskDeleted,
     TaskNotFound,
 )
@@ -135,6 +138,8 @@ _SAYING_WHY: dict[type[Exception], str] = {
     BackfillOpen: "backfill-open",
     CalendarInUse: "calendar-in-use",
     NamespaceInUse: "namespace-in-use",
+    NothingFailed: "nothing-failed",
+    TaskInUse: "task-in-use",
 }
 
 
@@ -152,6 +157,7 @@ _UNAVAILABLE = Problem(
 _KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem], ...] = (
     (TaskNotFound, Problem(404, "not-found", "There is no such task.")),
     (ExecutionNotFound, Problem(404, "not-found", "There is no such execution.")),
+    (RunNotFound, Problem(404, "not-found", "There is no such run.")),
     (OperationNotFound, Problem(404, "not-found", "There is no such operation.")),
     (CalendarNotFound, Problem(404, "not-found", "There is no such calendar.")),
     (NamespaceNotFound, Problem(404, "not-found", "There is no such namespace, or it has no settings of its own.")),

@@ -1,5 +1,6 @@
 """Every read of tasks and executions. `namespace` is the one that the caller is bound to, None sees them all."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -24,7 +25,7 @@ _BELOW_MILLISECONDS: Final = 80
 
 def visible_tasks(*, namespace: str | None) -> QuerySet[Task]:
     """Return the tasks that the caller may see, deleted ones among them."""
-    tasks = Task.objects.select_related("calendar")
+    tasks = Task.objects.select_related("calendar").prefetch_related("dependencies__upstream")
     return tasks if namespace is None else tasks.filter(namespace=namespace)
 
 
@@ -65,6 +66,14 @@ def _only(executions: QuerySet[Execution], execution_id: UUID) -> Execution:
     if execution is None:
         raise ExecutionNotFound
     return execution
+
+
+def executions_by_id(ids: Sequence[UUID]) -> dict[UUID | None, Execution]:
+    """Return these executions by their ids."""
+    if not ids:
+        return {}
+    rows = Execution.objects.filter(id__in=ids, id__gte=min(ids), id__lte=max(ids))
+    return {row.id: row for row in rows}
 
 
 def attempts_at(execution: Execution) -> list[Execution]:

@@ -7,6 +7,7 @@ from query.api.explain import ExecutionExplainView, SlotExplainView
 from query.api.metrics import MetricsView
 from query.api.upcoming import UpcomingView
 from query.api.views import TasksView, TaskView
+from query.api.workflows import GraphView, RunView
 
 ROUTES: dict[str, type[APIView]] = {
     "tasks": TasksView,
@@ -15,6 +16,8 @@ ROUTES: dict[str, type[APIView]] = {
     "tasks/<uuid:task_id>/metrics": MetricsView,
     "tasks/<uuid:task_id>/upcoming": UpcomingView,
     "tasks/<uuid:task_id>/explain": SlotExplainView,
+    "tasks/<uuid:task_id>/graph": GraphView,
+    "runs/<uuid:run_id>": RunView,
     "executions": ExecutionsView,
     "executions/<uuid:execution_id>": ExecutionView,
     "executions/<uuid:execution_id>/log": LogView,

@@ -9,6 +9,7 @@ from register.api.inventory import HandlersView, NodesView
 from register.api.namespaces import NamespacesView, NamespaceView
 from register.api.operations import PauseView, ResumeView, SkipView, TriggerView
 from register.api.planning import PreviewView, ValidateView
+from register.api.runs import RunRetryView
 from register.api.tokens import TokensView, TokenView
 from register.api.views import CloneView, TasksView, TaskView
 
@@ -27,6 +28,7 @@ ROUTES: dict[str, type[APIView]] = {
     "operations/<uuid:operation_id>/abort": AbortView,
     "executions/<uuid:execution_id>/cancel": CancelView,
     "executions/<uuid:execution_id>/retry": RetryView,
+    "runs/<uuid:run_id>/retry": RunRetryView,
     "schedules/preview": PreviewView,
     "calendars": CalendarsView,
     "calendars/preview": CalendarPreviewView,

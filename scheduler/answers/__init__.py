@@ -47,6 +47,7 @@ from scheduler.answers.platform import (
 )
 from scheduler.answers.tasks import (
     CandidateAnswer,
+    DependencyAnswer,
     EditAnswer,
     FieldChangeAnswer,
     PreviewAnswer,
@@ -64,6 +65,16 @@ from scheduler.answers.words import (
     ROLES,
     TASK_STATUSES,
 )
+from scheduler.answers.workflows import (
+    GraphAnswer,
+    GraphEdgeAnswer,
+    GraphNodeAnswer,
+    RefusalAnswer,
+    RetriedRunAnswer,
+    RunAnswer,
+    RunEdgeAnswer,
+    RunNodeAnswer,
+)
 
 __all__ = [
     "CALENDAR_POLICIES",
@@ -79,12 +90,16 @@ __all__ = [
     "CandidateAnswer",
     "ClosedDayAnswer",
     "ClosedDaysAnswer",
+    "DependencyAnswer",
     "EditAnswer",
     "ExecutionAnswer",
     "ExecutionPage",
     "ExplanationAnswer",
     "FaultAnswer",
     "FieldChangeAnswer",
+    "GraphAnswer",
+    "GraphEdgeAnswer",
+    "GraphNodeAnswer",
     "HandlerAnswer",
     "HandlerPage",
     "LogAnswer",
@@ -105,7 +120,12 @@ __all__ = [
     "PreviewAnswer",
     "ProblemAnswer",
     "RangeAnswer",
+    "RefusalAnswer",
+    "RetriedRunAnswer",
     "RetryPolicyAnswer",
+    "RunAnswer",
+    "RunEdgeAnswer",
+    "RunNodeAnswer",
     "SlotExplanationAnswer",
     "StepAnswer",
     "TaskAnswer",
