@@ -25,8 +25,13 @@ _BELOW_MILLISECONDS: Final = 80
 
 def visible_tasks(*, namespace: str | None) -> QuerySet[Task]:
     """Return the tasks that the caller may see, deleted ones among them."""
-    tasks = Task.objects.select_related("calendar").prefetch_related("dependencies__upstream")
+    tasks = Task.objects.select_related("calendar")
     return tasks if namespace is None else tasks.filter(namespace=namespace)
+
+
+def listed_tasks(*, namespace: str | None) -> QuerySet[Task]:
+    """Return the tasks that the caller may see, read with what they depend on."""
+    return visible_tasks(namespace=namespace).prefetch_related("dependencies__upstream")
 
 
 def find_task(task_id: UUID, *, namespace: str | None) -> Task:

@@ -62,7 +62,13 @@ def _record(
     places = set(_places(connection, waits, graph))
     roots = runs.roots(connection, {place.run_id for place in places})
     taken = runs.in_runs(connection, [(place.task_id, place.run_id) for place in places])
-    free = [place for place in places if (place.task_id, place.run_id) not in taken and place.run_id in roots]
+    free = [
+        place
+        for place in places
+        if (place.task_id, place.run_id) not in taken
+        and place.run_id in roots
+        and tasks[place.task_id].status != TaskStatus.DELETED
+    ]
     rows = [_born(tasks[place.task_id], roots[place.run_id], now=now) for place in free]
     rows += _revived(connection, taken, tasks, now=now)
     transitions.record(connection, sorted(rows, key=lambda row: row.id), now=now)

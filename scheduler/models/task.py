@@ -1,12 +1,14 @@
 """A task: the stored definition of what runs and when. Register writes definitions, the claim moves slots."""
 
 import uuid
+from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now, Upper
+from django.utils.functional import cached_property
 
 from scheduler.engine.calendars import CalendarPolicy
 from scheduler.engine.states import TaskStatus
@@ -163,8 +165,7 @@ class Task(models.Model):
         given: tuple[Upstream, ...] | None = getattr(self, "_upstreams", None)
         if given is not None:
             return given
-        rows = self.dependencies.all() if self.has_dependencies else ()
-        return tuple(Upstream(row.upstream_id, Condition(row.condition)) for row in rows)
+        return tuple(Upstream(row.upstream_id, Condition(row.condition)) for row in self._stored_dependencies)
 
     @upstreams.setter
     def upstreams(self, given: tuple[Upstream, ...]) -> None:
@@ -176,11 +177,19 @@ class Task(models.Model):
         if not self.upstreams:
             return []
         if getattr(self, "_upstreams", None) is None:
-            tasks = {row.upstream_id: row.upstream for row in self.dependencies.all()}
+            tasks = {row.upstream_id: row.upstream for row in self._stored_dependencies}
         else:
             tasks = Task.objects.in_bulk([upstream.task_id for upstream in self.upstreams])
         named = [(upstream, tasks[upstream.task_id]) for upstream in self.upstreams]
         return [(upstream, one.name if one.namespace == self.namespace else None) for upstream, one in named]
+
+    @cached_property
+    def _stored_dependencies(self) -> list[Any]:
+        """The rows of what it depends on: no query where there are none, or where they were read with the task."""
+        if not self.has_dependencies:
+            return []
+        was_read = "dependencies" in getattr(self, "_prefetched_objects_cache", {})
+        return list(self.dependencies.all() if was_read else self.dependencies.select_related("upstream"))
 
     @property
     def calendar_name(self) -> str | None:

@@ -1,6 +1,7 @@
 """Conditions, modes, paces, lines and cycles, without a database."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -119,7 +120,7 @@ def test_a_schedule_of_its_own_makes_a_task_a_root():
 
 def test_a_long_chain_is_followed_to_its_root():
     chain = [UUID(int=number) for number in range(1_000)]
-    nodes = {one: _after(before) for before, one in zip(chain, chain[1:], strict=False)}
+    nodes = {one: _after(before) for before, one in pairwise(chain)}
     assert Graph.of({chain[0]: Node(HOUR)} | nodes).line(chain[-1]) == chain[-2::-1]
 
 
