@@ -193,6 +193,10 @@ def _store_change(task: Task, changed: frozenset[str], *, now: datetime) -> None
     if changed & timing.SCHEDULE_COLUMNS:
         timing.set_first_slot(task, now=now)
         columns.update(timing.TIMING_COLUMNS)
+    if changed & {"task_class", "task_data"}:
+        # How long it ran says nothing of what it does now.
+        task.run_count, task.expected_ms = 0, None
+        columns.update(("run_count", "expected_ms"))
     if "overlap_policy" in changed:
         task.open_count = _open_count(task)
         columns.add("open_count")

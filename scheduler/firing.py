@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
@@ -151,7 +151,7 @@ def trigger(
         inserted = transitions.record(connection, [replace(row, task_data=task_data)], now=now)
         if inserted:
             overlaps.count(connection, task, row, admission, now=now)
-    return row.id, _ready([row] if inserted else [])
+    return row.id, _ready([row] if inserted else [], {})
 
 
 def first_slot(schedule: Schedule, *, after: datetime, last_slot: datetime | None) -> datetime | None:
@@ -207,7 +207,8 @@ def _write(connection: psycopg.Connection, moves: Sequence[_Move], *, now: datet
     newcomers = {move.task.id: move.newcomer for move in moves if move.newcomer is not None}
     cancelled = overlaps.make_room(connection, newcomers, now=now)
     recorded = [row for row in rows if row.id in inserted]
-    ready = _ready([row for row in recorded if row.id not in cancelled])
+    expected = {move.task.id: move.task.expected_ms for move in moves if move.task.expected_ms is not None}
+    ready = _ready([row for row in recorded if row.id not in cancelled], expected)
     return Claimed(ready, None, len(moves), len(rows) - len(recorded), recorded=recorded)
 
 
@@ -358,9 +359,11 @@ def _taken(moves: Sequence[_Move], inserted: Collection[UUID]) -> Counter[str]:
     return Counter(key for move in queued for key in move.limited)
 
 
-def _ready(recorded: Sequence[NewExecution]) -> list[Ready]:
+def _ready(recorded: Sequence[NewExecution], expected: Mapping[UUID, float]) -> list[Ready]:
     return [
-        Ready(row.id, row.queue, row.priority, row.timeout_seconds) for row in recorded if row.status is Status.QUEUED
+        Ready(row.id, row.queue, row.priority, row.timeout_seconds, expected.get(row.task_id))
+        for row in recorded
+        if row.status is Status.QUEUED
     ]
 
 
