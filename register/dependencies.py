@@ -31,7 +31,7 @@ def lock(given: Given, *, task_id: UUID | None = None, namespace: str, bound_to:
     Where nothing is said of dependencies it locks nothing. Faults are told with those known before.
     """
     asked = given.values.get("upstreams")
-    if asked is None:
+    if asked is None or isinstance(asked, tuple):  # nothing, or found already in this transaction
         return given
     connection = connections.current()
     claims.edit_graph(connection)

@@ -79,7 +79,7 @@ def _lock(connection: psycopg.Connection, failed: Sequence[Latest]) -> None:
     """Lock all that the retries need before the first of them, in the order of all locks."""
     for execution in sorted(one.execution for one in failed):
         claims.attempt(connection, execution)
-    tasks = claims.tasks(connection, {one.task_id for one in failed})
+    tasks = claims.locked_tasks(connection, {one.task_id for one in failed})
     permits.lock(connection, {key for task in tasks.values() for key in overlaps.keys_of(task)})
 
 

@@ -1,6 +1,5 @@
 """Carries the ends of slots on to the tasks that depend on them: records what follows, lets go what has waited."""
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,9 +17,7 @@ from scheduler.permits import Permits
 from scheduler.records import Admitted, Awaiting, DueTask, Ending, NewExecution, Ready
 from scheduler.runs import Latest, Root
 
-logger = logging.getLogger(__name__)
-
-ENDINGS_PER_PASS = 100
+ENDINGS_PER_PASS = 500
 WOKEN_PER_PASS = 1_000
 SLOTS_PER_PASS = 500
 # What follows in the run of a backfill goes under fresh work, as the backfill does.
@@ -49,7 +46,7 @@ def follow(connection: psycopg.Connection, *, now: datetime) -> int:
             return 0
         dependents = workflows.dependents(connection, {ending.task_id for ending in endings})
         waits = {(task_id, ending) for ending in endings for task_id in dependents.get(ending.task_id, ())}
-        tasks = claims.tasks(connection, {task_id for task_id, _ in waits})
+        tasks = claims.locked_tasks(connection, {task_id for task_id, _ in waits})
         _record(connection, waits, tasks, now=now)
         _wake(connection, waits, now=now)
     return len(endings)
@@ -165,7 +162,7 @@ def decide(connection: psycopg.Connection, *, now: datetime, low: UUID) -> list[
         tasks, keys = claims.awaited(connection, now=now, low=low, limit=SLOTS_PER_PASS)
         if not tasks:
             return []
-        locked = claims.tasks(connection, tasks)
+        locked = claims.locked_tasks(connection, tasks)
         limits = permits.lock(connection, keys)
         held = claims.awaiting(connection, now=now, low=low, limit=SLOTS_PER_PASS, tasks=tasks, keys=keys)
         judged = dict(zip((row.id for row in held), upstreams.verdicts(connection, held), strict=True))

@@ -220,8 +220,8 @@ class SchedulerNode:
     def _carry_on(self, connection: psycopg.Connection, now: datetime) -> None:
         """Carry ends on to the tasks that depend on them, and let go what has waited for them."""
         try:
-            if dependents.follow(connection, now=now) == dependents.ENDINGS_PER_PASS:
-                self._dependents_timer.make_due()
+            if dependents.follow(connection, now=now):
+                self._dependents_timer.make_due()  # more may have ended than one pass takes
             ready = dependents.decide(connection, now=now, low=claims.recent(now))
         except PartitionMissing:
             self._fill_partitions(connection, now)

@@ -1,8 +1,9 @@
 """All SQL that locks rows: tasks and executions are taken here, and written by whoever asked, in one transaction.
 
 Tasks are locked FOR NO KEY UPDATE: plain FOR UPDATE skips a row that a foreign-key check holds, and blocks inserts
-of history. Order of locks: executions before tasks, tasks by id, then limits by key; what another transaction holds is
-skipped wherever the next pass finds it again. Release alone takes its executions last, and never waits for one.
+of history. Order of locks: the graph of dependencies, executions before tasks, tasks by id, then limits by key; what
+another transaction holds is skipped wherever the next pass finds it again. Release, and whoever decides on what waits
+for other tasks, take their executions last, and never wait for one.
 """
 
 from scheduler.claims.dependents import awaited, awaiting, concerned, edit_graph, endings
@@ -45,9 +46,9 @@ from scheduler.claims.tasks import (
     ended_pauses,
     ending_tasks,
     lock_tasks,
+    locked_tasks,
     namespaces_due,
     task,
-    tasks,
     tasks_awaiting_nothing,
     tasks_by_old_rules,
 )
@@ -78,6 +79,7 @@ __all__ = [
     "held_executions",
     "keep_calendar",
     "lock_tasks",
+    "locked_tasks",
     "namespace_to_edit",
     "namespaces_due",
     "next_held",
@@ -89,7 +91,6 @@ __all__ = [
     "stale_executions",
     "standings",
     "task",
-    "tasks",
     "tasks_awaiting_nothing",
     "tasks_by_old_rules",
     "unpublished_executions",

@@ -177,14 +177,14 @@ def ending_tasks(connection: psycopg.Connection, task_ids: Collection[UUID]) -> 
     return {row[0]: EndingTask(*row) for row in connection.execute(_ENDING_TASKS, (list(task_ids),))}
 
 
-_TASKS = f"""
+_LOCKED_TASKS = f"""
 SELECT {_TASK_COLUMNS} FROM scheduler_tasks WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
 """  # noqa: S608 - the columns are those of DueTask
 
 
-def tasks(connection: psycopg.Connection, task_ids: Collection[UUID]) -> dict[UUID, DueTask]:
+def locked_tasks(connection: psycopg.Connection, task_ids: Collection[UUID]) -> dict[UUID, DueTask]:
     """Lock tasks in order of id, waiting for whoever holds them, and return them."""
-    rows = connection.execute(_TASKS, (list(task_ids),)).fetchall() if task_ids else []
+    rows = connection.execute(_LOCKED_TASKS, (list(task_ids),)).fetchall() if task_ids else []
     return {row[0]: DueTask(*row) for row in rows}
 
 

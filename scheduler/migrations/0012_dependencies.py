@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('task_id', models.UUIDField()),
-                ('run_id', models.UUIDField()),
+                ('run_id', models.UUIDField(db_index=True)),
                 ('scheduled_for', models.DateTimeField()),
             ],
             options={

@@ -31,7 +31,7 @@ class Ending(models.Model):
     """
 
     task_id = models.UUIDField()
-    run_id = models.UUIDField()
+    run_id = models.UUIDField(db_index=True)
     scheduled_for = models.DateTimeField()
 
     class Meta:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
+from typing import Any
 
 import psycopg
 
@@ -62,7 +63,7 @@ class Play:
             draw.choice(("ALL", "ALL", "ANY")),
         )
         self.tasks[name] = task
-        columns = {"retry_policy": '{"delaySeconds": 0, "jitter": false}', "max_retry_count": 1}
+        columns: dict[str, Any] = {"retry_policy": '{"delaySeconds": 0, "jitter": false}', "max_retry_count": 1}
         if task.interval is not None:
             seconds = int(task.interval.total_seconds())
             first = self.flow.now + task.interval

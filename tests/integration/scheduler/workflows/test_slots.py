@@ -1,6 +1,7 @@
 """Which slots: those of the slowest upstream, its own, the latest one before; what holds them or leaves them out."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -15,7 +16,7 @@ from tests.workflow import Workflow
 HOUR = timedelta(hours=1)
 
 
-def _scheduled(flow: Workflow, name: str, *upstreams: str, seconds: int, first: datetime, **columns: object) -> None:
+def _scheduled(flow: Workflow, name: str, *upstreams: str, seconds: int, first: datetime, **columns: Any) -> None:
     interval = timedelta(seconds=seconds)
     flow.add(name, *upstreams, interval_seconds=seconds, anchor_at=first - interval, next_slot_for=first, **columns)
 
