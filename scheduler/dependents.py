@@ -56,8 +56,9 @@ def _record(
     connection: psycopg.Connection, waits: set[tuple[UUID, Ending]], tasks: Mapping[UUID, DueTask], *, now: datetime
 ) -> None:
     graph = workflows.above(connection, tasks).graph
-    places = set(_places(connection, waits, graph))
-    roots = runs.roots(connection, {place.run_id for place in places})
+    roots = runs.roots(connection, {ending.run_id for _, ending in waits})
+    places = set(_places(connection, waits, graph, roots))
+    roots |= runs.roots(connection, {place.run_id for place in places} - roots.keys())
     taken = runs.in_runs(connection, [(place.task_id, place.run_id) for place in places])
     free = [
         place
@@ -71,9 +72,10 @@ def _record(
     transitions.record(connection, sorted(rows, key=lambda row: row.id), now=now)
 
 
-def _places(connection: psycopg.Connection, waits: set[tuple[UUID, Ending]], graph: Graph) -> Iterator[_Place]:
+def _places(
+    connection: psycopg.Connection, waits: set[tuple[UUID, Ending]], graph: Graph, roots: Mapping[UUID, Root]
+) -> Iterator[_Place]:
     """Yield which tasks have a place in which runs: those of the run's root and line, and of ANY in others' runs."""
-    roots = runs.roots(connection, {ending.run_id for _, ending in waits})
     others: list[tuple[UUID, Ending]] = []
     for task_id, ending in waits:
         root, line = roots.get(ending.run_id), graph.line(task_id)
@@ -147,7 +149,7 @@ def _next(task: DueTask, latest: Latest, *, now: datetime) -> NewExecution:
 
 
 def _wake(connection: psycopg.Connection, waits: set[tuple[UUID, Ending]], *, now: datetime) -> None:
-    concerned = claims.concerned(connection, waits, limit=WOKEN_PER_PASS)
+    concerned = claims.concerned(connection, waits, now=now, limit=WOKEN_PER_PASS)
     transitions.hold_again(connection, dict.fromkeys(concerned, now))
 
 
@@ -188,19 +190,25 @@ def _admit(
     now: datetime,
 ) -> set[UUID]:
     """Decide on overlaps and limits of slots whose dependencies are met; return which of them are QUEUED."""
-    standings = claims.standings(connection, {row.task_id for row in met})
+    bound = {row.task_id for row in met if _is_bound(tasks[row.task_id])}
+    standings = claims.standings(connection, bound)
     decided = [(row, _admission(row, tasks[row.task_id], standings, limits)) for row in met]
     going = [(row, admission) for row, admission in decided if admission.status is not Status.SKIPPED]
     admitted = [_admitted(row, admission, now=now) for row, admission in going]
     transitions.admit(connection, admitted, now=now)
     permits.use(connection, limits.taken)
-    busy = [row.task_id for row, admission in going if not births.takes_turns(row.trigger, admission)]
-    followups.count_opened(connection, busy)
+    opened = ((row.task_id, births.takes_turns(row.trigger, admission)) for row, admission in going)
+    followups.count_opened(connection, [task_id for task_id, is_turn in opened if task_id in bound and not is_turn])
     left_out = [row.id for row, admission in decided if admission.status is Status.SKIPPED]
     transitions.skip(connection, left_out, reason=Reason.OVERLAP, now=now)
     newcomers = {row.task_id: row.id for row, admission in going if admission.cancels}
     cancelled = overlaps.make_room(connection, newcomers, now=now)
     return {one.id for one in admitted if one.status is Status.QUEUED} - cancelled
+
+
+def _is_bound(task: DueTask) -> bool:
+    """Tell whether what the task has open decides on one more execution."""
+    return task.overlap_policy != "ALLOW" or task.max_concurrency is not None
 
 
 def _admission(row: Awaiting, task: DueTask, standings: dict[UUID, Standing], limits: Permits) -> Admission:

@@ -251,8 +251,8 @@ def hold_again(connection: psycopg.Connection, looks: Mapping[UUID, datetime]) -
 _ADMIT = """
 UPDATE task_execution_history h
 SET status = u.status, reason = u.reason, not_before = u.not_before,
-    queued_at = CASE WHEN u.status = 'QUEUED' THEN %(now)s END,
-    due_at = CASE WHEN h.trigger = 'DEPENDENCY' THEN %(now)s ELSE h.due_at END
+    queued_at = CASE WHEN u.status = 'QUEUED' THEN %(now)s::timestamptz END,
+    due_at = CASE WHEN h.trigger = 'DEPENDENCY' THEN %(now)s::timestamptz ELSE h.due_at END
 FROM unnest(%(id)s::uuid[], %(status)s::text[], %(reason)s::text[], %(not_before)s::timestamptz[])
     AS u (id, status, reason, not_before)
 WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'SCHEDULED' AND h.reason = 'dependency'

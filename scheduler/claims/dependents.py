@@ -79,14 +79,16 @@ _CONCERNED = """
 SELECT h.id FROM unnest(%(tasks)s::uuid[], %(runs)s::uuid[], %(slots)s::timestamptz[]) AS u (task_id, run_id, slot)
 JOIN task_execution_history h ON h.task_id = u.task_id
 WHERE h.status = 'SCHEDULED' AND h.reason = 'dependency'
-    AND (h.run_id = u.run_id OR h.scheduled_for >= u.slot)
+    AND h.not_before > %(now)s AND (h.run_id = u.run_id OR h.scheduled_for >= u.slot)
 ORDER BY h.id LIMIT %(limit)s
 FOR UPDATE OF h SKIP LOCKED
 """
 
 
-def concerned(connection: psycopg.Connection, waits: Collection[tuple[UUID, Ending]], *, limit: int) -> list[UUID]:
-    """Lock up to `limit` executions that wait and that an end may concern: pairs of a locked task and the end.
+def concerned(
+    connection: psycopg.Connection, waits: Collection[tuple[UUID, Ending]], *, now: datetime, limit: int
+) -> list[UUID]:
+    """Lock up to `limit` executions that wait on and that an end may concern: pairs of a locked task and the end.
 
     The tasks' locks come first: nobody else is looking at these executions, with eyes from before the end.
     """
@@ -94,6 +96,7 @@ def concerned(connection: psycopg.Connection, waits: Collection[tuple[UUID, Endi
         "tasks": [task_id for task_id, _ in waits],
         "runs": [ending.run_id for _, ending in waits],
         "slots": [ending.scheduled_for for _, ending in waits],
+        "now": now,
         "limit": limit,
     }
     return [row[0] for row in connection.execute(_CONCERNED, parameters)]
