@@ -22,8 +22,6 @@ from scheduler.models import Dependency, Task
 NAMES_SHOWN = 5
 PATH_SHOWN = 20
 
-COLUMNS = frozenset({"upstreams", "dependency_mode"})
-
 
 def lock(given: Given, *, task_id: UUID | None = None, namespace: str, bound_to: str | None) -> Given:
     """Return what was given with the upstreams found, after locking the graph, them and the task, in this order.

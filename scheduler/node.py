@@ -210,7 +210,7 @@ class SchedulerNode:
         claimed = firing.claim(connection, now=now, is_backlogged=self._backlogged.is_set())
         self.metrics.count_claim(claimed, seconds=clock.monotonic() - began, now=now)
         self.publisher.hand_over(claimed.ready, claimed.batch)
-        if any(row.reason is Reason.DEPENDENCY for row in claimed.recorded):
+        if any(row.reason is not None and row.reason is Reason.DEPENDENCY for row in claimed.recorded):
             self._ended.set()
         return claimed
 

@@ -61,7 +61,7 @@ def record(
             raise PartitionMissing from error
         raise
     # What is born final, and others may wait for; of a run of its own or another's.
-    finals = [row for row in rows if row.status is Status.SKIPPED and row.run_id is not None and row.id in new]
+    finals = [row for row in rows if row.run_id is not None and row.status is Status.SKIPPED and row.id in new]
     endings.note(connection, finals)
     return new
 
