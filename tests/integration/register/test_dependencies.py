@@ -206,3 +206,25 @@ def test_validate_changes_nothing(editor: Caller, report: Task, handlers: dict[s
 
     assert [field["field"] for field in answer.json()["change"]["fields"]] == ["dependencies"]
     assert Dependency.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("schedule", "words"),
+    [
+        ({}, "After the tasks that it depends on, once for each slot of the slowest"),
+        ({"intervalSeconds": 60}, ", once the tasks that it depends on have ended"),
+    ],
+)
+def test_validate_says_in_words_that_it_waits(
+    editor: Caller, extract: Task, schedule: dict[str, Any], words: str
+) -> None:
+    body = {"name": "load", "taskClass": "platform.noop", "dependencies": [{"name": "extract"}]} | schedule
+    answer = editor.send("post", "tasks/validate", body)
+
+    assert answer.json()["description"].endswith(words)
+    assert [one["name"] for one in answer.json()["task"]["dependencies"]] == ["extract"]
+
+
+def test_the_console_shows_what_a_task_waits_for(admin_client: Any, report: Task) -> None:
+    page = admin_client.get(f"/admin/scheduler/task/{report.id}/change/").content.decode()
+    assert "extract (success)" in page
