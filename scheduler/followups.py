@@ -105,7 +105,8 @@ def _let_go(
 ) -> None:
     """Free the permits, and have what waited for them or for these tasks looked at as soon as the caller commits."""
     may_go = permits.free(connection, freed, now=now)
-    held = claims.next_held(connection, [task.id for task in tasks if _holds(task)])
+    holding = [task.id for task in tasks if _holds(task)]
+    held = claims.next_held(connection, holding) if holding else []
     if held:
         connection.execute(_WAKE, {"id": held, "low": min(held), "high": max(held), "now": now})
     if held or may_go:

@@ -63,16 +63,23 @@ class _Written:
     deadline: float
     begun_at: float
     position: int
-    won: Sequence[Won]
+    count: int
+    packed: bytes  # the `won`, which only the reporter has to read
 
     @property
     def slice(self) -> int:
         """The number of the first of them, which no other slice of this slot has."""
         return self.sequence - self.position
 
+    @property
+    def won(self) -> list[Won]:
+        """All that was won at once, (execution, fence)."""
+        places = (_WON.unpack_from(self.packed, place * _WON.size) for place in range(self.count))
+        return [(UUID(bytes=execution), fence) for execution, fence in places]
+
     def pack(self) -> bytes:
-        head = _HEAD.pack(self.pid, self.sequence, self.deadline, self.begun_at, self.position, len(self.won))
-        return (head + b"".join(_WON.pack(one.bytes, fence) for one, fence in self.won)).ljust(_WRITTEN_SIZE, b"\0")
+        head = _HEAD.pack(self.pid, self.sequence, self.deadline, self.begun_at, self.position, self.count)
+        return (head + self.packed).ljust(_WRITTEN_SIZE, b"\0")
 
 
 class Board:
@@ -109,8 +116,9 @@ class Board:
         self, slot: int, *, pid: int, deadline: float, execution: UUID, fence: int, waiting: Sequence[Won] = ()
     ) -> None:
         """Note that the child in `slot` begins `execution`, and what else it has won at once: less than MOST."""
-        won = ((execution, fence), *waiting)
-        self._write(slot, _Written(pid, self._sequence(slot) + 1, deadline, clock.monotonic(), 0, won))
+        packed = b"".join(_WON.pack(one.bytes, number) for one, number in ((execution, fence), *waiting))
+        begun_at, count = clock.monotonic(), 1 + len(waiting)
+        self._write(slot, _Written(pid, self._sequence(slot) + 1, deadline, begun_at, 0, count, packed))
 
     def go_on(self, slot: int, *, deadline: float) -> bool:
         """Note that the child in `slot` begins the next of what it has won; False where the reporter has taken it.
@@ -119,8 +127,8 @@ class Board:
         UNDISTURBED_SECONDS of the last beginning neither needs to know of the other, later a lock decides.
         """
         now = self._read(slot)
-        following = _Written(now.pid, now.sequence + 1, deadline, clock.monotonic(), now.position + 1, now.won)
-        self._write(slot, following)
+        position, begun_at = now.position + 1, clock.monotonic()
+        self._write(slot, _Written(now.pid, now.sequence + 1, deadline, begun_at, position, now.count, now.packed))
         if clock.monotonic() - now.begun_at < UNDISTURBED_SECONDS:
             return True
         with self._locked(slot):
@@ -143,7 +151,7 @@ class Board:
 
     def clear(self, slot: int) -> None:
         """Note that the child in `slot` runs nothing."""
-        self._write(slot, _Written(0, self._sequence(slot), 0.0, 0.0, 0, ()))
+        self._write(slot, _Written(0, self._sequence(slot), 0.0, 0.0, 0, 0, b""))
 
     def running(self) -> Iterator[Note]:
         """Yield what the children run; a slot that is being written at this instant comes the next time."""
@@ -165,9 +173,10 @@ class Board:
 
     def _notes(self, slot: int, now: _Written) -> Iterator[Note]:
         if now.pid:
-            execution, fence = now.won[now.position]
+            won = now.won
+            execution, fence = won[now.position]
             is_taken = self._word(slot, _TAKEN_OFFSET) == now.slice
-            waiting = () if is_taken else tuple(now.won[now.position + 1 :])
+            waiting = () if is_taken else tuple(won[now.position + 1 :])
             yield Note(slot, now.pid, now.sequence, now.deadline, execution, fence, now.begun_at, waiting)
 
     def _sequence(self, slot: int) -> int:
@@ -202,6 +211,6 @@ class Board:
 
 def _unpack(copy: bytes) -> _Written:
     pid, sequence, deadline, begun_at, position, count = _HEAD.unpack_from(copy)
-    won = [_WON.unpack_from(copy, _HEAD.size + place * _WON.size) for place in range(count)]
-    executions = [(UUID(bytes=execution), fence) for execution, fence in won]
-    return _Written(pid, sequence, deadline, begun_at, position, executions)
+    return _Written(
+        pid, sequence, deadline, begun_at, position, count, copy[_HEAD.size : _HEAD.size + count * _WON.size]
+    )
