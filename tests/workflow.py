@@ -8,13 +8,11 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import dependents, endings, firing, transitions
+from scheduler import dependents, firing, transitions
 from scheduler.claims import EVERYWHERE
 from scheduler.engine.states import Status
 from scheduler.records import Outcome, Ready
 from tests.hot_paths import LEASE, SECOND, add_task, executions, queue_one
-
-__all__ = ["Workflow", "endings"]
 
 NO_RETRIES = {"max_retry_count": 0}
 
@@ -59,7 +57,7 @@ class Workflow:
     def carry_on(self) -> list[Ready]:
         """Do what a node does about ends until nothing is left of them."""
         ready: list[Ready] = []
-        while dependents.follow(self.connection, now=self.now) or ready is None:
+        while dependents.follow(self.connection, now=self.now):
             ready += dependents.decide(self.connection, now=self.now, low=EVERYWHERE)
         return ready + dependents.decide(self.connection, now=self.now, low=EVERYWHERE)
 

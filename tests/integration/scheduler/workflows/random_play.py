@@ -42,13 +42,14 @@ class Play:
 
     draw: random.Random
     flow: Workflow
+    begun: datetime
     tasks: dict[str, Task] = field(default_factory=dict)
     requested: list[Slot] = field(default_factory=list)
     drawn: dict[Slot, list[Status]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, connection: psycopg.Connection, now: datetime, seed: int) -> "Play":
-        play = cls(random.Random(seed), Workflow(connection, now))
+        play = cls(random.Random(seed), Workflow(connection, now), now)
         for number in range(play.draw.randint(3, 9)):
             play._register(f"{number}")
         return play
@@ -165,18 +166,10 @@ class Play:
         return list(self._ticks(interval))
 
     def _ticks(self, interval: timedelta) -> Iterator[datetime]:
-        begin = min(row["anchor_at"] for row in self._scheduled())
-        slot = begin + interval
+        slot = self.begun + interval
         while slot <= self.flow.now:
             yield slot
             slot += interval
-
-    def _scheduled(self) -> list[dict[str, datetime]]:
-        cursor = self.flow.connection.execute(
-            "SELECT anchor_at FROM scheduler_tasks WHERE id = ANY(%s) AND anchor_at IS NOT NULL",
-            (list(self.flow.tasks.values()),),
-        )
-        return [{"anchor_at": row[0]} for row in cursor]
 
     def _root_of(self, name: str) -> str:
         task = self.tasks[name]
