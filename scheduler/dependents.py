@@ -14,10 +14,10 @@ from scheduler.engine.identity import BACKFILL, dependency_cause, retry_id
 from scheduler.engine.states import Reason, Status, TaskStatus, Trigger
 from scheduler.engine.workflows import Graph, Mode, Verdict
 from scheduler.permits import Permits
-from scheduler.records import Admitted, Awaiting, DueTask, Ending, NewExecution, Ready
+from scheduler.records import Admitted, Awaiting, DueTask, NewExecution, Ready, UpstreamEnd
 from scheduler.runs import Latest, Root
 
-ENDINGS_PER_PASS = 500
+ENDS_PER_PASS = 500
 WOKEN_PER_PASS = 1_000
 SLOTS_PER_PASS = 500
 # What follows in the run of a backfill goes under fresh work, as the backfill does.
@@ -41,22 +41,26 @@ def follow(connection: psycopg.Connection, *, now: datetime) -> int:
     for its dependencies until `decide` lets it go; a second copy meets the primary key. Raises PartitionMissing.
     """
     with connection.transaction():
-        endings = claims.endings(connection, limit=ENDINGS_PER_PASS)
-        if not endings:
+        ends = claims.upstream_ends(connection, limit=ENDS_PER_PASS)
+        if not ends:
             return 0
-        dependents = workflows.dependents(connection, {ending.task_id for ending in endings})
-        waits = {(task_id, ending) for ending in endings for task_id in dependents.get(ending.task_id, ())}
+        dependents = workflows.dependents(connection, {end.task_id for end in ends})
+        waits = {(task_id, end) for end in ends for task_id in dependents.get(end.task_id, ())}
         tasks = claims.locked_tasks(connection, {task_id for task_id, _ in waits})
         _record(connection, waits, tasks, now=now)
         _wake(connection, waits, now=now)
-    return len(endings)
+    return len(ends)
 
 
 def _record(
-    connection: psycopg.Connection, waits: set[tuple[UUID, Ending]], tasks: Mapping[UUID, DueTask], *, now: datetime
+    connection: psycopg.Connection,
+    waits: set[tuple[UUID, UpstreamEnd]],
+    tasks: Mapping[UUID, DueTask],
+    *,
+    now: datetime,
 ) -> None:
     graph = workflows.above(connection, tasks).graph
-    roots = runs.roots(connection, {ending.run_id for _, ending in waits})
+    roots = runs.roots(connection, {end.run_id for _, end in waits})
     places = set(_places(connection, waits, graph, roots))
     roots |= runs.roots(connection, {place.run_id for place in places} - roots.keys())
     taken = runs.in_runs(connection, [(place.task_id, place.run_id) for place in places])
@@ -73,28 +77,28 @@ def _record(
 
 
 def _places(
-    connection: psycopg.Connection, waits: set[tuple[UUID, Ending]], graph: Graph, roots: Mapping[UUID, Root]
+    connection: psycopg.Connection, waits: set[tuple[UUID, UpstreamEnd]], graph: Graph, roots: Mapping[UUID, Root]
 ) -> Iterator[_Place]:
     """Yield which tasks have a place in which runs: those of the run's root and line, and of ANY in others' runs."""
-    others: list[tuple[UUID, Ending]] = []
-    for task_id, ending in waits:
-        root, line = roots.get(ending.run_id), graph.line(task_id)
+    others: list[tuple[UUID, UpstreamEnd]] = []
+    for task_id, end in waits:
+        root, line = roots.get(end.run_id), graph.line(task_id)
         if root is not None and root.task_id in line:
-            yield _Place(task_id, ending.run_id)
+            yield _Place(task_id, end.run_id)
         elif line and graph.nodes[task_id].mode is Mode.ANY:
-            others.append((task_id, ending))
+            others.append((task_id, end))
     yield from _places_of_others(connection, others, graph)
 
 
 def _places_of_others(
-    connection: psycopg.Connection, waits: Sequence[tuple[UUID, Ending]], graph: Graph
+    connection: psycopg.Connection, waits: Sequence[tuple[UUID, UpstreamEnd]], graph: Graph
 ) -> Iterator[_Place]:
     """Yield the latest runs that ANY may let go on the end of an upstream that is in another one: it need not wait."""
     lines = {task_id: graph.line(task_id) for task_id, _ in waits}
     latest = runs.newest(connection, {line[-1] for line in lines.values()})
-    for task_id, ending in waits:
+    for task_id, end in waits:
         begun = latest.get(lines[task_id][-1])
-        if begun is not None and begun.run_id is not None and begun.scheduled_for >= ending.scheduled_for:
+        if begun is not None and begun.run_id is not None and begun.scheduled_for >= end.scheduled_for:
             yield _Place(task_id, begun.run_id)
 
 
@@ -148,7 +152,7 @@ def _next(task: DueTask, latest: Latest, *, now: datetime) -> NewExecution:
     )
 
 
-def _wake(connection: psycopg.Connection, waits: set[tuple[UUID, Ending]], *, now: datetime) -> None:
+def _wake(connection: psycopg.Connection, waits: set[tuple[UUID, UpstreamEnd]], *, now: datetime) -> None:
     concerned = claims.concerned(connection, waits, now=now, limit=WOKEN_PER_PASS)
     transitions.hold_again(connection, dict.fromkeys(concerned, now))
 

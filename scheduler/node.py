@@ -19,7 +19,6 @@ from scheduler import (
     clock,
     delays,
     dependents,
-    endings,
     firing,
     leases,
     nodes,
@@ -28,6 +27,7 @@ from scheduler import (
     releases,
     reschedule,
     sweep,
+    upstream_ends,
 )
 from scheduler.broker import BATCH
 from scheduler.claims import EVERYWHERE
@@ -218,12 +218,12 @@ class SchedulerNode:
         """Hear of ends that others wait for: each statement takes the notices that have come."""
         if self._listening is not connection:
             connection.execute(f"LISTEN {RELEASE_CHANNEL}")
-            connection.execute(f"LISTEN {endings.DEPENDENTS_CHANNEL}")
+            connection.execute(f"LISTEN {upstream_ends.DEPENDENTS_CHANNEL}")
             connection.add_notify_handler(self._hear)
             self._listening = connection
 
     def _hear(self, notice: psycopg.Notify) -> None:
-        if notice.channel == endings.DEPENDENTS_CHANNEL:
+        if notice.channel == upstream_ends.DEPENDENTS_CHANNEL:
             self._ended.set()
             return
         self._release_timer.make_due()

@@ -240,7 +240,7 @@ class Admitted:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class UpstreamEnd:
     """A slot that has come to its end: whose dependents are to be looked at, and in which run."""
 
     task_id: UUID

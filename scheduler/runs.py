@@ -161,7 +161,7 @@ def newest(connection: psycopg.Connection, task_ids: Collection[UUID]) -> dict[U
     return {one.task_id: one for one in rows}
 
 
-_UNSEEN = "SELECT DISTINCT run_id FROM scheduler_endings WHERE run_id = ANY(%s)"
+_UNSEEN = "SELECT DISTINCT run_id FROM scheduler_upstream_ends WHERE run_id = ANY(%s)"
 
 
 def unseen(connection: psycopg.Connection, run_ids: Collection[UUID]) -> set[UUID]:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import endings, followups
+from scheduler import followups, upstream_ends
 from scheduler.connections import as_json
 from scheduler.engine.states import Reason, Status, Trigger
 from scheduler.errors import PartitionMissing
@@ -62,7 +62,7 @@ def record(
         raise
     # What is born final, and others may wait for; of a run of its own or another's.
     finals = [row for row in rows if row.run_id is not None and row.status is Status.SKIPPED and row.id in new]
-    endings.note(connection, finals)
+    upstream_ends.note(connection, finals)
     return new
 
 

@@ -6,7 +6,7 @@ another transaction holds is skipped wherever the next pass finds it again. Rele
 for other tasks, take their executions last, and never wait for one.
 """
 
-from scheduler.claims.dependents import awaited, awaiting, concerned, edit_graph, endings
+from scheduler.claims.dependents import awaited, awaiting, concerned, edit_graph, upstream_ends
 from scheduler.claims.executions import (
     EVERYWHERE,
     RECENT,
@@ -72,7 +72,6 @@ __all__ = [
     "edit_graph",
     "ended_pauses",
     "ending_tasks",
-    "endings",
     "executions_in_the_way",
     "expired_executions",
     "held_by_limits",
@@ -94,6 +93,7 @@ __all__ = [
     "tasks_awaiting_nothing",
     "tasks_by_old_rules",
     "unpublished_executions",
+    "upstream_ends",
     "waiting_executions",
     "waiting_of_cause",
 ]

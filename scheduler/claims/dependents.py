@@ -8,7 +8,7 @@ import psycopg
 
 from scheduler.claims.holds import KEYS
 from scheduler.engine.states import Trigger
-from scheduler.records import Awaiting, Ending
+from scheduler.records import Awaiting, UpstreamEnd
 
 # Two edits that each see no cycle could make one together: the second waits, and then sees the first.
 _EDIT_GRAPH = "LOCK TABLE scheduler_dependencies IN SHARE ROW EXCLUSIVE MODE"
@@ -19,17 +19,17 @@ def edit_graph(connection: psycopg.Connection) -> None:
     connection.execute(_EDIT_GRAPH)
 
 
-_ENDINGS = """
-DELETE FROM scheduler_endings WHERE id IN (
-    SELECT id FROM scheduler_endings ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+_UPSTREAM_ENDS = """
+DELETE FROM scheduler_upstream_ends WHERE id IN (
+    SELECT id FROM scheduler_upstream_ends ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
 )
 RETURNING task_id, run_id, scheduled_for
 """
 
 
-def endings(connection: psycopg.Connection, *, limit: int) -> list[Ending]:
+def upstream_ends(connection: psycopg.Connection, *, limit: int) -> list[UpstreamEnd]:
     """Take up to `limit` slots that have ended, oldest first: they are gone once the caller commits."""
-    return [Ending(*row) for row in connection.execute(_ENDINGS, (limit,))]
+    return [UpstreamEnd(*row) for row in connection.execute(_UPSTREAM_ENDS, (limit,))]
 
 
 _IS_DUE = """
@@ -86,7 +86,7 @@ FOR UPDATE OF h SKIP LOCKED
 
 
 def concerned(
-    connection: psycopg.Connection, waits: Collection[tuple[UUID, Ending]], *, now: datetime, limit: int
+    connection: psycopg.Connection, waits: Collection[tuple[UUID, UpstreamEnd]], *, now: datetime, limit: int
 ) -> list[UUID]:
     """Lock up to `limit` executions that wait on and that an end may concern: pairs of a locked task and the end.
 
@@ -94,8 +94,8 @@ def concerned(
     """
     parameters = {
         "tasks": [task_id for task_id, _ in waits],
-        "runs": [ending.run_id for _, ending in waits],
-        "slots": [ending.scheduled_for for _, ending in waits],
+        "runs": [end.run_id for _, end in waits],
+        "slots": [end.scheduled_for for _, end in waits],
         "now": now,
         "limit": limit,
     }

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Ending',
+            name='UpstreamEnd',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('task_id', models.UUIDField()),
@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
                 ('scheduled_for', models.DateTimeField()),
             ],
             options={
-                'db_table': 'scheduler_endings',
+                'db_table': 'scheduler_upstream_ends',
             },
         ),
         migrations.AddField(

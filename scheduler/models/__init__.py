@@ -3,7 +3,7 @@
 from scheduler.models.access import ApiToken
 from scheduler.models.batch import Batch
 from scheduler.models.calendar import Calendar
-from scheduler.models.dependency import Dependency, Ending
+from scheduler.models.dependency import Dependency, UpstreamEnd
 from scheduler.models.execution import Execution, ExecutionLog
 from scheduler.models.handler import Handler
 from scheduler.models.idempotency import IdempotencyKey
@@ -19,7 +19,6 @@ __all__ = [
     "Batch",
     "Calendar",
     "Dependency",
-    "Ending",
     "Execution",
     "ExecutionLog",
     "Handler",
@@ -30,4 +29,5 @@ __all__ = [
     "Operation",
     "Permit",
     "Task",
+    "UpstreamEnd",
 ]

@@ -24,7 +24,7 @@ class Dependency(models.Model):
         return f"{self.task_id} waits for {self.upstream_id}: {self.condition}"
 
 
-class Ending(models.Model):
+class UpstreamEnd(models.Model):
     """A slot that has come to its end and whose dependents have not been looked at since; there are few at a time.
 
     Written by the transaction that makes the slot final, deleted by the one that records its dependents.
@@ -35,7 +35,7 @@ class Ending(models.Model):
     scheduled_for = models.DateTimeField()
 
     class Meta:
-        db_table = "scheduler_endings"
+        db_table = "scheduler_upstream_ends"
 
     def __str__(self) -> str:
         return f"{self.task_id} in {self.run_id}"

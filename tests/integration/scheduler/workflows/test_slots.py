@@ -314,7 +314,7 @@ def test_a_task_on_which_nobody_depends_writes_no_end(flow: Workflow, connection
     flow.add("load")
     flow.trigger("load")
     flow.end("load", carries_on=False)
-    assert connection.execute("SELECT count(*) FROM scheduler_endings").fetchone() == (0,)
+    assert connection.execute("SELECT count(*) FROM scheduler_upstream_ends").fetchone() == (0,)
 
 
 def test_a_retry_by_hand_in_time_is_what_counts(flow: Workflow):

@@ -30,7 +30,7 @@ class Final(Protocol):
 
 
 _NOTE = """
-INSERT INTO scheduler_endings (task_id, run_id, scheduled_for)
+INSERT INTO scheduler_upstream_ends (task_id, run_id, scheduled_for)
 SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[])
 """
 
