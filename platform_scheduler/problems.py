@@ -30,12 +30,14 @@ from register.errors import (
     NamespaceNotFound,
     NamespaceTaken,
     NameTaken,
+    NothingFailed,
     NotPaused,
     NotRetryable,
     OperationEnded,
     OperationNotFound,
     SharedForbidden,
     TaskCompleted,
+    TaskInUse,
     TemplateInUse,
     TemplateNameTaken,
     TemplateNotFound,
@@ -49,6 +51,7 @@ from scheduler.errors import (
     InvalidInput,
     PartitionMissing,
     RevisionNotFound,
+    RunNotFound,
     TaskDeleted,
     TaskNotFound,
 )
@@ -161,6 +164,8 @@ _SAYING_WHY: dict[type[Exception], str] = {
     CalendarInUse: "calendar-in-use",
     NamespaceInUse: "namespace-in-use",
     TemplateInUse: "template-in-use",
+    NothingFailed: "nothing-failed",
+    TaskInUse: "task-in-use",
 }
 
 
@@ -179,6 +184,7 @@ _KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem], ...
     (TaskNotFound, Problem(404, "not-found", "There is no such task.")),
     (ExecutionNotFound, Problem(404, "not-found", "There is no such execution.")),
     (RevisionNotFound, Problem(404, "not-found", "There is no such revision of this task.")),
+    (RunNotFound, Problem(404, "not-found", "There is no such run.")),
     (OperationNotFound, Problem(404, "not-found", "There is no such operation.")),
     (CalendarNotFound, Problem(404, "not-found", "There is no such calendar.")),
     (TemplateNotFound, Problem(404, "not-found", "There is no such template.")),

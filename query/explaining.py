@@ -3,9 +3,10 @@
 from datetime import datetime
 
 from query import revisions, selectors
+from query.workflows import upstreams_of
 from scheduler import schedules
 from scheduler.engine.calendars import InvalidCalendar
-from scheduler.engine.explanations import CLAIM_LATE_AFTER, Around, Explanation, explain_execution
+from scheduler.engine.explanations import CLAIM_LATE_AFTER, Around, Awaited, Explanation, explain_execution
 from scheduler.engine.schedules import InvalidSchedule
 from scheduler.engine.states import Reason, Status
 from scheduler.models import Execution, Task
@@ -26,8 +27,19 @@ def explain(execution: Execution, *, now: datetime, at: datetime | None = None) 
         later=next((one for one in attempts if one.attempt > execution.attempt), None),
         in_the_way=_in_the_way(execution, rules),
         closed_because=_closed_because(rules, execution, at=at),
+        upstreams=_upstreams(execution),
     )
     return explain_execution(execution, rules=rules, around=around)
+
+
+def _upstreams(execution: Execution) -> list[Awaited]:
+    """Return what an execution's upstreams have come to, where it waits for them or was left out for them."""
+    if execution.reason != Reason.DEPENDENCY or execution.status not in (Status.SCHEDULED, Status.SKIPPED):
+        return []
+    return [
+        Awaited(one.upstream.task_id, name, one.upstream.condition, one.finding)
+        for one, name in upstreams_of(execution)
+    ]
 
 
 def _in_the_way(execution: Execution, rules: Task) -> list[Execution]:

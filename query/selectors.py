@@ -1,5 +1,6 @@
 """Every read of tasks and executions. `namespace` is the one that the caller is bound to, None sees them all."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -26,6 +27,11 @@ def visible_tasks(*, namespace: str | None) -> QuerySet[Task]:
     """Return the tasks that the caller may see, deleted ones among them."""
     tasks = Task.objects.select_related("calendar")
     return tasks if namespace is None else tasks.filter(namespace=namespace)
+
+
+def listed_tasks(*, namespace: str | None) -> QuerySet[Task]:
+    """Return the tasks that the caller may see, read with what they depend on."""
+    return visible_tasks(namespace=namespace).prefetch_related("dependencies__upstream")
 
 
 def find_task(task_id: UUID, *, namespace: str | None) -> Task:
@@ -65,6 +71,14 @@ def _only(executions: QuerySet[Execution], execution_id: UUID) -> Execution:
     if execution is None:
         raise ExecutionNotFound
     return execution
+
+
+def executions_by_id(ids: Sequence[UUID]) -> dict[UUID | None, Execution]:
+    """Return these executions by their ids."""
+    if not ids:
+        return {}
+    rows = Execution.objects.filter(id__in=ids, id__gte=min(ids), id__lte=max(ids))
+    return {row.id: row for row in rows}
 
 
 def attempts_at(execution: Execution) -> list[Execution]:

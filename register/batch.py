@@ -5,14 +5,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Protocol
 
 from django.db import transaction
 
-from register import bulk, ownership, plan, services
+from register import bulk, ordering, ownership, plan, services
 from register.bulk import FAILED, Key
+from register.errors import TaskInUse
 from register.formats.record import Record
+from register.services import DEFAULT_NAMESPACE
 from scheduler.errors import Fault, TaskNotFound
 from scheduler.models import Task
 
@@ -64,10 +66,11 @@ class Batch:
                 transaction.set_rollback(True)
 
     def _run(self, sources: Sequence[HasRecords], *, is_complete: bool) -> None:
-        for source in sources:
-            records = source.records()
-            while some := list(islice(records, LOOKED_UP_AT_ONCE)):
-                self._register_some(some)
+        records = ordering.upstreams_first(
+            chain.from_iterable(source.records() for source in sources), home=self.wishes.namespace or DEFAULT_NAMESPACE
+        )
+        while some := list(islice(records, LOOKED_UP_AT_ONCE)):
+            self._register_some(some)
         if self.wishes.prune and is_complete and not self.counts[FAILED]:
             self._prune()
 
@@ -86,21 +89,30 @@ class Batch:
         if faults and not isinstance(fields, dict):
             result = bulk.Result(FAILED, faults)
         else:
-            result = bulk.register(
-                fields,
-                faults=faults,
-                existing=existing,
-                mode=self.wishes.mode,
-                actor=ownership.ACTOR,
-                now=self.now,
-                dry_run=self.wishes.dry_run,
-            )
+            result = self._stored(fields, faults, existing)
+            if self.wishes.dry_run and _waits_only(result):
+                # What it waits for was planned, and taken back.
+                result = self._stored(ordering.without(fields, self._has_named), faults, existing)
         self.counts[result.outcome] += 1
         for fault in result.faults:
             self.complain(f"{record.place}{f'.{fault.field}' if fault.field else ''}: {fault.message}")
         if self.wishes.dry_run:
             for line in plan.lines_of(result, now=self.now):
                 self.tell(line)
+
+    def _stored(self, fields: Any, faults: Sequence[Fault], existing: Task | None) -> bulk.Result:
+        return bulk.register(
+            fields,
+            faults=faults,
+            existing=existing,
+            mode=self.wishes.mode,
+            actor=ownership.ACTOR,
+            now=self.now,
+            dry_run=self.wishes.dry_run,
+        )
+
+    def _has_named(self, key: Key) -> bool:
+        return _digest(key) in self._named
 
     def _completed(self, fields: Any) -> Any:
         if isinstance(fields, dict) and self.wishes.namespace is not None:
@@ -123,21 +135,32 @@ class Batch:
         surplus = [
             (task_id, key)
             for task_id, key in ownership.registered_by(owner, namespace=self.wishes.namespace)
-            if _digest(key) not in self._named
+            if not self._has_named(key)
         ]
-        for task_id, key in surplus:
-            if self.wishes.dry_run:
+        if self.wishes.dry_run:
+            for _, key in surplus:
                 self.tell(plan.prune_line(key))
-            elif not self._deleted(task_id):
-                continue
-            self.counts[PRUNED] += 1
+            self.counts[PRUNED] += len(surplus)
+            return
+        for _, key in ordering.dependents_first(surplus, self._prune_one):
+            self.counts[FAILED] += 1
+            self.complain(f"{'/'.join(key)}: it is not pruned, for other tasks depend on it.")
 
-    def _deleted(self, task_id: Any) -> bool:
+    def _prune_one(self, one: tuple[Any, Key]) -> bool:
+        """Delete a task; False where others still depend on it."""
         try:
-            services.delete_task(task_id, namespace=None, now=self.now)
+            services.delete_task(one[0], namespace=None, now=self.now)
         except TaskNotFound:
-            return False  # somebody else was faster
+            return True  # somebody else was faster
+        except TaskInUse:
+            return False
+        self.counts[PRUNED] += 1
         return True
+
+
+def _waits_only(result: bulk.Result) -> bool:
+    """Tell whether nothing is wrong with a record but that what it depends on is not there."""
+    return bool(result.faults) and all(fault.code == "unknown_task" for fault in result.faults)
 
 
 def _digest(key: Key) -> bytes:

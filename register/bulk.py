@@ -45,8 +45,10 @@ def key_of(fields: Any) -> Key | None:
 
 def find(keys: Collection[Key]) -> dict[Key, Task]:
     """Return the tasks of these namespaces and names, in one query."""
-    tasks = Task.objects.select_related("calendar").filter(
-        namespace__in={at for at, _ in keys}, name__in={name for _, name in keys}
+    tasks = (
+        Task.objects.select_related("calendar")
+        .prefetch_related("dependencies__upstream")
+        .filter(namespace__in={at for at, _ in keys}, name__in={name for _, name in keys})
     )
     return {(task.namespace, task.name): task for task in tasks.exclude(status=TaskStatus.DELETED)}
 

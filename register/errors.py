@@ -76,6 +76,21 @@ class AuditRecordNotFound(SchedulerError):
     """No such audit record, or not one that this token may see."""
 
 
+class TaskInUse(SchedulerError):
+    """Other tasks depend on the task: it cannot be deleted."""
+
+    def __init__(self, count: int, names: Sequence[str]) -> None:
+        others = f"{count - len(names):,} of other namespaces" if not names else f"{count - len(names):,} more"
+        said = [", ".join(map(repr, names))] if names else []
+        subject = "1 task depends" if count == 1 else f"{count:,} tasks depend"
+        named = " and ".join([*said, others] if count > len(names) else said)
+        super().__init__(f"{subject} on this one: {named}. Take it out of their dependencies, or delete them first.")
+
+
+class NothingFailed(SchedulerError):
+    """No task of the run can be tried again; the message says why."""
+
+
 class TaskCompleted(SchedulerError):
     """No further slot of this task will come: there is nothing to pause."""
 

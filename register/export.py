@@ -18,7 +18,11 @@ _ALWAYS = frozenset({"name", "taskClass"})
 
 def records(*, namespace: str | None) -> Iterator[Json]:
     """Yield the tasks of one namespace or of all that are not deleted, by namespace and name."""
-    tasks = Task.objects.select_related("calendar").exclude(status=TaskStatus.DELETED)
+    tasks = (
+        Task.objects.select_related("calendar")
+        .prefetch_related("dependencies__upstream")
+        .exclude(status=TaskStatus.DELETED)
+    )
     if namespace is not None:
         tasks = tasks.filter(namespace=namespace)
     # By code points: the order, hence the difference between two exports, is the same on every server.
@@ -36,11 +40,18 @@ def record(task: Task, *, defaults: Json, presets: Json) -> Json:
     """
     fields = definition.definition(task)
     fields["taskData"] = _readable(fields["taskData"])
+    fields["dependencies"] = [_portable(dependency) for dependency in fields["dependencies"]]
     return {name: value for name, value in fields.items() if name in presets or _is_telling(name, value, defaults)}
 
 
 def _is_telling(name: str, value: Any, defaults: Json) -> bool:
     return name in _ALWAYS or value != defaults[name]
+
+
+def _portable(dependency: Json) -> Json:
+    """Return a dependency by its name, which is the same elsewhere, or by its id where only that was given."""
+    absent = "taskId" if dependency["name"] is not None else "name"
+    return {name: value for name, value in dependency.items() if name != absent}
 
 
 def _readable(task_data: str | None) -> Any:

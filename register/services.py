@@ -4,7 +4,7 @@
 is not found. `now` is read once, at the caller's edge.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from register import catalogue, journal, rules, secrets, timing
+from register import catalogue, dependencies, journal, rules, secrets, timing
 from register.calendars import naming
 from register.errors import NamespaceForbidden, NameTaken
 from register.given import Given
@@ -39,17 +39,20 @@ def create_task(given: Given, *, actor: str, namespace: str | None, now: datetim
     presets = {"namespace": namespace or DEFAULT_NAMESPACE, "retry_policy": RetryPolicy().as_json()}
     values = presets | given.values
     values, faults = naming.resolved(values, namespace=values["namespace"])
-    given = replace(given, faults=(*given.faults, *faults))
     if namespace not in (None, values["namespace"]):
         raise NamespaceForbidden
-    task = Task(**values, created_at=now, updated_at=now, created_by=actor[:CREATED_BY_LENGTH])
-    task.status = TaskStatus.ACTIVE
-    timing.settle(task, given=given.values)
     with transaction.atomic():
-        _refuse_faults(task, given, changed=frozenset(values), now=now)
+        given = replace(given, values=values, faults=(*given.faults, *faults))
+        given = dependencies.lock(given, namespace=values["namespace"], bound_to=namespace)
+        task = Task(**given.values, created_at=now, updated_at=now, created_by=actor[:CREATED_BY_LENGTH])
+        task.status = TaskStatus.ACTIVE
+        _settle(task, given=given.values)
+        _refuse_faults(task, given, changed=frozenset(values), now=now, bound_to=namespace)
         timing.set_first_slot(task, now=now)
         with _one_name():
             task.save(force_insert=True)
+        if task.has_dependencies:
+            dependencies.link(task)
         journal.defined(AuditVerb.CREATE, [task], now=now)
     return task
 
@@ -70,18 +73,20 @@ def change_task(
     VersionStale, InvalidInput, NameTaken.
     """
     with transaction.atomic():
+        at = visible(task_id, namespace=namespace).namespace
+        given = dependencies.lock(given, task_id=task_id, namespace=at, bound_to=namespace)
         task, ready = lock(task_id, namespace=namespace, versions=versions, now=now)
-        before = {column: getattr(task, column) for column in revisions.DEFINITION}
+        before = {name: getattr(task, name) for name in (*revisions.DEFINITION, "upstreams")}
         values, faults = naming.resolved(_resolved(given.values), namespace=task.namespace)
         given = replace(given, faults=(*given.faults, *faults))
         for column, value in values.items():
             setattr(task, column, value)
-        timing.settle(task, given=given.values)
+        _settle(task, given=given.values)
         changed = frozenset(column for column, value in before.items() if getattr(task, column) != value)
         if changed & timing.SCHEDULE_COLUMNS:
             # The next slot is about to move; of a paused task, nobody has recorded those of the pause yet.
             task.last_slot_for = pauses.record(connections.current(), task_id, until=now, now=now) or task.last_slot_for
-        _refuse_faults(task, given, changed=changed, now=now, old_namespace=before["namespace"])
+        _refuse_faults(task, given, changed=changed, now=now, bound_to=namespace, old_namespace=before["namespace"])
         if changed:
             revisions.keep_missing(connections.current(), [task_id])
             _store_change(task, changed, now=now)
@@ -97,6 +102,9 @@ def clone_task(task_id: UUID, given: Given, *, actor: str, namespace: str | None
     """
     source = visible(task_id, namespace=namespace)
     definition = {column: getattr(source, column) for column in revisions.DEFINITION if column != "anchor_at"}
+    definition["upstreams"] = [
+        {"task_id": upstream.task_id, "condition": upstream.condition} for upstream in source.upstreams
+    ]
     if "calendar_name" in given.values:
         del definition["calendar_id"]
     values = definition | _resolved(given.values)
@@ -106,8 +114,10 @@ def clone_task(task_id: UUID, given: Given, *, actor: str, namespace: str | None
 def delete_task(task_id: UUID, *, namespace: str | None, now: datetime, versions: frozenset[int] | None = None) -> None:
     """Mark the task DELETED and cancel what waits; what runs ends. Raises TaskNotFound, VersionStale."""
     with transaction.atomic():
+        dependencies.lock_linked(task_id)
         # Slots up to now belong to the history even so: they are recorded, then cancelled with all that waits.
         task, _ = lock(task_id, namespace=namespace, versions=versions, if_deleted=TaskNotFound, now=now)
+        dependencies.refuse_in_use(task)
         pauses.record(connections.current(), task_id, until=now, now=now)
         Task.objects.filter(id=task_id).update(
             status=TaskStatus.DELETED, claim_at=None, next_slot_for=None, next_execution_time=None
@@ -115,8 +125,15 @@ def delete_task(task_id: UUID, *, namespace: str | None, now: datetime, versions
         connection = connections.current()
         waiting = claims.waiting_executions(connection, [task_id])
         transitions.cancel_waiting(connection, waiting, reason=Reason.DELETED, now=now)
+        dependencies.mark({upstream.task_id for upstream in task.upstreams})
         before, after = {"status": task.status}, {"status": TaskStatus.DELETED}
         journal.note(AuditVerb.DELETE, task, before=before, after=after, now=now)
+
+
+def _settle(task: Task, *, given: Collection[str]) -> None:
+    """Set what follows from the columns `given`."""
+    timing.settle(task, given=given)
+    task.has_dependencies = bool(task.upstreams)
 
 
 def _resolved(values: dict[str, Any]) -> dict[str, Any]:
@@ -126,7 +143,13 @@ def _resolved(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_faults(
-    task: Task, given: Given, *, changed: frozenset[str], now: datetime, old_namespace: str | None = None
+    task: Task,
+    given: Given,
+    *,
+    changed: frozenset[str],
+    now: datetime,
+    bound_to: str | None,
+    old_namespace: str | None = None,
 ) -> None:
     faults = [*given.faults, *rules.broken(task, changed=changed, faulty=given.faulty, now=now)]
     if old_namespace is not None and task.namespace != old_namespace:
@@ -137,6 +160,8 @@ def _refuse_faults(
         faults += _handler_faults(task, given, changed)
     if "task_data" in changed - given.faulty:
         faults += secrets.unlisted(task.task_data, namespace=task.namespace)
+    if "upstreams" in changed - given.faulty:
+        faults += dependencies.broken(task, bound_to=bound_to)
     if faults:
         raise InvalidInput(faults)
 
@@ -171,6 +196,9 @@ def _store_change(task: Task, changed: frozenset[str], *, now: datetime) -> None
     if "overlap_policy" in changed:
         task.open_count = _open_count(task)
         columns.add("open_count")
+    if "upstreams" in columns:
+        columns = columns - {"upstreams"} | {"has_dependencies"}
+        dependencies.link(task)
     with _one_name():
         task.save(update_fields=sorted(columns))
 
@@ -183,7 +211,8 @@ def _open_count(task: Task) -> int:
     if task.overlap_policy == OverlapPolicy.ALLOW:
         return 0
     takes_turns = Q(status=Status.SCHEDULED, reason=Reason.OVERLAP, trigger__in=sorted(TURN_TAKERS))
-    return Execution.objects.filter(task_id=task.id, status__in=sorted(OPEN)).exclude(takes_turns).count()
+    awaits = Q(status=Status.SCHEDULED, reason=Reason.DEPENDENCY)
+    return Execution.objects.filter(task_id=task.id, status__in=sorted(OPEN)).exclude(takes_turns | awaits).count()
 
 
 @contextmanager

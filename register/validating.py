@@ -8,9 +8,9 @@ from uuid import UUID
 
 from django.db import transaction
 
-from register import services
+from register import dependencies, services
 from register.given import Given
-from register.locking import lock
+from register.locking import lock, visible
 from register.previewing import coming_from
 from scheduler import clock, schedules
 from scheduler.engine.calendars import InvalidCalendar
@@ -49,6 +49,8 @@ def edit(
     The row is locked for as long as the change itself takes: claims pass over it meanwhile.
     """
     with transaction.atomic():
+        at = visible(task_id, namespace=namespace).namespace
+        given = dependencies.lock(given, task_id=task_id, namespace=at, bound_to=namespace)
         before, _ = lock(task_id, namespace=namespace, versions=versions, now=now)
         after = services.change_task(task_id, given, namespace=namespace, versions=versions, now=now)
         transaction.set_rollback(True)

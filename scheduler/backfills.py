@@ -206,7 +206,7 @@ def _born(
     admission = standing.admit(task.overlap_policy, Trigger.BACKFILL, limit=task.max_concurrency, take=take)
     row = births.fired(task, admission, slot=slot, due_at=now, cause=cause, trigger=Trigger.BACKFILL, now=now)
     of_request = execution_id(task.id, cause=cause, at=operation.created_at, attempt=1)
-    return replace(row, id=of_request, priority=PRIORITY)
+    return replace(row, id=of_request, priority=PRIORITY, run_id=of_request if row.run_id else None)
 
 
 def _stop(connection: psycopg.Connection, operation: LockedOperation, *, now: datetime) -> None:

@@ -23,8 +23,9 @@ def fired(
     """Return a slot's first attempt, as admission lets it be born."""
     if admission.status is Status.QUEUED and due_at > now:
         admission = Admission(Status.SCHEDULED, Reason.JITTER)  # an edit records a slot before its jitter is over
+    execution = execution_id(task.id, cause=cause, at=slot, attempt=1)
     return NewExecution(
-        execution_id(task.id, cause=cause, at=slot, attempt=1),
+        execution,
         task.id,
         cause,
         1,
@@ -40,21 +41,32 @@ def fired(
         admission.reason,
         None,
         None,
-        _not_before(admission, trigger, due_at=due_at, now=now),
+        not_before(admission, trigger, due_at=due_at, now=now),
+        None,
+        execution if task.has_dependents else None,  # the root of its run
     )
 
 
 def makes_busy(row: NewExecution) -> bool:
-    """Tell whether a new row keeps its task busy; what takes turns does not, while it waits for its own."""
-    takes_turns = row.trigger in TURN_TAKERS and row.reason is Reason.OVERLAP
-    return row.status is not Status.SKIPPED and not (row.status is Status.SCHEDULED and takes_turns)
+    """Tell whether a new row keeps its task busy; what waits for its turn does not, nor for other tasks."""
+    if row.status is not Status.SCHEDULED:
+        return row.status is not Status.SKIPPED
+    return row.reason is not Reason.DEPENDENCY and not (row.trigger in TURN_TAKERS and row.reason is Reason.OVERLAP)
 
 
-def _not_before(admission: Admission, trigger: Trigger, *, due_at: datetime, now: datetime) -> datetime | None:
+def takes_turns(trigger: Trigger, admission: Admission) -> bool:
+    """Tell whether admission has a row wait for its turn."""
+    return trigger in TURN_TAKERS and admission.reason is Reason.OVERLAP
+
+
+def not_before(admission: Admission, trigger: Trigger, *, due_at: datetime, now: datetime) -> datetime | None:
+    """Return when a row that admission holds is looked at next; None where it does not hold it."""
     if admission.status is not Status.SCHEDULED:
         return None
     if admission.reason is Reason.JITTER:
         return due_at
+    if admission.reason is Reason.DEPENDENCY:
+        return max(due_at, now)  # looked at as soon as it is due; what has ended since wakes it
     # The end that it waits for wakes it; it looks by itself in case that was missed.
     return now + (LONGEST_WAIT if trigger in TURN_TAKERS else FIRST_WAIT)
 

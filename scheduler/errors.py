@@ -21,6 +21,10 @@ class RevisionNotFound(SchedulerError):
     """The task has no such version, or it was stored before revisions were kept."""
 
 
+class RunNotFound(SchedulerError):
+    """No such run, or not one that this token may see."""
+
+
 class TaskDeleted(SchedulerError):
     """The task is deleted; its history stays readable, but it cannot run or change."""
 

@@ -14,7 +14,7 @@ import psycopg
 
 from scheduler import audit, backlog, batches, births, claims, clock, overlaps, permits, schedules, transitions
 from scheduler.connections import as_json
-from scheduler.engine.admission import TURN_TAKERS, Standing, take_nothing
+from scheduler.engine.admission import AWAITING, TURN_TAKERS, Standing, take_nothing
 from scheduler.engine.firing import Fire, Misfire, Pass, Plan, plan
 from scheduler.engine.identity import slot_cause
 from scheduler.engine.schedules import Schedule
@@ -306,7 +306,11 @@ def _rows(
         if isinstance(entry, Pass):
             rows.append(births.passed(task, entry, due_at=due_at, now=now))
             continue
-        admission = standing.admit(task.overlap_policy, entry.trigger, limit=task.max_concurrency, take=take)
+        admission = (
+            AWAITING
+            if task.has_dependencies
+            else standing.admit(task.overlap_policy, entry.trigger, limit=task.max_concurrency, take=take)
+        )
         rows.append(
             births.fired(
                 task,

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import claims, delays, failures, permits
+from scheduler import claims, delays, failures, permits, upstream_ends
 from scheduler.delays import SlotEnd
 from scheduler.engine.bundles import FORGETTING
 from scheduler.engine.identity import BACKFILL, retry_id
@@ -85,12 +85,15 @@ def go_on(
 ) -> None:
     """Set the next slots that counted from these ends, and let go what waited for them; a backfill takes its next slot.
 
+    Of tasks that others depend on it is written down which slots have ended (`scheduler.dependents`).
+
     `retried` are the ids of the attempts that follow: what is tried again has not come to its end.
     """
     final = [one for one in ended if _next_id(one) not in retried]
     delayed = [one for one in final if tasks[one.task_id].interval_mode == FIXED_DELAY]
     delays.go_on(connection, [SlotEnd(one.task_id, one.cause, one.ended_at) for one in delayed])
     failures.count(connection, final, tasks)
+    upstream_ends.note(connection, [one for one in final if tasks[one.task_id].has_dependents])
     freed = Counter(key for one in ended for key in _keys(one.queue, one.namespace, tasks[one.task_id]))
     _let_go(connection, tasks.values(), freed=freed, now=now)
     if any(one.cause.startswith(BACKFILL) for one in ended):
@@ -145,6 +148,7 @@ def close(connection: psycopg.Connection, closed: Sequence[Closed], *, now: date
     connection.execute(_CLOSE, (list(counted), list(counted.values())))
     delayed = [one for one in closed if tasks[one.task_id].interval_mode == FIXED_DELAY]
     delays.go_on(connection, [SlotEnd(one.task_id, one.cause, now) for one in delayed])
+    upstream_ends.note(connection, [one for one in closed if tasks[one.task_id].has_dependents])
     queued = [one for one in closed if one.was_queued]
     freed = Counter(key for one in queued for key in _keys(one.queue, one.namespace, tasks[one.task_id]))
     _let_go(connection, tasks.values(), freed=freed, now=now)

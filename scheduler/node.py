@@ -18,6 +18,7 @@ from scheduler import (
     claims,
     clock,
     delays,
+    dependents,
     firing,
     leases,
     nodes,
@@ -27,9 +28,11 @@ from scheduler import (
     reschedule,
     rollups,
     sweep,
+    upstream_ends,
 )
 from scheduler.broker import BATCH
 from scheduler.claims import EVERYWHERE
+from scheduler.engine.states import Reason
 from scheduler.errors import PartitionMissing
 from scheduler.followups import RELEASE_CHANNEL
 from scheduler.loops import Loop, Timer
@@ -65,6 +68,7 @@ class SchedulerNode:
         self._guard = clock.JumpGuard()
         self._assist_guard = clock.JumpGuard()
         self._sweep_guard = clock.JumpGuard()
+        self._dependents_guard = clock.JumpGuard()
         self._jumped_at = -math.inf
         self._is_flooded = False
         self._backlogged = threading.Event()
@@ -74,13 +78,16 @@ class SchedulerNode:
         self._backfill_after = EVERYWHERE
         self._lease_timer = Timer(5, self._renew_beat_lease)
         self._release_timer = Timer(1, self._release)
+        self._ended = threading.Event()
         self._backfill_timer = Timer(1, self._advance_backfills)
         self._listening: psycopg.Connection | None = None
         self._sweep_timers = self._make_sweep_timers()
         # A claim that a crash of PostgreSQL undoes is made again: nobody can have started what it queued, for that
-        # commit would have taken the claim's to the disk with it. So these two do not wait for the disk.
+        # commit would have taken the claim's to the disk with it. So these do not wait for the disk; nor does what
+        # carries ends on, which are there again with the crash.
         self.claim_loop = Loop("claim", self._claim, waits_for_disk=False)
         self.assist_loop = Loop("assist", self._assist, waits_for_disk=False)
+        self.dependents_loop = Loop("dependents", self._carry_on, waits_for_disk=False)
         self.sweep_loop = Loop("sweep", self._sweep)
         self.metrics = NodeMetrics()
         self.publisher = Publisher(self.metrics)
@@ -93,7 +100,7 @@ class SchedulerNode:
 
     def stop(self) -> None:
         """End the loops, publishing what is claimed; what is not published in time other nodes sweep."""
-        before_publishing = (self.claim_loop, self.assist_loop, self.sweep_loop)
+        before_publishing = (self.claim_loop, self.assist_loop, self.dependents_loop, self.sweep_loop)
         for loop in before_publishing:
             loop.stop()
         for loop in before_publishing:
@@ -114,7 +121,7 @@ class SchedulerNode:
         return self.claim_loop.age < STALE_SECONDS and self.claim_loop.steady_since is not None, self._facts()
 
     def _loops(self) -> tuple[Loop, ...]:
-        return self.claim_loop, self.assist_loop, self.publisher.loop, self.sweep_loop
+        return self.claim_loop, self.assist_loop, self.dependents_loop, self.publisher.loop, self.sweep_loop
 
     def _facts(self) -> dict[str, Any]:
         return {
@@ -181,21 +188,46 @@ class SchedulerNode:
             self._backlogged.clear()  # the claim loop meets it as well, and makes it
         return 0
 
+    # The loop of dependents
+
+    def _carry_on(self, connection: psycopg.Connection) -> float:
+        """Carry ends on to the tasks that depend on them, as soon as one is heard of, and let go what has waited."""
+        self._ended.wait(timeout=1)
+        self._ended.clear()
+        now = clock.read(connection)
+        if self._is_flooded or not self._dependents_guard.trusts(now, at=clock.monotonic()):
+            return TICK_SECONDS
+        try:
+            if dependents.follow(connection, now=now):
+                self._ended.set()  # more may have ended than one pass takes
+            ready = dependents.decide(connection, now=now, low=claims.recent(now))
+        except PartitionMissing:
+            self._fill_partitions(connection, now)
+            return TICK_SECONDS
+        self.publisher.hand_over(self._released(ready))
+        return 0
+
     def _claim_batch(self, connection: psycopg.Connection, now: datetime) -> firing.Claimed:
         began = clock.monotonic()
         claimed = firing.claim(connection, now=now, is_backlogged=self._backlogged.is_set())
         self.metrics.count_claim(claimed, seconds=clock.monotonic() - began, now=now)
         self.publisher.hand_over(claimed.ready, claimed.batch)
+        if any(row.reason is not None and row.reason is Reason.DEPENDENCY for row in claimed.recorded):
+            self._ended.set()
         return claimed
 
     def _listen(self, connection: psycopg.Connection) -> None:
         """Hear of ends that others wait for: each statement takes the notices that have come."""
         if self._listening is not connection:
             connection.execute(f"LISTEN {RELEASE_CHANNEL}")
-            connection.add_notify_handler(lambda _: self._hear())
+            connection.execute(f"LISTEN {upstream_ends.DEPENDENTS_CHANNEL}")
+            connection.add_notify_handler(self._hear)
             self._listening = connection
 
-    def _hear(self) -> None:
+    def _hear(self, notice: psycopg.Notify) -> None:
+        if notice.channel == upstream_ends.DEPENDENTS_CHANNEL:
+            self._ended.set()
+            return
         self._release_timer.make_due()
         self._backfill_timer.make_due()
 
@@ -324,6 +356,7 @@ class SchedulerNode:
     def _sweep_everywhere(self, connection: psycopg.Connection, now: datetime) -> None:
         """Look in all partitions: a long outage, a retry by hand and a long hold keep an old slot's id."""
         self.publisher.hand_over(self._released(releases.release(connection, now=now, low=EVERYWHERE)))
+        self.publisher.hand_over(self._released(dependents.decide(connection, now=now, low=EVERYWHERE)))
         self.metrics.swept.labels(cause="task_deleted").inc(sweep.cancel_deleted(connection, now=now))
         self._lose(connection, now, everywhere=True)
 

@@ -104,7 +104,10 @@ class Closed:
 
     id: UUID
     task_id: UUID
+    attempt: int
     cause: str
+    scheduled_for: datetime
+    run_id: UUID | None
     queue: str
     namespace: str
     was_queued: bool
@@ -156,6 +159,8 @@ class DueTask:
     last_slot_for: datetime | None = None
     skip_slots: list[datetime] | None = None
     claim_at: datetime | None = None
+    has_dependencies: bool = False
+    has_dependents: bool = False
     expected_ms: float | None = None
 
 
@@ -190,6 +195,7 @@ class EndingTask:
     max_concurrency: int | None
     task_class: str
     auto_pause_after_failures: int | None
+    has_dependents: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +213,39 @@ class Held:
     task_class: str
     overlap_policy: str
     max_concurrency: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Awaiting:
+    """A locked SCHEDULED row whose slot waits for what its task's upstreams come to."""
+
+    id: UUID
+    task_id: UUID
+    run_id: UUID | None
+    trigger: Trigger
+    due_at: datetime
+    scheduled_for: datetime
+    queue: str
+    namespace: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What becomes of a row whose dependencies are met: QUEUED, or held again for `reason`."""
+
+    id: UUID
+    status: Status
+    reason: Reason | None
+    not_before: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamEnd:
+    """A slot that has come to its end: whose dependents are to be looked at, and in which run."""
+
+    task_id: UUID
+    run_id: UUID
+    scheduled_for: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """How tasks and executions are shown, shared by register and query.
 
-Plain functions that cost no query, where a task was read with its calendar.
+Plain functions that cost no query, where a task was read with its calendar and what it depends on.
 """
 
 from collections.abc import Sequence
@@ -82,6 +82,8 @@ def definition_as_json(task: Task) -> Json:
         "autoPauseAfterFailures": task.auto_pause_after_failures,
         "priority": task.priority,
         "queue": task.queue,
+        "dependencies": _dependencies(task),
+        "dependencyMode": task.dependency_mode,
         "timeoutSeconds": task.timeout_seconds,
         "maxRetryCount": task.max_retry_count,
         "retryPolicy": RetryPolicy.from_json(task.retry_policy).as_json(),
@@ -289,6 +291,18 @@ def log_as_json(execution: Execution, log: ExecutionLog | None) -> Json:
         "tail": log.tail if log else "",
         "droppedBytes": log.dropped_bytes if log else 0,
     }
+
+
+def _dependencies(task: Task) -> list[Json]:
+    """Return what a task depends on; a task of another namespace goes by its id alone, as it was given."""
+    return [
+        {
+            "taskId": str(upstream.task_id),
+            "name": name,
+            "condition": upstream.condition.value,
+        }
+        for upstream, name in task.named_upstreams
+    ]
 
 
 def _lateness_ms(execution: Execution) -> int | None:

@@ -10,6 +10,7 @@ from uuid import UUID
 import psycopg
 
 from scheduler import acting
+from scheduler.engine.workflows import Condition, Upstream
 from scheduler.models import Calendar, Task
 
 # What a definition is made of; the rest of a task's row says how it stands.
@@ -19,7 +20,7 @@ DEFINITION: Final = (
     "anchor_at", "jitter_seconds", "calendar_id", "calendar_policy",
     "misfire_policy", "misfire_grace_seconds", "catch_up_limit", "overlap_policy",
     "max_concurrency", "auto_pause_after_failures", "priority", "queue",
-    "timeout_seconds", "max_retry_count", "retry_policy", "retry_on",
+    "timeout_seconds", "max_retry_count", "retry_policy", "retry_on", "dependency_mode",
 )  # fmt: skip
 
 # A calendar keeps its name for ever; written down here, nobody has to look it up.
@@ -27,9 +28,17 @@ _CALENDAR_NAME = """
 CASE WHEN t.calendar_id IS NOT NULL THEN (SELECT c.name FROM scheduler_calendars c WHERE c.id = t.calendar_id) END
 """
 
+_UPSTREAMS = """
+CASE WHEN t.has_dependencies THEN (
+    SELECT jsonb_agg(jsonb_build_object('task_id', d.upstream_id, 'condition', d.condition) ORDER BY d.position)
+    FROM scheduler_dependencies d WHERE d.task_id = t.id
+) END
+"""
+
 _AS_STORED = f"""
 FROM scheduler_tasks t CROSS JOIN LATERAL (
-    SELECT {", ".join(f"t.{column}" for column in DEFINITION)}, {_CALENDAR_NAME} AS calendar_name
+    SELECT {", ".join(f"t.{column}" for column in DEFINITION)}, {_CALENDAR_NAME} AS calendar_name,
+        {_UPSTREAMS} AS upstreams
 ) definition
 WHERE t.id = ANY(%(ids)s)
 """
@@ -107,6 +116,9 @@ def as_task(definition: Mapping[str, Any], *, rules: dict[str, Any] | None = Non
     `rules` are those that its calendar had then, as a `CalendarRevision` has them; without them only its name is known.
     """
     task = Task(**{name: _value(name, definition[name]) for name in DEFINITION if name in definition}, **others)
+    kept = definition.get("upstreams") or ()
+    task.upstreams = tuple(Upstream(UUID(one["task_id"]), Condition(one["condition"])) for one in kept)
+    task.has_dependencies = bool(kept)
     if task.calendar_id is not None:
         task.calendar = Calendar(id=task.calendar_id, name=definition["calendar_name"], rules=rules or {})
     return task

@@ -128,7 +128,9 @@ FROM (
     SELECT t.id, (
         SELECT count(*) FROM task_execution_history h
         WHERE h.task_id = t.id AND h.status IN ('QUEUED', 'RUNNING', 'SCHEDULED')
-            AND NOT (h.status = 'SCHEDULED' AND h.reason = 'overlap' AND h.trigger IN ('CATCH_UP', 'BACKFILL'))
+            AND NOT (h.status = 'SCHEDULED' AND (
+                h.reason = 'overlap' AND h.trigger IN ('CATCH_UP', 'BACKFILL') OR h.reason = 'dependency'
+            ))
     ) AS open_count
     FROM scheduler_tasks t WHERE t.id = ANY(%s)
 ) c

@@ -8,13 +8,14 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import endings, followups
+from scheduler import endings, followups, upstream_ends
 from scheduler.connections import as_json
 from scheduler.engine.states import Reason, Status, Trigger
 from scheduler.errors import PartitionMissing
-from scheduler.records import Closed, Ended, NewExecution, Outcome, Ready, Started
+from scheduler.records import Admitted, Closed, Ended, NewExecution, Outcome, Ready, Started
 
 _OUTCOME_COLUMNS = [column.name for column in fields(Outcome)]
+_ADMITTED_COLUMNS = [column.name for column in fields(Admitted)]
 
 
 _RECORD = """
@@ -49,7 +50,10 @@ def record(
     if not rows:
         return set()
     recorded = _insert(connection, rows, {"rows": as_json(rows), "now": now, "in_batch": in_batch})
-    endings.note(connection, [row.id for row in rows if _is_over(row) and row.id in recorded])
+    skipped = [row for row in rows if row.status is Status.SKIPPED and row.id in recorded]
+    endings.note(connection, [row.id for row in skipped if _is_over(row)])
+    # What is born final, and others may wait for; of a run of its own or another's.
+    upstream_ends.note(connection, [row for row in skipped if row.run_id is not None])
     return recorded
 
 
@@ -68,8 +72,8 @@ def _insert(connection: psycopg.Connection, rows: Sequence[NewExecution], parame
 
 
 def _is_over(row: NewExecution) -> bool:
-    """Tell whether a row is born final; a range whose slots are not counted yet is noted when they are."""
-    return row.status == Status.SKIPPED and (row.scheduled_until is None or row.slot_count is not None)
+    """Tell whether all is known of a row that was left out; a range is noted when its slots are counted."""
+    return row.scheduled_until is None or row.slot_count is not None
 
 
 _START = """
@@ -257,14 +261,59 @@ def hold_again(connection: psycopg.Connection, looks: Mapping[UUID, datetime]) -
         connection.execute(_HOLD_AGAIN, parameters | _bounds(list(looks)))
 
 
+_ADMIT = """
+UPDATE task_execution_history h
+SET status = u.status, reason = u.reason, not_before = u.not_before,
+    queued_at = CASE WHEN u.status = 'QUEUED' THEN %(now)s::timestamptz END,
+    due_at = CASE WHEN h.trigger = 'DEPENDENCY' THEN %(now)s::timestamptz ELSE h.due_at END
+FROM unnest(%(id)s::uuid[], %(status)s::text[], %(reason)s::text[], %(not_before)s::timestamptz[])
+    AS u (id, status, reason, not_before)
+WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'SCHEDULED' AND h.reason = 'dependency'
+RETURNING h.id
+"""
+
+
+def admit(connection: psycopg.Connection, admitted: Sequence[Admitted], *, now: datetime) -> set[UUID]:
+    """Let rows whose dependencies are met be QUEUED, or held for what admission has found; return their ids.
+
+    Whoever has no slots of his own is due from then on. The caller has locked the rows (`scheduler.claims.awaiting`).
+    """
+    if not admitted:
+        return set()
+    columns: dict[str, Any] = {name: [getattr(one, name) for one in admitted] for name in _ADMITTED_COLUMNS}
+    return {row[0] for row in connection.execute(_ADMIT, columns | _bounds(columns["id"]) | {"now": now})}
+
+
+_SKIP = f"""
+WITH ended AS (
+UPDATE task_execution_history h SET status = 'SKIPPED', end_time = %(now)s, reason = %(reason)s, not_before = NULL
+WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s
+    AND h.status = 'SCHEDULED' AND h.reason = 'dependency'
+RETURNING h.id, h.task_id, h.attempt, h.cause, h.scheduled_for, h.run_id, h.queue, h.namespace, false AS was_queued,
+    false AS made_busy
+), noted AS ({endings.NOTE})
+SELECT * FROM ended
+"""  # noqa: S608 - the note is ours
+
+
+def skip(connection: psycopg.Connection, executions: Sequence[UUID], *, reason: Reason, now: datetime) -> None:
+    """Leave out rows that waited for other tasks; the caller has locked them and their tasks."""
+    if executions:
+        parameters: dict[str, Any] = {"id": list(executions), "reason": reason, "now": now}
+        skipped = [Closed(*row) for row in connection.execute(_SKIP, parameters | _bounds(executions))]
+        followups.close(connection, skipped, now=now)
+
+
 _CANCEL = f"""
 WITH ended AS (
 UPDATE task_execution_history h SET status = 'CANCELLED', end_time = %(now)s, reason = %(reason)s, not_before = NULL
 FROM task_execution_history was
 WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status IN ('QUEUED', 'SCHEDULED')
     AND was.id = h.id AND was.id BETWEEN %(low)s AND %(high)s
-RETURNING h.id, h.task_id, h.cause, h.queue, h.namespace, was.status = 'QUEUED' AS was_queued,
-    NOT (was.status = 'SCHEDULED' AND was.reason = 'overlap' AND was.trigger IN ('CATCH_UP', 'BACKFILL')) AS made_busy
+RETURNING h.id, h.task_id, h.attempt, h.cause, h.scheduled_for, h.run_id, h.queue, h.namespace,
+    was.status = 'QUEUED' AS was_queued, NOT (was.status = 'SCHEDULED' AND (
+        was.reason = 'overlap' AND was.trigger IN ('CATCH_UP', 'BACKFILL') OR was.reason = 'dependency'
+    )) AS made_busy
 ), noted AS ({endings.NOTE})
 SELECT * FROM ended
 """  # noqa: S608 - the note is ours

@@ -9,6 +9,7 @@ from query.api.revisions import RevisionsView, RevisionView
 from query.api.stats import OverviewView, TimelineView
 from query.api.upcoming import UpcomingView
 from query.api.views import TasksView, TaskView
+from query.api.workflows import GraphView, RunView
 
 ROUTES: dict[str, type[APIView]] = {
     "tasks": TasksView,
@@ -19,6 +20,8 @@ ROUTES: dict[str, type[APIView]] = {
     "tasks/<uuid:task_id>/explain": SlotExplainView,
     "tasks/<uuid:task_id>/revisions": RevisionsView,
     "tasks/<uuid:task_id>/revisions/<int:version>": RevisionView,
+    "tasks/<uuid:task_id>/graph": GraphView,
+    "runs/<uuid:run_id>": RunView,
     "executions": ExecutionsView,
     "executions/<uuid:execution_id>": ExecutionView,
     "executions/<uuid:execution_id>/log": LogView,

@@ -46,7 +46,7 @@ class TasksView(APIView):
     def get(self, request: Request) -> Response:
         """List the tasks that the caller may see."""
         caller = caller_of(request)
-        tasks = selectors.visible_tasks(namespace=caller.namespace)
+        tasks = selectors.listed_tasks(namespace=caller.namespace)
         filters = TaskFilter(request.query_params, queryset=tasks, now=caller.now)
         return Response(answer_list(request.query_params, filters, order=filters.order, show=task_as_json))
 

@@ -72,11 +72,11 @@ class TaskAdmin(VerbsAdmin):
         "cron_expression", "time_zone", "interval_seconds", "interval_mode", "run_at", "start_at", "end_at",
         "jitter_seconds", "calendar", "calendar_policy", "skip_slots",
         "misfire_policy", "misfire_grace_seconds", "catch_up_limit", "overlap_policy", "max_concurrency",
-        "auto_pause_after_failures", "failed_slot_count", "priority", "queue",
+        "auto_pause_after_failures", "failed_slot_count", "priority", "queue", "depends_on", "dependency_mode",
         "timeout_seconds", "max_retry_count", "retry_policy", "retry_on",
         "version", "created_at", "created_by", "updated_at", "id",
     )  # fmt: skip
-    readonly_fields = ("state", "next_fire", "next_ten", "last_run", "executions", "id")
+    readonly_fields = ("state", "next_fire", "next_ten", "last_run", "executions", "depends_on", "id")
     actions = ("run_now", "pause", "resume", "delete")
     actions_on_bottom = True
 
@@ -113,6 +113,12 @@ class TaskAdmin(VerbsAdmin):
         """Show the next ten slots that will run."""
         slots = upcoming(task, count=10)
         return format_html_join("", "{}<br>", ((display.moment(slot, task.looked_at),) for slot in slots)) or "none"
+
+    @admin.display(description="depends on")
+    def depends_on(self, task: Task) -> str:
+        """Show what it waits for, each with its condition."""
+        lines = ((name or upstream.task_id, upstream.condition.lower()) for upstream, name in task.named_upstreams)
+        return format_html_join("", "{} ({})<br>", lines) or "nothing"
 
     @admin.display(description="history")
     def executions(self, task: Task) -> str:

@@ -89,6 +89,17 @@ class RequestKey(Text):
         return key
 
 
+class Identifier(serializers.UUIDField):
+    """A UUID as text."""
+
+    default_error_messages = {"invalid": "This must be an id, a UUID."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class Whole(serializers.IntegerField):
     """A JSON number without a fraction."""
 

@@ -11,6 +11,7 @@ from register.api.namespaces import NamespacesView, NamespaceView
 from register.api.operations import PauseView, ResumeView, SkipView, TriggerView
 from register.api.planning import PreviewView, ValidateView
 from register.api.revisions import RestoreView
+from register.api.runs import RunRetryView
 from register.api.templates import ApplyView, InstantiateView, TemplateRevisionsView, TemplatesView, TemplateView
 from register.api.tokens import TokensView, TokenView
 from register.api.views import CloneView, TasksView, TaskView
@@ -31,6 +32,7 @@ ROUTES: dict[str, type[APIView]] = {
     "operations/<uuid:operation_id>/abort": AbortView,
     "executions/<uuid:execution_id>/cancel": CancelView,
     "executions/<uuid:execution_id>/retry": RetryView,
+    "runs/<uuid:run_id>/retry": RunRetryView,
     "schedules/preview": PreviewView,
     "calendars": CalendarsView,
     "calendars/preview": CalendarPreviewView,

@@ -11,6 +11,7 @@ from register.api.fields import (
     CalendarDocument,
     CronText,
     Flag,
+    Identifier,
     Instant,
     Key,
     Labels,
@@ -35,6 +36,7 @@ from scheduler.engine.retry import (
 )
 from scheduler.engine.schedules import MAX_LENGTH
 from scheduler.engine.suggestions import did_you_mean
+from scheduler.engine.workflows import Condition, Mode
 from scheduler.errors import Fault
 from scheduler.models.choices import IntervalMode, MisfirePolicy, OverlapPolicy
 
@@ -49,6 +51,7 @@ MOST_AT_ONCE = 10_000
 MOST_FAILURES = 1_000
 MOST_PREVIEWED = 100
 MOST_PARALLEL = 100
+MOST_UPSTREAMS = 100
 PAUSE_REASON_MAX_LENGTH = 1_000
 
 # Housekeeping travels in it, ahead of everything: users' tasks there would hold it up.
@@ -59,10 +62,7 @@ READ_ONLY = frozenset(
     "pausedUntil template taskCount pendingTaskCount".split()
 )
 # Of the contract, and refused until something honours them: an accepted field that does nothing would be a lie.
-NOT_YET = frozenset(
-    "flexSeconds dependencies dependencyMode listensTo sla uses circuitPolicy notifyOn notifyChannel "
-    "retentionDays".split()
-)
+NOT_YET = frozenset("flexSeconds listensTo sla uses circuitPolicy notifyOn notifyChannel retentionDays".split())
 
 
 class Strict(serializers.Serializer[Any]):
@@ -128,6 +128,28 @@ class Outcomes(serializers.ListField):
         return list(dict.fromkeys(super().to_internal_value(data)))
 
 
+class DependencyInput(Strict):
+    """One task to wait for, by id or by name in the same namespace, and what its slot has to come to."""
+
+    taskId = Identifier(source="task_id", allow_null=True, required=False)
+    name = Line(max_length=255, allow_null=True, required=False)
+    condition = Word([condition.value for condition in Condition], required=False, help_text="Default: SUCCESS.")
+
+    default_error_messages = {"required": "Say which task: by taskId, or by name."}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        values = super().to_internal_value(data)
+        if values.get("task_id") is None and values.get("name") is None:
+            raise ValidationError(self.error_messages["required"], code="required")
+        return {"condition": Condition.SUCCESS.value} | values  # in a change of a task too, which has no defaults
+
+
+class Dependencies(serializers.ListField):
+    """The tasks to wait for, in the order in which they count where two have the same pace."""
+
+    child = DependencyInput()
+
+
 class TaskInput(Strict):
     """A task's definition; each field's `source` is its column."""
 
@@ -166,6 +188,9 @@ class TaskInput(Strict):
     )
     priority = Whole(min_value=1, max_value=10, required=False)
     queue = Key(max_length=KEY_MAX_LENGTH, reserved=RESERVED_QUEUES, required=False)
+
+    dependencies = Dependencies(source="upstreams", max_length=MOST_UPSTREAMS, required=False)
+    dependencyMode = Word([mode.value for mode in Mode], source="dependency_mode", required=False)
 
     timeoutSeconds = Whole(source="timeout_seconds", min_value=1, max_value=LONGEST_SECONDS, required=False)
     maxRetryCount = Whole(source="max_retry_count", min_value=0, max_value=MOST_RETRIES, required=False)

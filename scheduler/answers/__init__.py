@@ -62,6 +62,7 @@ from scheduler.answers.stats import (
 from scheduler.answers.tasks import (
     CandidateAnswer,
     DefinitionAnswer,
+    DependencyAnswer,
     EditAnswer,
     FieldChangeAnswer,
     PreviewAnswer,
@@ -89,6 +90,16 @@ from scheduler.answers.words import (
     ROLES,
     TASK_STATUSES,
 )
+from scheduler.answers.workflows import (
+    GraphAnswer,
+    GraphEdgeAnswer,
+    GraphNodeAnswer,
+    RefusalAnswer,
+    RetriedRunAnswer,
+    RunAnswer,
+    RunEdgeAnswer,
+    RunNodeAnswer,
+)
 
 __all__ = [
     "CALENDAR_POLICIES",
@@ -108,6 +119,7 @@ __all__ = [
     "ClosedDayAnswer",
     "ClosedDaysAnswer",
     "DefinitionAnswer",
+    "DependencyAnswer",
     "EditAnswer",
     "EndedAnswer",
     "ExecutionAnswer",
@@ -115,6 +127,9 @@ __all__ = [
     "ExplanationAnswer",
     "FaultAnswer",
     "FieldChangeAnswer",
+    "GraphAnswer",
+    "GraphEdgeAnswer",
+    "GraphNodeAnswer",
     "HandlerAnswer",
     "HandlerPage",
     "InstanceEffectAnswer",
@@ -142,9 +157,14 @@ __all__ = [
     "ProblemAnswer",
     "QueueDepthAnswer",
     "RangeAnswer",
+    "RefusalAnswer",
+    "RetriedRunAnswer",
     "RetryPolicyAnswer",
     "RevisionAnswer",
     "RevisionPage",
+    "RunAnswer",
+    "RunEdgeAnswer",
+    "RunNodeAnswer",
     "SchedulersAnswer",
     "SlotExplanationAnswer",
     "StepAnswer",

@@ -5,7 +5,13 @@ from typing import Any
 from rest_framework import serializers
 
 from scheduler.answers.common import Answer, PageAnswer
-from scheduler.answers.words import CALENDAR_POLICIES, OVERLAP_POLICIES, TASK_STATUSES
+from scheduler.answers.words import (
+    CALENDAR_POLICIES,
+    CONDITIONS,
+    DEPENDENCY_MODES,
+    OVERLAP_POLICIES,
+    TASK_STATUSES,
+)
 from scheduler.engine.retry import BACKOFFS, RETRYABLE
 from scheduler.models.choices import (
     IntervalMode,
@@ -18,6 +24,12 @@ class RetryPolicyAnswer(Answer):
     delaySeconds = serializers.FloatField()
     maxDelaySeconds = serializers.FloatField()
     jitter = serializers.BooleanField()
+
+
+class DependencyAnswer(Answer):
+    taskId = serializers.UUIDField()
+    name = serializers.CharField(allow_null=True, help_text="null of a task in another namespace.")
+    condition = serializers.ChoiceField(CONDITIONS)
 
 
 class DefinitionAnswer(Answer):
@@ -44,6 +56,8 @@ class DefinitionAnswer(Answer):
     autoPauseAfterFailures = serializers.IntegerField(allow_null=True, help_text="Slots failed in a row.")
     priority = serializers.IntegerField(help_text="1 to 10, larger first.")
     queue = serializers.CharField()
+    dependencies = DependencyAnswer(many=True, help_text="Tasks that it waits for.")
+    dependencyMode = serializers.ChoiceField(DEPENDENCY_MODES)
     timeoutSeconds = serializers.IntegerField()
     maxRetryCount = serializers.IntegerField()
     retryPolicy = RetryPolicyAnswer()

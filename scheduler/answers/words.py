@@ -2,6 +2,7 @@
 
 from scheduler.engine.calendars import CalendarPolicy
 from scheduler.engine.states import Status, TaskStatus
+from scheduler.engine.workflows import Condition, Mode
 from scheduler.models.choices import (
     OverlapPolicy,
     Role,
@@ -10,5 +11,7 @@ from scheduler.models.choices import (
 TASK_STATUSES = [status.value for status in TaskStatus]
 EXECUTION_STATUSES = [status.value for status in Status]
 OVERLAP_POLICIES = OverlapPolicy.values
+CONDITIONS = [condition.value for condition in Condition]
+DEPENDENCY_MODES = [mode.value for mode in Mode]
 CALENDAR_POLICIES = [policy.value for policy in CalendarPolicy]
 ROLES = Role.values

@@ -1,10 +1,12 @@
 """All SQL that locks rows: tasks and executions are taken here, and written by whoever asked, in one transaction.
 
 Tasks are locked FOR NO KEY UPDATE: plain FOR UPDATE skips a row that a foreign-key check holds, and blocks inserts
-of history. Order of locks: executions before tasks, tasks by id, then limits by key; what another transaction holds is
-skipped wherever the next pass finds it again. Release alone takes its executions last, and never waits for one.
+of history. Order of locks: the graph of dependencies, executions before tasks, tasks by id, then limits by key; what
+another transaction holds is skipped wherever the next pass finds it again. Release, and whoever decides on what waits
+for other tasks, take their executions last, and never wait for one.
 """
 
+from scheduler.claims.dependents import awaited, awaiting, concerned, edit_graph, upstream_ends
 from scheduler.claims.executions import (
     EVERYWHERE,
     RECENT,
@@ -46,6 +48,7 @@ from scheduler.claims.tasks import (
     ended_pauses,
     ending_tasks,
     lock_tasks,
+    locked_tasks,
     namespaces_due,
     task,
     tasks_awaiting_nothing,
@@ -58,13 +61,17 @@ __all__ = [
     "HELD_BATCH",
     "RECENT",
     "attempt",
+    "awaited",
+    "awaiting",
     "batches",
     "busy_tasks",
     "calendar_to_delete",
     "calendar_to_edit",
+    "concerned",
     "deciding",
     "due_of_namespaces",
     "due_tasks",
+    "edit_graph",
     "ended_pauses",
     "ending_tasks",
     "executions_in_the_way",
@@ -74,6 +81,7 @@ __all__ = [
     "keep_calendar",
     "keep_template",
     "lock_tasks",
+    "locked_tasks",
     "namespace_to_edit",
     "namespaces_due",
     "next_held",
@@ -89,6 +97,7 @@ __all__ = [
     "tasks_by_old_rules",
     "template_to_edit",
     "unpublished_executions",
+    "upstream_ends",
     "waiting_executions",
     "waiting_of_cause",
 ]

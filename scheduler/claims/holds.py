@@ -13,15 +13,16 @@ from scheduler.records import Held
 # Decided under the lock of its task: what may not overlap, and what is limited to so many at once.
 _IS_BOUND = "(t.max_concurrency IS NOT NULL OR (h.reason = 'overlap' AND t.overlap_policy <> 'ALLOW'))"
 
-_KEYS = "ARRAY['all', 'queue:' || h.queue, 'namespace:' || h.namespace, 'class:' || t.task_class]"
+KEYS = "ARRAY['all', 'queue:' || h.queue, 'namespace:' || h.namespace, 'class:' || t.task_class]"
 
 _IS_DUE = """
-h.status = 'SCHEDULED' AND h.not_before <= %(now)s AND h.id >= %(low)s AND t.status IN ('ACTIVE', 'COMPLETED')
+h.status = 'SCHEDULED' AND h.not_before <= %(now)s AND h.id >= %(low)s AND h.reason IS DISTINCT FROM 'dependency'
+    AND t.status IN ('ACTIVE', 'COMPLETED')
 """
 
 
 _DUE = f"""
-SELECT h.task_id, {_IS_BOUND}, {_KEYS}
+SELECT h.task_id, {_IS_BOUND}, {KEYS}
 FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
 WHERE {_IS_DUE}
 ORDER BY h.not_before, h.id LIMIT %(limit)s
@@ -38,7 +39,7 @@ _HELD = f"""
 SELECT h.id, h.task_id, h.trigger, h.reason, h.due_at, h.scheduled_for, h.queue, h.namespace, t.task_class,
     t.overlap_policy, t.max_concurrency
 FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
-WHERE {_IS_DUE} AND {_KEYS} <@ %(keys)s::text[] AND (h.task_id = ANY(%(tasks)s::uuid[]) OR NOT {_IS_BOUND})
+WHERE {_IS_DUE} AND {KEYS} <@ %(keys)s::text[] AND (h.task_id = ANY(%(tasks)s::uuid[]) OR NOT {_IS_BOUND})
 ORDER BY h.not_before, h.id LIMIT %(limit)s
 FOR UPDATE OF h SKIP LOCKED
 """  # noqa: S608 - the conditions stand above
@@ -70,11 +71,15 @@ _IS_HELD = "h.status = 'SCHEDULED' AND h.reason = 'overlap'"
 _TAKES_TURNS = "h.trigger IN ('CATCH_UP', 'BACKFILL')"
 
 
+# What waits for other tasks is in nobody's way until they let it go.
+_AWAITS = "h.status = 'SCHEDULED' AND h.reason = 'dependency'"
+
+
 _STANDINGS = f"""
 SELECT h.task_id, count(*) FILTER (WHERE NOT ({_IS_HELD})), count(*) FILTER (WHERE {_IS_HELD} AND NOT {_TAKES_TURNS}),
     count(*) FILTER (WHERE {_IS_HELD} AND {_TAKES_TURNS}), count(*) FILTER (WHERE h.status IN ('QUEUED', 'RUNNING'))
 FROM task_execution_history h
-WHERE h.task_id = ANY(%s) AND h.status IN ('QUEUED', 'RUNNING', 'SCHEDULED')
+WHERE h.task_id = ANY(%s) AND h.status IN ('QUEUED', 'RUNNING', 'SCHEDULED') AND NOT ({_AWAITS})
 GROUP BY h.task_id
 """  # noqa: S608 - the conditions stand above
 
@@ -117,7 +122,7 @@ def permits(connection: psycopg.Connection, keys: Collection[str]) -> list[tuple
 _HELD_BY_LIMITS = f"""
 SELECT h.id FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
 WHERE h.status = 'SCHEDULED' AND h.reason = 'limit' AND h.not_before > %(now)s
-    AND {_KEYS} && %(keys)s::text[]
+    AND {KEYS} && %(keys)s::text[]
 ORDER BY h.not_before, h.id LIMIT %(count)s
 FOR UPDATE OF h SKIP LOCKED
 """  # noqa: S608 - the keys stand above
@@ -132,7 +137,7 @@ def held_by_limits(connection: psycopg.Connection, keys: Collection[str], *, cou
 _IN_THE_WAY = f"""
 SELECT h.id, h.status FROM task_execution_history h
 WHERE h.task_id = %(task_id)s AND h.status IN ('QUEUED', 'RUNNING', 'SCHEDULED') AND h.id <> %(newcomer)s
-    AND h.cancel_requested_at IS NULL AND NOT ({_IS_HELD} AND {_TAKES_TURNS})
+    AND h.cancel_requested_at IS NULL AND NOT ({_IS_HELD} AND {_TAKES_TURNS}) AND NOT ({_AWAITS})
     AND (%(is_new)s OR NOT ({_IS_HELD}) OR (h.due_at, h.id) < (
         SELECT n.due_at, n.id FROM task_execution_history n WHERE n.id = %(newcomer)s
     ))

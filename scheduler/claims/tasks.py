@@ -167,7 +167,7 @@ def ended_pauses(connection: psycopg.Connection, *, now: datetime, limit: int) -
 
 _ENDING_TASKS = """
 SELECT id, status, version, timeout_seconds, max_retry_count, retry_policy::text, retry_on::text, overlap_policy,
-    interval_mode, max_concurrency, task_class, auto_pause_after_failures
+    interval_mode, max_concurrency, task_class, auto_pause_after_failures, has_dependents
 FROM scheduler_tasks WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
 """
 
@@ -175,6 +175,17 @@ FROM scheduler_tasks WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
 def ending_tasks(connection: psycopg.Connection, task_ids: Collection[UUID]) -> dict[UUID, EndingTask]:
     """Lock the tasks whose executions have just ended, in order of id."""
     return {row[0]: EndingTask(*row) for row in connection.execute(_ENDING_TASKS, (list(task_ids),))}
+
+
+_LOCKED_TASKS = f"""
+SELECT {_TASK_COLUMNS} FROM scheduler_tasks WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+"""  # noqa: S608 - the columns are those of DueTask
+
+
+def locked_tasks(connection: psycopg.Connection, task_ids: Collection[UUID]) -> dict[UUID, DueTask]:
+    """Lock tasks in order of id, waiting for whoever holds them, and return them."""
+    rows = connection.execute(_LOCKED_TASKS, (list(task_ids),)).fetchall() if task_ids else []
+    return {row[0]: DueTask(*row) for row in rows}
 
 
 _LOCK_TASKS = """

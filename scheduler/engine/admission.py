@@ -25,6 +25,8 @@ class Admission:
 
 
 ADMITTED = Admission(Status.QUEUED)
+# Overlaps and limits are decided once its dependencies are met: until then it neither runs nor is in anybody's way.
+AWAITING = Admission(Status.SCHEDULED, Reason.DEPENDENCY)
 _LIMITED = Admission(Status.SCHEDULED, Reason.LIMIT)
 _HELD = Admission(Status.SCHEDULED, Reason.OVERLAP)
 _SKIPPED = Admission(Status.SKIPPED, Reason.OVERLAP)

@@ -54,6 +54,20 @@ def backfill_cause(operation: UUID, slot: datetime | None = None) -> str:
     return f"{BACKFILL}{operation}:{at}"
 
 
+def dependency_cause(run_id: UUID, *, root_cause: str) -> str:
+    """Return the cause that the executions of a run share which follow its root: the run; of a backfill, the backfill.
+
+    Their ids hold the milliseconds of the run's (`retry_id`), so that a run lies in one partition.
+    """
+    return root_cause if root_cause.startswith(BACKFILL) else f"dependency:{run_id}"
+
+
+def same_milliseconds(execution: UUID) -> tuple[UUID, UUID]:
+    """Return the bounds, low <= id < high, of the ids that hold the milliseconds of this one."""
+    low = execution.int >> 80
+    return UUID(int=low << 80), UUID(int=(low + 1) << 80)
+
+
 def lower_bound(instant: datetime) -> UUID:
     """Return the least id that an execution at or after `instant` can have (whole milliseconds)."""
     return UUID(int=max(milliseconds(instant), 0) << 80)

@@ -78,6 +78,13 @@ ARROWS: tuple[Arrow, ...] = (
     Arrow("skip", None, Status.SKIPPED, "claim", "a slot, or a range of slots, does not run; the reason says why"),
     Arrow("release", Status.SCHEDULED, Status.QUEUED, "release", "not_before has come and nothing holds it any more"),
     Arrow("hold again", Status.SCHEDULED, Status.SCHEDULED, "release", "something still holds it: later not_before"),
+    Arrow(
+        "skip",
+        Status.SCHEDULED,
+        Status.SKIPPED,
+        "release",
+        "what it depends on cannot come about any more, or another execution is open once it has",
+    ),
     Arrow("cancel", Status.SCHEDULED, Status.CANCELLED, "register", "cancelled, or its task was deleted"),
     Arrow("cancel", Status.QUEUED, Status.CANCELLED, "register", "cancelled, or its task was deleted"),
     Arrow("start", Status.QUEUED, Status.RUNNING, "worker", "a worker won the row: node, lease and fence are set"),

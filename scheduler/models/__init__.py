@@ -4,6 +4,7 @@ from scheduler.models.access import ApiToken
 from scheduler.models.audit import AuditRecord
 from scheduler.models.batch import Batch
 from scheduler.models.calendar import Calendar
+from scheduler.models.dependency import Dependency, UpstreamEnd
 from scheduler.models.execution import Execution, ExecutionLog
 from scheduler.models.handler import Handler
 from scheduler.models.idempotency import IdempotencyKey
@@ -24,6 +25,7 @@ __all__ = [
     "Batch",
     "Calendar",
     "CalendarRevision",
+    "Dependency",
     "Ending",
     "Execution",
     "ExecutionLog",
@@ -42,4 +44,5 @@ __all__ = [
     "TaskSearch",
     "Template",
     "TemplateRevision",
+    "UpstreamEnd",
 ]

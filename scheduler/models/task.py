@@ -1,15 +1,18 @@
 """A task: the stored definition of what runs and when. Register writes definitions, the claim moves slots."""
 
 import uuid
+from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now, Upper
+from django.utils.functional import cached_property
 
 from scheduler.engine.calendars import CalendarPolicy
 from scheduler.engine.states import TaskStatus
+from scheduler.engine.workflows import Condition, Mode, Upstream
 from scheduler.models.calendar import Calendar
 from scheduler.models.choices import IntervalMode, MisfirePolicy, OverlapPolicy, choices
 
@@ -102,6 +105,15 @@ class Task(models.Model):
     template_name = models.CharField(
         max_length=100, null=True, blank=True, help_text="The template that it was made of, which keeps its name."
     )
+    dependency_mode = models.CharField(
+        max_length=20, choices=choices(Mode), default=Mode.ALL.value, db_default=Mode.ALL.value
+    )
+    has_dependencies = models.BooleanField(
+        default=False, db_default=False, help_text="Its own slots wait for what other tasks come to."
+    )
+    has_dependents = models.BooleanField(
+        default=False, db_default=False, help_text="Other tasks wait for what its slots come to."
+    )
 
     skip_slots = ArrayField(
         models.DateTimeField(), null=True, blank=True, help_text="Coming slots that somebody has asked to leave out."
@@ -155,6 +167,38 @@ class Task(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def upstreams(self) -> tuple[Upstream, ...]:
+        """What it depends on, in the order given; set and not stored by register.dependencies until it links them."""
+        given: tuple[Upstream, ...] | None = getattr(self, "_upstreams", None)
+        if given is not None:
+            return given
+        return tuple(Upstream(row.upstream_id, Condition(row.condition)) for row in self._stored_dependencies)
+
+    @upstreams.setter
+    def upstreams(self, given: tuple[Upstream, ...]) -> None:
+        self._upstreams = given
+
+    @property
+    def named_upstreams(self) -> list[tuple[Upstream, str | None]]:
+        """What it depends on, each with its name where that lies in the same namespace."""
+        if not self.upstreams:
+            return []
+        if getattr(self, "_upstreams", None) is None:
+            tasks = {row.upstream_id: row.upstream for row in self._stored_dependencies}
+        else:
+            tasks = Task.objects.in_bulk([upstream.task_id for upstream in self.upstreams])
+        named = [(upstream, tasks[upstream.task_id]) for upstream in self.upstreams]
+        return [(upstream, one.name if one.namespace == self.namespace else None) for upstream, one in named]
+
+    @cached_property
+    def _stored_dependencies(self) -> list[Any]:
+        """The rows of what it depends on: no query where there are none, or where they were read with the task."""
+        if not self.has_dependencies:
+            return []
+        was_read = "dependencies" in getattr(self, "_prefetched_objects_cache", {})
+        return list(self.dependencies.all() if was_read else self.dependencies.select_related("upstream"))
 
     @property
     def calendar_name(self) -> str | None:

@@ -23,7 +23,9 @@ from scheduler.engine.schedules.instants import written
 from scheduler.engine.states import FINAL, Reason, Status, TaskStatus, Trigger
 
 # Causes of lateness, the weightiest first: what a summary names.
-_LATE_CODES: Final = ("misfire", "overlap", "limit", "claimed_late", "held_or_claimed_late", "requeued", "queue_wait")
+_LATE_CODES: Final = (
+    "misfire", "overlap", "limit", "awaited", "claimed_late", "held_or_claimed_late", "requeued", "queue_wait",
+)  # fmt: skip
 
 # Ranges for these reasons take in the slots that the calendar closes.
 _OF_RANGES: Final = frozenset({Reason.MISFIRE, Reason.PAUSED})
@@ -32,7 +34,7 @@ _OF_RANGES: Final = frozenset({Reason.MISFIRE, Reason.PAUSED})
 def explain_execution(row: Row, *, rules: Rules, around: Around) -> Explanation:
     """Tell why an execution ran, ran late, waits or did not run, step by step.
 
-    Codes: slot, request, event, dependency, backfill, jitter, misfire, claimed_late, overlap, limit,
+    Codes: slot, request, event, dependency, backfill, jitter, misfire, claimed_late, overlap, limit, awaited,
     held_or_claimed_late, requeued, attempt, retry_delay, queued, queue_wait, handed_back, started, running, the
     reasons of the state table for what is skipped or held, and those of `endings`.
     """
@@ -73,11 +75,15 @@ def _asked(row: Row, rules: Rules) -> Step:
     """Return what the execution came from."""
     at, trigger = row.scheduled_for, row.trigger
     local = by_clock(at, rules.time_zone)
+    data: dict[str, Any]
+    if trigger == Trigger.DEPENDENCY or row.cause.startswith("dependency:"):
+        data = {"runId": str(row.run_id) if row.run_id is not None else None}
+        return Step(at, "dependency", f"It follows tasks that it depends on, in the run of {local}.", data)
     if row.cause.startswith(BACKFILL):
         operation = row.cause.removeprefix(BACKFILL).partition(":")[0]
         return Step(at, "backfill", f"A backfill asked for the slot of {local} again.", {"operationId": operation})
     if row.cause.startswith("slot:"):
-        data: dict[str, Any] = {"scheduledFor": written(at), "timeZone": rules.time_zone}
+        data = {"scheduledFor": written(at), "timeZone": rules.time_zone}
         if row.scheduled_until is not None and row.scheduled_until > at:
             data |= {"scheduledUntil": written(row.scheduled_until), "slotCount": row.slot_count}
             until = by_clock(row.scheduled_until, rules.time_zone)
@@ -85,8 +91,6 @@ def _asked(row: Row, rules: Rules) -> Step:
         return Step(at, "slot", f"The schedule has a slot at {local}.", data)
     if trigger == Trigger.EVENT:
         return Step(at, "event", f"An event asked for it at {local}.")
-    if trigger == Trigger.DEPENDENCY:
-        return Step(at, "dependency", f"The end of a task that it depends on asked for it at {local}.")
     return Step(at, "request", f"Somebody asked for it at {local}, whatever the schedule says.")
 
 
@@ -119,6 +123,8 @@ def _kept_by(row: Row, rules: Rules, around: Around, late: str) -> tuple[str, st
     if row.published_at == row.queued_at:
         message = f"The claim took it {late} after it was due: no scheduler ran, or all were busy until then."
         return "claimed_late", message, {}
+    if not around.in_the_way and rules.has_dependencies and row.cause.startswith("slot:"):
+        return "awaited", f"It was held for {late} until the tasks that it depends on had ended.", {}
     if not around.in_the_way:
         message = f"It was queued {late} after it was due: held by another execution or a limit, or claimed late."
         return "held_or_claimed_late", message, {}

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from scheduler.engine.workflows import Condition, Finding, Verdict, verdict
+
 
 class Seen(Protocol):
     """What is said of another execution."""
@@ -39,6 +41,8 @@ class Row(Seen, Protocol):
     def cause(self) -> str: ...
     @property
     def reason(self) -> str | None: ...
+    @property
+    def run_id(self) -> UUID | None: ...
     @property
     def queue(self) -> str: ...
     @property
@@ -89,6 +93,10 @@ class Rules(Protocol):
     @property
     def max_concurrency(self) -> int | None: ...
     @property
+    def has_dependencies(self) -> bool: ...
+    @property
+    def dependency_mode(self) -> str: ...
+    @property
     def max_retry_count(self) -> int: ...
     @property
     def retry_on(self) -> Any: ...
@@ -107,11 +115,30 @@ class Rules(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Awaited:
+    """An upstream of the task, what its slot has to come to and has come to; `name` None where it is secret."""
+
+    task_id: UUID
+    name: str | None
+    condition: Condition
+    finding: Finding
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the condition comes to by now."""
+        return verdict(self.condition, self.finding)
+
+
+@dataclass(frozen=True, slots=True)
 class Around:
-    """What stood around an execution: attempts at the same slot, what the task had open, its calendar's rule."""
+    """What stood around an execution: attempts at the same slot, what the task had open, its calendar's rule.
+
+    `upstreams` are those of today's definition, where the execution waits for them or was left out for them.
+    """
 
     now: datetime
     earlier: Sequence[Row] = ()
     later: Row | None = None
     in_the_way: Sequence[Seen] = ()
     closed_because: str | None = None
+    upstreams: Sequence[Awaited] = ()

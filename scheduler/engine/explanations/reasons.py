@@ -4,10 +4,11 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
-from scheduler.engine.explanations.facts import Around, Row, Rules
+from scheduler.engine.explanations.facts import Around, Awaited, Row, Rules
 from scheduler.engine.explanations.steps import lasted
 from scheduler.engine.schedules.instants import written
 from scheduler.engine.states import Reason
+from scheduler.engine.workflows import Verdict
 
 Data = dict[str, Any]
 
@@ -97,6 +98,43 @@ def _held_by_limit(row: Row, rules: Rules, around: Around) -> Words:
     return Words(message, {**others.data, "maxConcurrency": rules.max_concurrency, "queue": row.queue})
 
 
+def _left_out(row: Row, rules: Rules, around: Around) -> Words:
+    """Return which upstreams did not end as they have to; by today's conditions, which may be others than then."""
+    others = [one for one in around.upstreams if one.verdict is Verdict.IMPOSSIBLE]
+    if not others:
+        return Words("A task that it depends on did not end as it has to.", {"upstreams": []})
+    return Words(f"{'; '.join(map(_ended, others))}.", {"upstreams": [_facts(one) for one in others]})
+
+
+def _awaits(row: Row, rules: Rules, around: Around) -> Words:
+    others = [one for one in around.upstreams if one.verdict is Verdict.OPEN]
+    if not others:
+        return Words("It waits for the tasks that it depends on.", {"upstreams": []})
+    some = "one of " if rules.dependency_mode == "ANY" and len(others) > 1 else ""
+    named = ", ".join(f"{_named(one)} ({one.condition})" for one in others)
+    return Words(f"It waits for {some}{named}.", {"upstreams": [_facts(one) for one in others]})
+
+
+def _ended(one: Awaited) -> str:
+    if one.finding.status is None:
+        return f"{_named(one)} had no slot by then, and {one.condition} of it is asked for"
+    return f"{_named(one)} ended as {one.finding.status}, and {one.condition} is asked for"
+
+
+def _named(one: Awaited) -> str:
+    return one.name if one.name is not None else f"task {one.task_id}"
+
+
+def _facts(one: Awaited) -> Data:
+    execution, status = one.finding.execution, one.finding.status
+    return {
+        "taskId": str(one.task_id),
+        "condition": one.condition.value,
+        "status": status.value if status is not None else None,
+        "executionId": str(execution) if execution is not None else None,
+    }
+
+
 def _until(words: str) -> Callable[[Row, Rules, Around], Words]:
     def until(row: Row, rules: Rules, around: Around) -> Words:
         end = f" until {written(row.not_before)}" if row.not_before is not None else ""
@@ -125,7 +163,7 @@ _SKIPPED: Final[dict[str, Callable[[Row, Rules, Around], Words]]] = {
     Reason.CIRCUIT: _always("A service that the task uses was failing, and circuitPolicy is SKIP."),
     Reason.LIMIT: _always("A limit on executions at once was reached."),
     Reason.FLOW: _always("Flow control left out work of its queue, class or namespace."),
-    Reason.DEPENDENCY: _always("A task that it depends on did not end as it has to."),
+    Reason.DEPENDENCY: _left_out,
     Reason.DELETED: _always(_DELETED),
 }
 
@@ -137,5 +175,5 @@ _HELD: Final[dict[str, Callable[[Row, Rules, Around], Words]]] = {
     Reason.SHED: _until("because there is more work than can be done"),
     Reason.CIRCUIT: _until("because a service that the task uses is failing"),
     Reason.FLOW: _until("because flow control slows its queue, class or namespace down"),
-    Reason.DEPENDENCY: _until("for the tasks that it depends on"),
+    Reason.DEPENDENCY: _awaits,
 }

@@ -9,7 +9,7 @@ import pytest
 
 from register.definition import FIELDS
 from register.services import delete_task
-from scheduler.models import Calendar, Handler, Task
+from scheduler.models import Calendar, Dependency, Handler, Task
 from tests.integration.register.filing import command, register
 
 pytestmark = pytest.mark.usefixtures("handlers")
@@ -47,7 +47,7 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     "Delay": {"intervalSeconds": 90, "intervalMode": "FIXED_DELAY"},
     "Under a calendar": {"cronExpression": "@daily", "calendar": "Wörk: days", "calendarPolicy": "NEXT_OPEN"},
     "Once": {"runAt": "2031-01-01T06:00:00Z"},
-    "123": {},
+    "123": {"dependencies": [{"name": "Once"}, {"name": "Interval", "condition": "DONE"}], "dependencyMode": "ANY"},
 }
 
 
@@ -88,6 +88,7 @@ def test_what_it_writes_makes_the_same_tasks_anew(
     tasks: list[Task], exported: Callable[..., str], tmp_path: Path, format_name: str
 ) -> None:
     before = exported(format_name=format_name)
+    Dependency.objects.all().delete()
     Task.objects.all().delete()
 
     register(tmp_path / f"tasks.{format_name}")
@@ -158,7 +159,7 @@ def test_it_writes_no_cell_that_a_spreadsheet_would_run(tasks: list[Task], expor
 def test_it_asks_the_database_as_often_for_many_tasks(
     tasks: list[Task], exported: Callable[..., str], django_assert_num_queries: Any
 ) -> None:
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(4):  # the presets, the tasks, what they depend on and its names
         exported()
 
 

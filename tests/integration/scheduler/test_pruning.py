@@ -10,9 +10,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from scheduler import claims, rollups, transitions
+from scheduler import claims, rollups, runs, transitions
 from scheduler.engine.states import Reason, Status
-from scheduler.records import Outcome, Started
+from scheduler.records import Admitted, Outcome, Started
 from tests.hot_paths import LEASE, add_task, lock_held, start_one
 
 DAY = timedelta(days=1)
@@ -64,6 +64,22 @@ def count(connection: psycopg.Connection, batch: list[Started], now: datetime) -
     rollups.take_in(connection, limit=rollups.BATCH)
 
 
+def admit(connection: psycopg.Connection, batch: list[Started], now: datetime) -> object:
+    return transitions.admit(connection, [Admitted(one.id, Status.QUEUED, None, None) for one in batch], now=now)
+
+
+def skip(connection: psycopg.Connection, batch: list[Started], now: datetime) -> None:
+    transitions.skip(connection, ids(batch), reason=Reason.DEPENDENCY, now=now)
+
+
+def see_roots(connection: psycopg.Connection, batch: list[Started], now: datetime) -> object:
+    return runs.roots(connection, ids(batch))
+
+
+def see_runs(connection: psycopg.Connection, batch: list[Started], now: datetime) -> object:
+    return runs.in_runs(connection, [(one.task_id, one.id) for one in batch])
+
+
 @pytest.fixture
 def batch(connection: psycopg.Connection, now: datetime) -> list[Started]:
     """Two executions of one day and one of the next."""
@@ -112,6 +128,9 @@ def partition(day: datetime) -> str:
     return f"task_execution_history_p{day:%Y%m%d}"
 
 
+WRITES = [renew, finish, release, cancel, mark, forget, count, admit, skip, see_roots, see_runs]
+
+
 @pytest.mark.parametrize("write", [start, hand_back])
 def test_it_reads_one_partition_for_one_execution(
     batch: list[Started], explainer: Explainer, connection: psycopg.Connection, now: datetime, write: Write
@@ -120,7 +139,7 @@ def test_it_reads_one_partition_for_one_execution(
     assert explainer.scanned == {partition(now)}
 
 
-@pytest.mark.parametrize("write", [renew, finish, release, cancel, mark, forget, count])
+@pytest.mark.parametrize("write", WRITES)
 def test_it_reads_one_partition_for_executions_of_one_day(
     batch: list[Started], explainer: Explainer, connection: psycopg.Connection, now: datetime, write: Write
 ):
@@ -128,7 +147,7 @@ def test_it_reads_one_partition_for_executions_of_one_day(
     assert explainer.scanned == {partition(now)}
 
 
-@pytest.mark.parametrize("write", [renew, finish, release, cancel, mark, forget, count])
+@pytest.mark.parametrize("write", WRITES)
 def test_it_reads_two_partitions_for_executions_of_two_days(
     batch: list[Started], explainer: Explainer, connection: psycopg.Connection, now: datetime, write: Write
 ):
@@ -151,7 +170,11 @@ def unpublished(connection: psycopg.Connection, now: datetime) -> object:
     return claims.unpublished_executions(connection, before=now, low=claims.recent(now), limit=500)
 
 
-@pytest.mark.parametrize("look", [held, expired, unpublished])
+def awaited(connection: psycopg.Connection, now: datetime) -> object:
+    return claims.awaited(connection, now=now, low=claims.recent(now), limit=500)
+
+
+@pytest.mark.parametrize("look", [held, expired, unpublished, awaited])
 def test_it_looks_for_open_rows_in_no_partition_older_than_eight_days(
     explainer: Explainer, connection: psycopg.Connection, now: datetime, look: Look
 ):

@@ -26,6 +26,7 @@ class FakeRow:
     trigger: str = "SCHEDULE"
     cause: str = "slot:2026-03-02T12:00:00.000000+00:00"
     reason: str | None = None
+    run_id: UUID | None = None
     status: str = "SUCCESS"
     queue: str = "default"
     timeout_seconds: int = 60
@@ -58,6 +59,8 @@ class FakeRules:
     catch_up_limit: int = 100
     overlap_policy: str = "ALLOW"
     max_concurrency: int | None = None
+    has_dependencies: bool = False
+    dependency_mode: str = "ALL"
     max_retry_count: int = 3
     retry_on: Any = ("FAILED", "TIMED_OUT", "LOST")
     pause_reason: str | None = None

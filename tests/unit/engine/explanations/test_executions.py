@@ -1,13 +1,16 @@
 """What an execution's explanation says, case by case."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from scheduler.engine.explanations import Outcome
+from scheduler.engine.explanations import Awaited, Outcome
 from scheduler.engine.explanations.steps import lasted
 from scheduler.engine.states import Reason, Status
+from scheduler.engine.workflows import MISSING, PENDING, Condition, Finding
 from tests.unit.engine.explanations.cast import (
+    ITSELF,
     MINUTE,
     OTHER,
     SECOND,
@@ -266,3 +269,45 @@ def test_it_explains_every_status(status: Status):
 )  # fmt: skip
 def test_it_tells_a_duration(seconds: float, words: str):
     assert lasted(seconds * SECOND) == words
+
+
+EXTRACT = Awaited(OTHER, "extract", Condition.SUCCESS, Finding(True, Status.FAILED, ITSELF))
+LOAD = Awaited(OTHER, None, Condition.DONE, PENDING)
+COUNT = Awaited(OTHER, "count", Condition.FAILURE, PENDING)
+
+
+def test_it_says_which_upstream_did_not_end_as_it_has_to():
+    explanation = explained(skipped("dependency"), upstreams=[EXTRACT, LOAD])
+    assert explanation.summary == "It did not run: extract ended as FAILED, and SUCCESS is asked for."
+
+
+def test_it_says_which_upstream_had_no_slot():
+    explanation = explained(skipped("dependency"), upstreams=[replace(EXTRACT, finding=MISSING)])
+    assert "extract had no slot by then, and SUCCESS of it is asked for" in explanation.summary
+
+
+def test_it_says_what_it_waits_for_and_no_name_of_another_namespace():
+    explanation = explained(waiting(reason="dependency", not_before=SLOT), upstreams=[EXTRACT, LOAD, COUNT])
+    assert explanation.summary == f"It has not begun: it waits for task {OTHER} (DONE), count (FAILURE)."
+
+
+def test_it_says_that_one_of_several_is_enough():
+    explanation = explained(
+        waiting(reason="dependency", not_before=SLOT), rules=FakeRules(dependency_mode="ANY"), upstreams=[LOAD, COUNT]
+    )
+    assert "it waits for one of" in explanation.summary
+
+
+def test_it_tells_what_upstreams_came_to_to_programs():
+    step = explained(skipped("dependency"), upstreams=[EXTRACT]).steps[-1]
+    assert step.data["upstreams"] == [
+        {"taskId": str(OTHER), "condition": "SUCCESS", "status": "FAILED", "executionId": str(ITSELF)}
+    ]
+
+
+def test_a_slot_that_its_dependencies_held_ran_late_for_them():
+    row = FakeRow(queued_at=SLOT + MINUTE, published_at=SLOT + MINUTE + SECOND, start_time=SLOT + MINUTE + SECOND)
+    explanation = explained(row, rules=FakeRules(has_dependencies=True))
+    assert explanation.summary.startswith(
+        "It ran late, for it was held for 1 minute until the tasks that it depends on"
+    )

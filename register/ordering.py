@@ -1,0 +1,69 @@
+"""In which order records are registered and tasks pruned, where some depend on others."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, TypeVar
+
+from register.bulk import Key, key_of
+from register.formats.record import Record
+from register.services import DEFAULT_NAMESPACE
+
+Item = TypeVar("Item")
+
+
+def upstreams_first(records: Iterable[Record], *, home: str = DEFAULT_NAMESPACE) -> Iterator[Record]:
+    """Yield the records, those with dependencies last, each after the ones of them that it names.
+
+    Only those are kept in memory. A cycle is told of each of its records, in the order in which they came. `home` is
+    the namespace of records that name none.
+    """
+    waiting: list[Record] = []
+    for record in records:
+        if names(record.fields):
+            waiting.append(record)
+        else:
+            yield record
+    yield from _sorted(waiting, home)
+
+
+def _sorted(records: Sequence[Record], home: str) -> Iterator[Record]:
+    keys = [key_of({"namespace": home} | record.fields) for record in records]
+    at = {key: index for index, key in enumerate(keys) if key is not None}
+    sorter = TopologicalSorter[int]()
+    for index, record in enumerate(records):
+        named = ((key[0], name) for key in [keys[index]] if key is not None for name in names(record.fields))
+        sorter.add(index, *(at[key] for key in named if key in at))
+    try:
+        order = list(sorter.static_order())
+    except CycleError:
+        order = list(range(len(records)))
+    return (records[index] for index in order)
+
+
+def names(fields: Any) -> list[str]:
+    """Return the names in a record's dependencies, whatever else may be wrong with it."""
+    given = fields.get("dependencies") if isinstance(fields, dict) else None
+    entries = given if isinstance(given, list) else []
+    named = (entry.get("name") for entry in entries if isinstance(entry, dict))
+    return [name.strip() for name in named if isinstance(name, str)]
+
+
+def without(fields: Any, is_known: Callable[[Key], bool]) -> Any:
+    """Return a record without its dependencies on these names."""
+    at = str(fields.get("namespace", DEFAULT_NAMESPACE))
+    return fields | {"dependencies": [one for one in fields["dependencies"] if not is_known((at, _name(one)))]}
+
+
+def _name(entry: Any) -> str:
+    return str(entry.get("name") or "").strip() if isinstance(entry, dict) else ""
+
+
+def dependents_first(items: Sequence[Item], delete: Callable[[Item], bool]) -> list[Item]:
+    """Delete in as many rounds as it takes for what depends on others to go before them; return what cannot go."""
+    left = list(items)
+    while left:
+        refused = [item for item in left if not delete(item)]
+        if len(refused) == len(left):
+            return refused
+        left = refused
+    return []

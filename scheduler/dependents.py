@@ -1,0 +1,227 @@
+"""Carries the ends of slots on to the tasks that depend on them: records what follows, lets go what has waited."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+import psycopg
+
+from scheduler import births, claims, followups, overlaps, permits, runs, transitions, upstreams, workflows
+from scheduler.engine.admission import AWAITING, Admission, Standing, next_look
+from scheduler.engine.identity import BACKFILL, dependency_cause, retry_id
+from scheduler.engine.states import Reason, Status, TaskStatus, Trigger
+from scheduler.engine.workflows import Graph, Mode, Verdict
+from scheduler.permits import Permits
+from scheduler.records import Admitted, Awaiting, DueTask, NewExecution, Ready, UpstreamEnd
+from scheduler.runs import Latest, Root
+
+ENDS_PER_PASS = 500
+WOKEN_PER_PASS = 1_000
+SLOTS_PER_PASS = 500
+# What follows in the run of a backfill goes under fresh work, as the backfill does.
+LEAST_PRIORITY = 1
+
+_PAUSED = Admission(Status.SKIPPED, Reason.PAUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A task's place in a run, which an end may open."""
+
+    task_id: UUID
+    run_id: UUID
+
+
+def follow(connection: psycopg.Connection, *, now: datetime) -> int:
+    """Record what follows the slots that have ended, and have what waits for them looked at; return how many ends.
+
+    One transaction: where the process dies before the commit the ends are there for another. What follows is held
+    for its dependencies until `decide` lets it go; a second copy meets the primary key. Raises PartitionMissing.
+    """
+    with connection.transaction():
+        ends = claims.upstream_ends(connection, limit=ENDS_PER_PASS)
+        if not ends:
+            return 0
+        dependents = workflows.dependents(connection, {end.task_id for end in ends})
+        waits = {(task_id, end) for end in ends for task_id in dependents.get(end.task_id, ())}
+        tasks = claims.locked_tasks(connection, {task_id for task_id, _ in waits})
+        _record(connection, waits, tasks, now=now)
+        _wake(connection, waits, now=now)
+    return len(ends)
+
+
+def _record(
+    connection: psycopg.Connection,
+    waits: set[tuple[UUID, UpstreamEnd]],
+    tasks: Mapping[UUID, DueTask],
+    *,
+    now: datetime,
+) -> None:
+    graph = workflows.above(connection, tasks).graph
+    roots = runs.roots(connection, {end.run_id for _, end in waits})
+    places = set(_places(connection, waits, graph, roots))
+    roots |= runs.roots(connection, {place.run_id for place in places} - roots.keys())
+    taken = runs.in_runs(connection, [(place.task_id, place.run_id) for place in places])
+    free = [
+        place
+        for place in places
+        if (place.task_id, place.run_id) not in taken
+        and place.run_id in roots
+        and tasks[place.task_id].status != TaskStatus.DELETED
+    ]
+    rows = [_born(tasks[place.task_id], roots[place.run_id], now=now) for place in free]
+    rows += _revived(connection, taken, tasks, now=now)
+    transitions.record(connection, sorted(rows, key=lambda row: row.id), now=now)
+
+
+def _places(
+    connection: psycopg.Connection, waits: set[tuple[UUID, UpstreamEnd]], graph: Graph, roots: Mapping[UUID, Root]
+) -> Iterator[_Place]:
+    """Yield which tasks have a place in which runs: those of the run's root and line, and of ANY in others' runs."""
+    others: list[tuple[UUID, UpstreamEnd]] = []
+    for task_id, end in waits:
+        root, line = roots.get(end.run_id), graph.line(task_id)
+        if root is not None and root.task_id in line:
+            yield _Place(task_id, end.run_id)
+        elif line and graph.nodes[task_id].mode is Mode.ANY:
+            others.append((task_id, end))
+    yield from _places_of_others(connection, others, graph)
+
+
+def _places_of_others(
+    connection: psycopg.Connection, waits: Sequence[tuple[UUID, UpstreamEnd]], graph: Graph
+) -> Iterator[_Place]:
+    """Yield the latest runs that ANY may let go on the end of an upstream that is in another one: it need not wait."""
+    lines = {task_id: graph.line(task_id) for task_id, _ in waits}
+    latest = runs.newest(connection, {line[-1] for line in lines.values()})
+    for task_id, end in waits:
+        begun = latest.get(lines[task_id][-1])
+        if begun is not None and begun.run_id is not None and begun.scheduled_for >= end.scheduled_for:
+            yield _Place(task_id, begun.run_id)
+
+
+def _born(task: DueTask, root: Root, *, now: datetime) -> NewExecution:
+    """Return a task's execution in a run: at the slot of the root, under an id of the run, due from now on."""
+    cause = dependency_cause(root.run_id, root_cause=root.cause)
+    admission = _PAUSED if task.status == TaskStatus.PAUSED else AWAITING
+    row = births.fired(
+        task, admission, slot=root.scheduled_for, due_at=now, cause=cause, trigger=Trigger.DEPENDENCY, now=now
+    )
+    return replace(
+        row,
+        id=retry_id(root.run_id, task_id=task.id, cause=cause, attempt=1),
+        run_id=root.run_id,
+        priority=LEAST_PRIORITY if cause.startswith(BACKFILL) else row.priority,
+    )
+
+
+def _revived(
+    connection: psycopg.Connection,
+    taken: Mapping[tuple[UUID, UUID], Latest],
+    tasks: Mapping[UUID, DueTask],
+    *,
+    now: datetime,
+) -> list[NewExecution]:
+    """Return the next attempts of what was left out for an upstream that has been tried again, and better, since."""
+    left_out = [
+        one
+        for one in taken.values()
+        if one.status is Status.SKIPPED and one.reason == Reason.DEPENDENCY and one.run_id is not None
+    ]
+    if not left_out:
+        return []
+    verdicts = upstreams.verdicts(connection, left_out)
+    return [
+        _next(tasks[one.task_id], one, now=now)
+        for one, verdict in zip(left_out, verdicts, strict=True)
+        if verdict is not Verdict.IMPOSSIBLE
+    ]
+
+
+def _next(task: DueTask, latest: Latest, *, now: datetime) -> NewExecution:
+    assert latest.run_id is not None  # noqa: S101 - `_revived` has asked
+    row = _born(task, Root(latest.run_id, task.id, latest.cause, latest.scheduled_for), now=now)
+    attempt = latest.attempt + 1
+    return replace(
+        row,
+        id=retry_id(latest.execution, task_id=task.id, cause=latest.cause, attempt=attempt),
+        cause=latest.cause,
+        attempt=attempt,
+    )
+
+
+def _wake(connection: psycopg.Connection, waits: set[tuple[UUID, UpstreamEnd]], *, now: datetime) -> None:
+    concerned = claims.concerned(connection, waits, now=now, limit=WOKEN_PER_PASS)
+    transitions.hold_again(connection, dict.fromkeys(concerned, now))
+
+
+def decide(connection: psycopg.Connection, *, now: datetime, low: UUID) -> list[Ready]:
+    """Let a batch of slots go whose dependencies are met, ids from `low` on; return what to publish.
+
+    One that cannot be met any more is SKIPPED, which is an end of its own and passed on. What goes meets overlaps and
+    limits as a newcomer; what waits on is looked at again, at the latest after a minute: so that a change of the
+    definitions, of which nobody tells, is noticed too.
+    """
+    with connection.transaction():
+        tasks, keys = claims.awaited(connection, now=now, low=low, limit=SLOTS_PER_PASS)
+        if not tasks:
+            return []
+        locked = claims.locked_tasks(connection, tasks)
+        limits = permits.lock(connection, keys)
+        held = claims.awaiting(connection, now=now, low=low, limit=SLOTS_PER_PASS, tasks=tasks, keys=keys)
+        judged = dict(zip((row.id for row in held), upstreams.verdicts(connection, held), strict=True))
+        waiting = [row for row in held if judged[row.id] is Verdict.OPEN]
+        transitions.hold_again(connection, {row.id: next_look(now, since=row.due_at) for row in waiting})
+        impossible = [row.id for row in held if judged[row.id] is Verdict.IMPOSSIBLE]
+        transitions.skip(connection, impossible, reason=Reason.DEPENDENCY, now=now)
+        met = sorted((row for row in held if judged[row.id] is Verdict.MET), key=_turn)
+        admitted = _admit(connection, met, locked, limits, now=now)
+    return claims.ready(connection, admitted)
+
+
+def _turn(row: Awaiting) -> tuple[datetime, UUID]:
+    return row.scheduled_for, row.id
+
+
+def _admit(
+    connection: psycopg.Connection,
+    met: Sequence[Awaiting],
+    tasks: Mapping[UUID, DueTask],
+    limits: Permits,
+    *,
+    now: datetime,
+) -> set[UUID]:
+    """Decide on overlaps and limits of slots whose dependencies are met; return which of them are QUEUED."""
+    bound = {row.task_id for row in met if _is_bound(tasks[row.task_id])}
+    standings = claims.standings(connection, bound)
+    decided = [(row, _admission(row, tasks[row.task_id], standings, limits)) for row in met]
+    going = [(row, admission) for row, admission in decided if admission.status is not Status.SKIPPED]
+    admitted = [_admitted(row, admission, now=now) for row, admission in going]
+    transitions.admit(connection, admitted, now=now)
+    permits.use(connection, limits.taken)
+    opened = ((row.task_id, births.takes_turns(row.trigger, admission)) for row, admission in going)
+    followups.count_opened(connection, [task_id for task_id, is_turn in opened if task_id in bound and not is_turn])
+    left_out = [row.id for row, admission in decided if admission.status is Status.SKIPPED]
+    transitions.skip(connection, left_out, reason=Reason.OVERLAP, now=now)
+    newcomers = {row.task_id: row.id for row, admission in going if admission.cancels}
+    cancelled = overlaps.make_room(connection, newcomers, now=now)
+    return {one.id for one in admitted if one.status is Status.QUEUED} - cancelled
+
+
+def _is_bound(task: DueTask) -> bool:
+    """Tell whether what the task has open decides on one more execution."""
+    return task.overlap_policy != "ALLOW" or task.max_concurrency is not None
+
+
+def _admission(row: Awaiting, task: DueTask, standings: dict[UUID, Standing], limits: Permits) -> Admission:
+    standing = standings.setdefault(row.task_id, Standing())
+    keys = permits.keys_of(queue=row.queue, task_class=task.task_class, namespace=row.namespace)
+    take = partial(limits.take, keys)
+    return standing.admit(task.overlap_policy, row.trigger, limit=task.max_concurrency, take=take)
+
+
+def _admitted(row: Awaiting, admission: Admission, *, now: datetime) -> Admitted:
+    look = births.not_before(admission, row.trigger, due_at=now, now=now)
+    return Admitted(row.id, admission.status, admission.reason, look)
