@@ -318,7 +318,7 @@ class SchedulerNode:
 
     def _roll_up(self, connection: psycopg.Connection, _now: datetime) -> None:
         for _ in range(ROLLED_UP_BATCHES):
-            if rollups.take_in(connection, limit=rollups.BATCH) < rollups.BATCH:
+            if not rollups.take_in(connection, limit=rollups.BATCH):
                 return
 
     def _sweep_everywhere(self, connection: psycopg.Connection, now: datetime) -> None:

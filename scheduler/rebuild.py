@@ -84,9 +84,13 @@ def _count_anew(connection: psycopg.Connection, hour: datetime) -> None:
 
 
 def _kept_since(connection: psycopg.Connection) -> datetime:
-    """Return the first instant of which history is kept whole."""
-    oldest = partitions.existing(connection, "task_execution_history")[0]
-    return _instant(oldest.lower or UUID(int=0))
+    """Return the first instant of which history is kept whole.
+
+    A partition that was made in the place of removed ones holds what came late, and none of what was counted before.
+    """
+    present = partitions.existing(connection, "task_execution_history")
+    refilled = [one.upper for one in present if "_gap" in one.name or "_before" in one.name]
+    return _instant(max(refilled, default=present[0].lower or UUID(int=0)))
 
 
 def _next_hour(connection: psycopg.Connection, position: datetime, end: datetime) -> datetime | None:

@@ -14,10 +14,13 @@ import psycopg
 from scheduler.engine.histograms import BOUNDS
 
 BATCH = 200
+# A statement that counts them may take five seconds; whoever deletes a task may end a hundred thousand at once.
+MOST_EXECUTIONS = 5_000
 FORGET_BATCH = 10_000
 HOURS_KEPT = timedelta(days=400)
 MINUTES_KEPT = timedelta(days=2)
 
+# Any number that no other advisory lock of the project has.
 ADVISORY_KEY = 0x5C4ED002
 
 _HOUR_MS = 3_600_000
@@ -107,26 +110,36 @@ WITH ended AS MATERIALIZED ({_OF_ENDINGS}), counted AS ({COUNT_BY_TASK})
 """
 
 _TAKE = """
-DELETE FROM scheduler_endings WHERE id IN (SELECT id FROM scheduler_endings ORDER BY id LIMIT %s) RETURNING executions
+DELETE FROM scheduler_endings WHERE id IN (
+    SELECT id FROM (
+        SELECT id, sum(cardinality(executions)) OVER (ORDER BY id) - cardinality(executions) AS before
+        FROM (SELECT id, executions FROM scheduler_endings ORDER BY id LIMIT %s) oldest
+    ) counted WHERE before < %s
+) RETURNING executions
 """
 
 
 def take_in(connection: psycopg.Connection, *, limit: int) -> int:
-    """Count the executions of up to `limit` endings; return how many endings, 0 also where another node is at it."""
+    """Count the executions of the oldest endings, up to `limit`, fewer where they are long; return how many endings.
+
+    0 also where another node is at it.
+    """
     with connection.transaction():
         row = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (ADVISORY_KEY,)).fetchone()
         if row != (True,):
             return 0
-        endings = connection.execute(_TAKE, (limit,)).fetchall()
-        for executions in _by_day(execution for (ids,) in endings for execution in ids):
+        endings = connection.execute(_TAKE, (limit, MOST_EXECUTIONS)).fetchall()
+        for executions in _parts(execution for (ids,) in endings for execution in ids):
             _count(connection, executions)
     return len(endings)
 
 
-def _by_day(executions: Iterable[UUID]) -> Iterator[list[UUID]]:
-    """Yield executions whose ids lie in one day, so that each statement reads one partition."""
+def _parts(executions: Iterable[UUID]) -> Iterator[list[UUID]]:
+    """Yield executions whose ids lie in one day, so that each statement reads one partition, and not too many."""
     for _, group in groupby(sorted(executions), key=lambda execution: _milliseconds(execution) // _DAY_MS):
-        yield list(group)
+        of_day = list(group)
+        for start in range(0, len(of_day), MOST_EXECUTIONS):
+            yield of_day[start : start + MOST_EXECUTIONS]
 
 
 def _count(connection: psycopg.Connection, executions: list[UUID]) -> None:

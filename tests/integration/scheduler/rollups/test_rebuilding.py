@@ -76,3 +76,14 @@ def test_it_refuses_what_was_removed(connection: psycopg.Connection, now: dateti
     monkeypatch.setattr(partitions, "existing", lambda *_: kept)
     with pytest.raises(HistoryRemoved, match="History is kept since"):
         count_anew(connection, now=now, begin=now - DAY)
+
+
+def test_what_came_late_into_removed_history_does_not_stand_for_it(
+    connection: psycopg.Connection, hourly: UUID, now: datetime, gap: datetime
+):
+    run(connection, hourly, at=now)
+    take_all_in(connection)
+    partitions.fill(connection, now=now)
+    connection.execute("UPDATE scheduler_task_rollups SET success = 7")
+    assert count_anew(connection, now=now) == []
+    assert [row["success"] for row in hours(connection, hourly)] == [7]

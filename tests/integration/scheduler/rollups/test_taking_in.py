@@ -187,6 +187,18 @@ def test_it_takes_a_bounded_number_at_a_time(connection: psycopg.Connection, hou
     assert [rollups.take_in(connection, limit=2) for _ in range(3)] == [2, 1, 0]
 
 
+def test_it_takes_fewer_where_they_are_long(
+    connection: psycopg.Connection, hourly: UUID, now: datetime, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(rollups, "MOST_EXECUTIONS", 2)
+    batch = [start_one(connection, hourly, now=now + number * SECOND) for number in range(5)]
+    outcomes = [Outcome(one.id, one.fence, Status.SUCCESS) for one in batch]
+    transitions.finish(connection, outcomes, now=now + MINUTE)
+    run(connection, hourly, at=now + MINUTE)
+    assert [rollups.take_in(connection, limit=rollups.BATCH) for _ in range(3)] == [1, 1, 0]
+    assert [row["success"] for row in hours(connection, hourly)] == [6]
+
+
 def test_another_node_leaves_it_to_the_one_that_counts(
     connection: psycopg.Connection, open_connection: Open, hourly: UUID, now: datetime
 ):
