@@ -54,6 +54,8 @@ LEAST = {
     ("POST", f"{TASK}/resume"): "operator",
     ("POST", f"{TASK}/skip"): "operator",
     ("POST", f"{TASK}/clone"): "editor",
+    ("GET", "stats/overview"): "viewer",
+    ("GET", "stats/timeline"): "viewer",
     ("GET", "executions"): "viewer",
     ("GET", EXECUTION): "viewer",
     ("GET", f"{EXECUTION}/log"): "viewer",
