@@ -12,7 +12,19 @@ from platform_scheduler.urls.composition import _methods
 from query.api.routes import ROUTES as QUERY
 from register.access import create_token
 from register.api.routes import ROUTES as REGISTER
-from scheduler.models import ApiToken, Calendar, Execution, Namespace, Operation, Task
+from register.given import Given
+from register.templating.services import create_template
+from scheduler.models import (
+    ApiToken,
+    AuditRecord,
+    Calendar,
+    Execution,
+    Namespace,
+    Operation,
+    Revision,
+    Task,
+    Template,
+)
 from tests.integration.conftest import Caller
 
 TASK, EXECUTION = "tasks/<uuid:task_id>", "executions/<uuid:execution_id>"
@@ -21,6 +33,7 @@ OPERATION = "operations/<uuid:operation_id>"
 CALENDAR = "calendars/<uuid:calendar_id>"
 NAMESPACE = "namespaces/<str:name>"
 TOKEN = "tokens/<int:token_id>"
+TEMPLATE = "templates/<uuid:template_id>"
 LEAST = {
     ("GET", "tasks"): "viewer",
     ("POST", "tasks"): "editor",
@@ -33,11 +46,16 @@ LEAST = {
     ("GET", f"{TASK}/metrics"): "viewer",
     ("GET", f"{TASK}/upcoming"): "viewer",
     ("GET", f"{TASK}/explain"): "viewer",
+    ("GET", f"{TASK}/revisions"): "viewer",
+    ("GET", f"{TASK}/revisions/<int:version>"): "viewer",
+    ("POST", f"{TASK}/revisions/<int:version>/restore"): "editor",
     ("POST", f"{TASK}/trigger"): "operator",
     ("POST", f"{TASK}/pause"): "operator",
     ("POST", f"{TASK}/resume"): "operator",
     ("POST", f"{TASK}/skip"): "operator",
     ("POST", f"{TASK}/clone"): "editor",
+    ("GET", "stats/overview"): "viewer",
+    ("GET", "stats/timeline"): "viewer",
     ("GET", "executions"): "viewer",
     ("GET", EXECUTION): "viewer",
     ("GET", f"{EXECUTION}/log"): "viewer",
@@ -57,6 +75,15 @@ LEAST = {
     ("DELETE", CALENDAR): "editor",
     ("GET", f"{CALENDAR}/closed"): "viewer",
     ("POST", "schedules/preview"): "viewer",
+    ("GET", "templates"): "viewer",
+    ("POST", "templates"): "editor",
+    ("GET", TEMPLATE): "viewer",
+    ("PUT", TEMPLATE): "editor",
+    ("PATCH", TEMPLATE): "editor",
+    ("DELETE", TEMPLATE): "editor",
+    ("GET", f"{TEMPLATE}/revisions"): "viewer",
+    ("POST", f"{TEMPLATE}/instantiate"): "editor",
+    ("POST", f"{TEMPLATE}/apply"): "editor",
     ("GET", "namespaces"): "viewer",
     ("POST", "namespaces"): "admin",
     ("GET", NAMESPACE): "viewer",
@@ -67,6 +94,8 @@ LEAST = {
     ("POST", "tokens"): "admin",
     ("GET", TOKEN): "admin",
     ("DELETE", TOKEN): "admin",
+    ("GET", "audit"): "admin",
+    ("GET", "audit/<int:record_id>"): "admin",
     ("GET", "handlers"): "viewer",
     ("GET", "nodes"): "viewer",
 }
@@ -99,9 +128,13 @@ def paths(execution: Execution, now: datetime) -> Callable[[str], str]:
     calendar = Calendar.objects.create(name="weekends", namespace="default", rules={"weekdays": ["SAT", "SUN"]})
     Namespace.objects.create(name="default")
     token, _ = create_token("theirs", role="viewer", namespace="default", now=now)
+    record = AuditRecord.objects.get(kind="token", object_id=token.id)
+    given = Given({"name": "noop", "namespace": "default", "parameters": {"type": "object"}, "definition": {}})
+    template = create_template(given, actor="ada", namespace=None, now=now)
     ids = {
         "uuid:task_id": execution.task_id, "uuid:execution_id": execution.id, "uuid:operation_id": operation.id,
         "uuid:calendar_id": calendar.id, "int:token_id": token.id, "str:name": "default",
+        "uuid:template_id": template.id, "int:version": 1, "int:record_id": record.id,
     }  # fmt: skip
 
     def fill_in(route: str) -> str:
@@ -187,7 +220,7 @@ def test_it_lists_nothing_of_another_namespace(now: datetime, path: str) -> None
 
 
 def _everything() -> list[Any]:
-    models: list[Any] = [Task, Execution, Operation, Calendar]
+    models: list[Any] = [Task, Execution, Operation, Calendar, Template, Revision]
     # Every request notes the use of the token that it is sent with.
     tokens = ApiToken.objects.order_by("id").values("id", "name", "revoked_at")
     namespaces = Namespace.objects.order_by("name").values()
