@@ -17,6 +17,7 @@ from tests.integration.conftest import Caller
 
 TASK, EXECUTION = "tasks/<uuid:task_id>", "executions/<uuid:execution_id>"
 
+RUN = "runs/<uuid:run_id>"
 OPERATION = "operations/<uuid:operation_id>"
 CALENDAR = "calendars/<uuid:calendar_id>"
 NAMESPACE = "namespaces/<str:name>"
@@ -33,6 +34,9 @@ LEAST = {
     ("GET", f"{TASK}/metrics"): "viewer",
     ("GET", f"{TASK}/upcoming"): "viewer",
     ("GET", f"{TASK}/explain"): "viewer",
+    ("GET", f"{TASK}/graph"): "viewer",
+    ("GET", RUN): "viewer",
+    ("POST", f"{RUN}/retry"): "operator",
     ("POST", f"{TASK}/trigger"): "operator",
     ("POST", f"{TASK}/pause"): "operator",
     ("POST", f"{TASK}/resume"): "operator",
@@ -101,7 +105,7 @@ def paths(execution: Execution, now: datetime) -> Callable[[str], str]:
     token, _ = create_token("theirs", role="viewer", namespace="default", now=now)
     ids = {
         "uuid:task_id": execution.task_id, "uuid:execution_id": execution.id, "uuid:operation_id": operation.id,
-        "uuid:calendar_id": calendar.id, "int:token_id": token.id, "str:name": "default",
+        "uuid:calendar_id": calendar.id, "int:token_id": token.id, "str:name": "default", "uuid:run_id": execution.id,
     }  # fmt: skip
 
     def fill_in(route: str) -> str:
