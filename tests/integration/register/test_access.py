@@ -29,6 +29,7 @@ from tests.integration.conftest import Caller
 
 TASK, EXECUTION = "tasks/<uuid:task_id>", "executions/<uuid:execution_id>"
 
+RUN = "runs/<uuid:run_id>"
 OPERATION = "operations/<uuid:operation_id>"
 CALENDAR = "calendars/<uuid:calendar_id>"
 NAMESPACE = "namespaces/<str:name>"
@@ -49,6 +50,9 @@ LEAST = {
     ("GET", f"{TASK}/revisions"): "viewer",
     ("GET", f"{TASK}/revisions/<int:version>"): "viewer",
     ("POST", f"{TASK}/revisions/<int:version>/restore"): "editor",
+    ("GET", f"{TASK}/graph"): "viewer",
+    ("GET", RUN): "viewer",
+    ("POST", f"{RUN}/retry"): "operator",
     ("POST", f"{TASK}/trigger"): "operator",
     ("POST", f"{TASK}/pause"): "operator",
     ("POST", f"{TASK}/resume"): "operator",
@@ -135,6 +139,7 @@ def paths(execution: Execution, now: datetime) -> Callable[[str], str]:
         "uuid:task_id": execution.task_id, "uuid:execution_id": execution.id, "uuid:operation_id": operation.id,
         "uuid:calendar_id": calendar.id, "int:token_id": token.id, "str:name": "default",
         "uuid:template_id": template.id, "int:version": 1, "int:record_id": record.id,
+        "uuid:run_id": execution.id,
     }  # fmt: skip
 
     def fill_in(route: str) -> str:
