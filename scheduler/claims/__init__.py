@@ -32,7 +32,7 @@ from scheduler.claims.holds import (
 from scheduler.claims.requested import (
     calendar_to_delete,
     calendar_to_edit,
-    keep_calendar,
+    keep_calendars,
     namespace_to_edit,
     operation,
 )
@@ -46,6 +46,7 @@ from scheduler.claims.tasks import (
     lock_tasks,
     namespaces_due,
     task,
+    tasks,
     tasks_awaiting_nothing,
     tasks_by_old_rules,
 )
@@ -69,7 +70,7 @@ __all__ = [
     "expired_executions",
     "held_by_limits",
     "held_executions",
-    "keep_calendar",
+    "keep_calendars",
     "lock_tasks",
     "namespace_to_edit",
     "namespaces_due",
@@ -82,6 +83,7 @@ __all__ = [
     "stale_executions",
     "standings",
     "task",
+    "tasks",
     "tasks_awaiting_nothing",
     "tasks_by_old_rules",
     "unpublished_executions",

@@ -1,6 +1,7 @@
 """What people have asked for: calendars and namespaces that they edit or use, operations that are carried out."""
 
 import json
+from collections.abc import Collection
 from uuid import UUID
 
 import psycopg
@@ -8,7 +9,9 @@ import psycopg
 from scheduler.records import LockedOperation
 
 # Whoever sets a calendar on a task keeps it; an edit of its rules goes on beside them, a deletion does not.
-_KEEP_CALENDAR = "SELECT id FROM scheduler_calendars WHERE id = %s AND deleted_at IS NULL FOR KEY SHARE"
+_KEEP_CALENDARS = """
+SELECT id FROM scheduler_calendars WHERE id = ANY(%s) AND deleted_at IS NULL ORDER BY id FOR KEY SHARE
+"""
 
 
 _EDIT_CALENDAR = "SELECT id FROM scheduler_calendars WHERE id = %s AND deleted_at IS NULL FOR NO KEY UPDATE"
@@ -17,9 +20,9 @@ _EDIT_CALENDAR = "SELECT id FROM scheduler_calendars WHERE id = %s AND deleted_a
 _END_CALENDAR = "SELECT id FROM scheduler_calendars WHERE id = %s AND deleted_at IS NULL FOR UPDATE"
 
 
-def keep_calendar(connection: psycopg.Connection, calendar_id: UUID) -> bool:
-    """Keep a calendar from being deleted until the transaction ends; False where it is deleted already."""
-    return connection.execute(_KEEP_CALENDAR, (calendar_id,)).fetchone() is not None
+def keep_calendars(connection: psycopg.Connection, calendar_ids: Collection[UUID]) -> set[UUID]:
+    """Keep calendars from being deleted until the transaction ends; return those that are not deleted already."""
+    return {row[0] for row in connection.execute(_KEEP_CALENDARS, (list(calendar_ids),))} if calendar_ids else set()
 
 
 def calendar_to_edit(connection: psycopg.Connection, calendar_id: UUID) -> bool:
