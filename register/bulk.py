@@ -10,9 +10,9 @@ from django.db import DataError, transaction
 
 from register import services
 from register.api.reading import read_changes, read_new_task
+from register.drafting import DEFAULT_NAMESPACE
 from register.errors import NamespaceForbidden, NameTaken
 from register.given import Given
-from register.services import DEFAULT_NAMESPACE
 from scheduler.engine.states import TaskStatus
 from scheduler.errors import Fault, InvalidInput, TaskDeleted, TaskNotFound
 from scheduler.models import Task

@@ -4,53 +4,40 @@
 is not found. `now` is read once, at the caller's edge.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
-from django.db.models import Q
+import psycopg
+from django.db import transaction
 
-from register import catalogue, rules, secrets, timing
+from register import drafting, storing, timing
 from register.calendars import naming
-from register.errors import NamespaceForbidden, NameTaken
+from register.drafting import Draft
+from register.errors import NameTaken
 from register.given import Given
 from register.locking import lock, publish_after_commit, visible
+from register.stored import Stored
+from register.surroundings import Surroundings
 from scheduler import claims, connections, pauses, transitions
-from scheduler.engine.admission import TURN_TAKERS
-from scheduler.engine.retry import RetryPolicy
-from scheduler.engine.states import OPEN, Reason, Status, TaskStatus
-from scheduler.errors import Fault, InvalidInput, TaskNotFound
-from scheduler.models import Execution, Task
-from scheduler.models.choices import OverlapPolicy
-
-DEFAULT_NAMESPACE = "default"
-CREATED_BY_LENGTH = 100
+from scheduler.engine.states import Reason, TaskStatus
+from scheduler.errors import InvalidInput, TaskNotFound
+from scheduler.models import Task
 
 _NAME_ONCE = "scheduler_tasks_name_once"
 
 
 def create_task(given: Given, *, actor: str, namespace: str | None, now: datetime) -> Task:
     """Store a new task and return it. Raises InvalidInput, NameTaken, NamespaceForbidden."""
-    # Stored in full: what a policy leaves out must not change under a task when a default does.
-    presets = {"namespace": namespace or DEFAULT_NAMESPACE, "retry_policy": RetryPolicy().as_json()}
-    values = presets | given.values
-    values, faults = naming.resolved(values, namespace=values["namespace"])
-    given = replace(given, faults=(*given.faults, *faults))
-    if namespace not in (None, values["namespace"]):
-        raise NamespaceForbidden
-    task = Task(**values, created_at=now, updated_at=now, created_by=actor[:CREATED_BY_LENGTH])
-    task.status = TaskStatus.ACTIVE
-    timing.settle(task, given=given.values)
+    among = Stored()
+    draft = drafting.of_new(given, actor=actor, namespace=namespace, among=among, now=now)
     with transaction.atomic():
-        _refuse_faults(task, given, changed=frozenset(values), now=now)
-        timing.set_first_slot(task, now=now)
-        with _one_name():
-            task.save(force_insert=True)
-    return task
+        keep_calendars([draft], among=among)
+        _refuse_faults(draft)
+        if not store_new([draft]):
+            raise NameTaken
+    return draft.task
 
 
 def change_task(
@@ -66,21 +53,14 @@ def change_task(
     The old definition answers for its own slots up to `now` first. `versions` are those that If-Match accepts, None
     accepts any. Raises TaskNotFound, TaskDeleted, VersionStale, InvalidInput, NameTaken.
     """
+    among = Stored()
     with transaction.atomic():
         task, ready = lock(task_id, namespace=namespace, versions=versions, now=now)
-        before = {column: getattr(task, column) for column in _definition_columns()}
-        values, faults = naming.resolved(_resolved(given.values), namespace=task.namespace)
-        given = replace(given, faults=(*given.faults, *faults))
-        for column, value in values.items():
-            setattr(task, column, value)
-        timing.settle(task, given=given.values)
-        changed = frozenset(column for column, value in before.items() if getattr(task, column) != value)
-        if changed & timing.SCHEDULE_COLUMNS:
-            # The next slot is about to move; of a paused task, nobody has recorded those of the pause yet.
-            task.last_slot_for = pauses.record(connections.current(), task_id, until=now, now=now) or task.last_slot_for
-        _refuse_faults(task, given, changed=changed, now=now, old_namespace=before["namespace"])
-        if changed:
-            _store_change(task, changed, now=now)
+        draft = drafting.of_change(task, given, among=among, now=now)
+        keep_calendars([draft], among=among)
+        _refuse_faults(draft)
+        with _one_name():
+            store_changes([draft], now=now)
         publish_after_commit(ready, now=now)
     return task
 
@@ -91,11 +71,7 @@ def clone_task(task_id: UUID, given: Given, *, actor: str, namespace: str | None
     Raises TaskNotFound, InvalidInput, NameTaken, NamespaceForbidden.
     """
     source = visible(task_id, namespace=namespace)
-    definition = {column: getattr(source, column) for column in _definition_columns() if column != "anchor_at"}
-    if "calendar_name" in given.values:
-        del definition["calendar_id"]
-    values = definition | _resolved(given.values)
-    return create_task(replace(given, values=values), actor=actor, namespace=namespace, now=now)
+    return create_task(drafting.copied(source, given), actor=actor, namespace=namespace, now=now)
 
 
 def delete_task(task_id: UUID, *, namespace: str | None, now: datetime, versions: frozenset[int] | None = None) -> None:
@@ -103,87 +79,51 @@ def delete_task(task_id: UUID, *, namespace: str | None, now: datetime, versions
     with transaction.atomic():
         # Slots up to now belong to the history even so: they are recorded, then cancelled with all that waits.
         lock(task_id, namespace=namespace, versions=versions, if_deleted=TaskNotFound, now=now)
-        pauses.record(connections.current(), task_id, until=now, now=now)
-        Task.objects.filter(id=task_id).update(
-            status=TaskStatus.DELETED, claim_at=None, next_slot_for=None, next_execution_time=None
-        )
-        connection = connections.current()
-        waiting = claims.waiting_executions(connection, [task_id])
-        transitions.cancel_waiting(connection, waiting, reason=Reason.DELETED, now=now)
+        end_tasks([task_id], now=now)
 
 
-def _definition_columns() -> Sequence[str]:
-    return (
-        "name", "namespace", "description", "task_class", "task_data", "owner", "labels",
-        "cron_expression", "time_zone", "interval_seconds", "interval_mode", "run_at", "start_at", "end_at",
-        "anchor_at", "jitter_seconds", "calendar_id", "calendar_policy",
-        "misfire_policy", "misfire_grace_seconds", "catch_up_limit", "overlap_policy",
-        "max_concurrency", "auto_pause_after_failures", "priority", "queue",
-        "timeout_seconds", "max_retry_count", "retry_policy", "retry_on",
-    )  # fmt: skip
+def keep_calendars(drafts: Collection[Draft], *, among: Surroundings) -> None:
+    """Keep the calendars that drafts set from being deleted until the transaction ends; one that is gone is a fault."""
+    setting = [draft for draft in drafts if "calendar_id" in draft.changed]
+    gone = naming.keep([draft.task for draft in setting], among=among)
+    for draft in setting:
+        if (fault := gone.get(draft.task.id)) is not None:
+            draft.faults.append(fault)
 
 
-def _resolved(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values with what they imply: one kind of schedule that is given takes the place of another."""
-    kinds = [column for column in timing.KINDS if values.get(column) is not None]
-    return dict.fromkeys(timing.KINDS) | values if len(kinds) == 1 else values
+def store_new(drafts: Sequence[Draft]) -> set[UUID]:
+    """Store drafts without faults as new tasks; return the ids of those whose name was free."""
+    return storing.insert([draft.task for draft in drafts])
 
 
-def _refuse_faults(
-    task: Task, given: Given, *, changed: frozenset[str], now: datetime, old_namespace: str | None = None
-) -> None:
-    faults = [*given.faults, *rules.broken(task, changed=changed, faulty=given.faulty, now=now)]
-    if old_namespace is not None and task.namespace != old_namespace:
-        faults.append(_stays(old_namespace))
-    if "calendar_id" in changed:
-        faults += naming.kept(task)
-    if not {"task_class", "task_data"} & given.faulty and {"task_class", "task_data"} & changed:
-        faults += _handler_faults(task, given, changed)
-    if "task_data" in changed - given.faulty:
-        faults += secrets.unlisted(task.task_data, namespace=task.namespace)
-    if faults:
-        raise InvalidInput(faults)
+def store_changes(drafts: Sequence[Draft], *, now: datetime) -> None:
+    """Store drafts without faults as the new definitions of tasks that the caller has locked.
 
-
-def _stays(namespace: str) -> Fault:
-    # Its history carries the namespace in every row, and tokens see by it.
-    message = f"A task stays in its namespace ({namespace}); register it anew in the other one."
-    return Fault("namespace", "impossible", message, is_impossible=True)
-
-
-def _handler_faults(task: Task, given: Given, changed: frozenset[str]) -> list[Fault]:
-    handler = catalogue.find_handler(task.task_class)
-    if handler is not None:
-        return catalogue.task_data_faults(handler, task.task_data)
-    if "task_class" in changed and not given.allow_unknown_task_class:
-        return [catalogue.unknown_task_class(task.task_class)]
-    return []
-
-
-def _store_change(task: Task, changed: frozenset[str], *, now: datetime) -> None:
-    """Write the changed columns; the row is locked, so nobody else's value is overwritten."""
-    columns = {*changed, "version", "updated_at"}
-    task.version += 1
-    task.updated_at = now
-    if changed & timing.SCHEDULE_COLUMNS:
-        timing.set_first_slot(task, now=now)
-        columns.update(timing.TIMING_COLUMNS)
-    if "overlap_policy" in changed:
-        task.open_count = _open_count(task)
-        columns.add("open_count")
-    with _one_name():
-        task.save(update_fields=sorted(columns))
-
-
-def _open_count(task: Task) -> int:
-    """Count afresh, under the task's lock: the counter is not kept while everything may overlap.
-
-    A finish that has not committed yet counts as open here, and takes itself off once it gets the lock.
+    Those that change nothing are left as they are.
     """
-    if task.overlap_policy == OverlapPolicy.ALLOW:
-        return 0
-    takes_turns = Q(status=Status.SCHEDULED, reason=Reason.OVERLAP, trigger__in=sorted(TURN_TAKERS))
-    return Execution.objects.filter(task_id=task.id, status__in=sorted(OPEN)).exclude(takes_turns).count()
+    changed = [draft for draft in drafts if draft.changed]
+    moving = [draft.task for draft in changed if draft.moves]
+    # The next slot is about to move; the old definition's slots of a pause are recorded while it is there.
+    paused = [task.id for task in moving if task.status == TaskStatus.PAUSED]
+    pauses.record(connections.current(), paused, until=now, now=now)
+    running = timing.running(moving)
+    for draft in changed:
+        drafting.place(draft, running=running, now=now)
+    storing.update(changed)
+
+
+def end_tasks(task_ids: Sequence[UUID], *, now: datetime) -> None:
+    """Mark tasks that the caller has locked DELETED, and cancel what waits of them."""
+    connection = connections.current()
+    pauses.record(connection, task_ids, until=now, now=now)
+    storing.end(task_ids)
+    waiting = claims.waiting_executions(connection, task_ids)
+    transitions.cancel_waiting(connection, waiting, reason=Reason.DELETED, now=now)
+
+
+def _refuse_faults(draft: Draft) -> None:
+    if draft.faults:
+        raise InvalidInput(draft.faults)
 
 
 @contextmanager
@@ -192,7 +132,7 @@ def _one_name() -> Iterator[None]:
     try:
         with transaction.atomic():
             yield
-    except IntegrityError as error:
-        if _NAME_ONCE in str(error):
+    except psycopg.errors.UniqueViolation as error:
+        if error.diag.constraint_name == _NAME_ONCE:
             raise NameTaken from error
         raise
