@@ -4,20 +4,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import blake2b
+from functools import cached_property
 from itertools import islice
-from typing import Any, Protocol
+from typing import Protocol
 
 from django.db import transaction
 
 from register import bulk, ownership, plan, services
-from register.bulk import FAILED, Key
+from register.bulk import FAILED, Entry, Registrar, Result
+from register.drafting import DEFAULT_NAMESPACE
 from register.formats.record import Record
-from scheduler.errors import Fault, TaskNotFound
-from scheduler.models import Task
 
 PRUNED = "pruned"
-LOOKED_UP_AT_ONCE = 100
 
 Say = Callable[[str], None]
 
@@ -41,7 +39,7 @@ class Wishes:
     atomic: bool = False
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class Batch:
     """One run. `complain` is told each fault, `tell` each line of a dry run's plan, `advance` each record's end."""
 
@@ -51,7 +49,6 @@ class Batch:
     tell: Say
     advance: Callable[[], None] = lambda: None
     counts: Counter[str] = field(default_factory=Counter)
-    _named: set[bytes] = field(default_factory=set)
 
     def run(self, sources: Sequence[HasRecords], *, is_complete: bool) -> None:
         """Register the files; with `is_complete` False some others could not be read, so that nothing is pruned."""
@@ -66,35 +63,29 @@ class Batch:
     def _run(self, sources: Sequence[HasRecords], *, is_complete: bool) -> None:
         for source in sources:
             records = source.records()
-            while some := list(islice(records, LOOKED_UP_AT_ONCE)):
+            while some := list(islice(records, bulk.BATCH)):
                 self._register_some(some)
         if self.wishes.prune and is_complete and not self.counts[FAILED]:
             self._prune()
 
     def _register_some(self, records: Sequence[Record]) -> None:
-        completed = [self._completed(record.fields) for record in records]
-        is_upsert = self.wishes.mode == bulk.UPSERT
-        existing = bulk.find([key for key in map(bulk.key_of, completed) if key]) if is_upsert else {}
-        for record, fields in zip(records, completed, strict=True):
-            key = bulk.key_of(fields)
-            task = existing.get(key) if key else None
-            self._register(record, ownership.stamped(fields, self.wishes.owner, existing=task), task)
+        results = self._registrar.register([Entry(record.fields, record.faults) for record in records])
+        for record, result in zip(records, results, strict=True):
+            self._note(record, result)
             self.advance()
 
-    def _register(self, record: Record, fields: Any, existing: Task | None) -> None:
-        faults = record.faults or tuple(self._known_faults(fields))
-        if faults and not isinstance(fields, dict):
-            result = bulk.Result(FAILED, faults)
-        else:
-            result = bulk.register(
-                fields,
-                faults=faults,
-                existing=existing,
-                mode=self.wishes.mode,
-                actor=ownership.ACTOR,
-                now=self.now,
-                dry_run=self.wishes.dry_run,
-            )
+    @cached_property
+    def _registrar(self) -> Registrar:
+        return Registrar(
+            mode=self.wishes.mode,
+            actor=ownership.ACTOR,
+            home=self.wishes.namespace or DEFAULT_NAMESPACE,
+            owner=self.wishes.owner,
+            dry_run=self.wishes.dry_run,
+            now=self.now,
+        )
+
+    def _note(self, record: Record, result: Result) -> None:
         self.counts[result.outcome] += 1
         for fault in result.faults:
             self.complain(f"{record.place}{f'.{fault.field}' if fault.field else ''}: {fault.message}")
@@ -102,44 +93,16 @@ class Batch:
             for line in plan.lines_of(result, now=self.now):
                 self.tell(line)
 
-    def _completed(self, fields: Any) -> Any:
-        if isinstance(fields, dict) and self.wishes.namespace is not None:
-            fields = {"namespace": self.wishes.namespace} | fields
-        return fields
-
-    def _known_faults(self, fields: Any) -> Iterator[Fault]:
-        """Yield what is wrong with a record beyond what is in it: another one of the files has its name."""
-        key = bulk.key_of(fields)
-        if key is None:
-            return
-        digest = _digest(key)
-        if digest in self._named:
-            yield Fault("name", "taken", "An earlier record of these files has this name.")
-        self._named.add(digest)
-
     def _prune(self) -> None:
+        owned = ownership.registered_by(self.wishes.owner or "", namespace=self.wishes.namespace)
         # Listed first: a cursor would not survive the transactions of the deletions.
-        owner = self.wishes.owner or ""
-        surplus = [
-            (task_id, key)
-            for task_id, key in ownership.registered_by(owner, namespace=self.wishes.namespace)
-            if _digest(key) not in self._named
-        ]
-        for task_id, key in surplus:
-            if self.wishes.dry_run:
+        surplus = [(task_id, key) for task_id, key in owned if not self._registrar.has_named(key)]
+        if self.wishes.dry_run:
+            for _, key in surplus:
                 self.tell(plan.prune_line(key))
-            elif not self._deleted(task_id):
-                continue
-            self.counts[PRUNED] += 1
-
-    def _deleted(self, task_id: Any) -> bool:
-        try:
-            services.delete_task(task_id, namespace=None, now=self.now)
-        except TaskNotFound:
-            return False  # somebody else was faster
-        return True
-
-
-def _digest(key: Key) -> bytes:
-    """Return what stands for a name: a million of them take 60 MB, whatever their length."""
-    return blake2b("\0".join(key).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+            self.counts[PRUNED] += len(surplus)
+            return
+        for at in range(0, len(surplus), bulk.BATCH):
+            some = [task_id for task_id, _ in surplus[at : at + bulk.BATCH]]
+            # Fewer where somebody else was faster.
+            self.counts[PRUNED] += len(services.delete_tasks(some, now=self.now))

@@ -33,11 +33,15 @@ DEFINITION: Final = (
 
 @dataclass(slots=True)
 class Draft:
-    """A task as it would be, the columns of its definition that change, and all that is wrong with it."""
+    """A task as it would be, the columns of its definition that change, and all that is wrong with it.
+
+    `was` is the task as it is, None of a new one.
+    """
 
     task: Task
     changed: frozenset[str]
     faults: list[Fault]
+    was: Task | None = None
 
     @property
     def moves(self) -> bool:
@@ -78,7 +82,7 @@ def of_change(task: Task, given: Given, *, among: Surroundings, now: datetime) -
         task.calendar = _calendar(values, among)
     timing.settle(task, given=given.values)
     changed = frozenset(column for column in DEFINITION if getattr(task, column) != getattr(was, column))
-    draft = Draft(task, changed, [*given.faults, *faults])
+    draft = Draft(task, changed, [*given.faults, *faults], was)
     if not draft.moves:
         # Its next slot was worked out by the rules of then, whatever the calendar's are by now.
         task.calendar_version = was.calendar_version

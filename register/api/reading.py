@@ -1,6 +1,7 @@
 """Reads the bodies of the write API, and records of files, into what the services take."""
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from register.api.serializers import (
@@ -14,8 +15,9 @@ from register.api.serializers import (
     TaskInput,
     TriggerInput,
 )
-from register.catalogue import find_handler
 from register.given import Given
+from register.stored import Stored
+from register.surroundings import Surroundings
 from scheduler.errors import InvalidInput
 
 # What a handler may preset for its tasks; when and where a task runs is its owner's to say.
@@ -25,14 +27,14 @@ PRESETTABLE = frozenset(
 )
 
 
-def read_new_task(data: Any) -> Given:
+def read_new_task(data: Any, *, among: Surroundings | None = None) -> Given:
     """Return a new task; what it leaves out and its handler presets is taken from there."""
-    return _read_task(TaskInput(), _with_presets(data))
+    return _read_task(_body(), _with_presets(data, among or Stored()))
 
 
 def read_changes(data: Any) -> Given:
     """Return the fields to change; the others keep what they have."""
-    return _read_task(TaskInput(partial=True), data)
+    return _read_task(_body(is_partial=True), data)
 
 
 def read_clone(data: Any) -> Given:
@@ -76,16 +78,22 @@ def read_trigger(data: Any) -> Given:
     return TriggerInput(partial=True).read(data)
 
 
+@lru_cache
+def _body(*, is_partial: bool = False) -> TaskInput:
+    """Return what reads a task: it takes ten times as long to make as to read with, and reading leaves it as it is."""
+    return TaskInput(partial=is_partial)
+
+
 def _read_task(body: TaskInput, data: Any) -> Given:
     given = body.read(data)
     allows_unknown = bool(given.values.pop("allow_unknown_task_class", False))
     return replace(given, allow_unknown_task_class=allows_unknown)
 
 
-def _with_presets(data: Any) -> Any:
+def _with_presets(data: Any, among: Surroundings) -> Any:
     task_class = data.get("taskClass") if isinstance(data, dict) else None
     if not isinstance(task_class, str) or "\0" in task_class:
         return data
-    handler = find_handler(task_class.strip())
+    handler = among.handler(task_class.strip())
     presets = handler.defaults if handler else {}
     return {name: value for name, value in presets.items() if name in PRESETTABLE} | data

@@ -1,5 +1,7 @@
 """The request bodies of the write API: which fields there are, of which type and within which bounds."""
 
+from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 from rest_framework import serializers
@@ -77,7 +79,7 @@ class Strict(serializers.Serializer[Any]):
         values: dict[str, Any] = {}
         faults = [self._unknown(name) for name in data if name not in self.fields]
         faulty: set[str] = set()
-        for name, field in self.fields.items():
+        for name, field in self._asked(data):
             column = str(field.source)
             try:
                 values[column] = field.run_validation(data.get(name, serializers.empty))
@@ -87,6 +89,20 @@ class Strict(serializers.Serializer[Any]):
                 faults += faults_of(refusal.detail, path=name)
                 faulty.add(column)
         return Given(values, tuple(faults), frozenset(faulty))
+
+    def _asked(self, data: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        """Yield the fields that have something to say, in order: those given, and those that may not be left out."""
+        for name, field, speaks_when_absent in self._in_order:
+            if speaks_when_absent or name in data:
+                yield name, field
+
+    @cached_property
+    def _in_order(self) -> list[tuple[str, Any, bool]]:
+        is_partial = bool(self.partial)
+        return [
+            (name, field, not is_partial and (field.required or field.default is not serializers.empty))
+            for name, field in self.fields.items()
+        ]
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """Return the values of a body inside another one. Raises ValidationError with all faults, by field."""

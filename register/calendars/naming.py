@@ -34,7 +34,7 @@ def resolved(values: dict[str, Any], *, namespace: str, among: Surroundings) -> 
 
 
 def keep(tasks: Iterable[Task], *, among: Surroundings) -> dict[UUID, Fault]:
-    """Keep the tasks' calendars from being deleted until the transaction ends; return the faults of those that are gone.
+    """Keep the tasks' calendars from being deleted until the transaction ends; return the faults of those gone already.
 
     By the id of the task; one without a calendar needs nothing.
     """
