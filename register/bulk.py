@@ -10,7 +10,9 @@ import psycopg
 from django.db import DataError, transaction
 
 from register import drafting, ownership, services
+from register.api.fields import task_data_text
 from register.api.reading import read_changes, read_new_task
+from register.api.serializers import TaskInput
 from register.drafting import DEFAULT_NAMESPACE, Draft
 from register.errors import NamespaceForbidden, NameTaken
 from register.given import Given
@@ -48,7 +50,7 @@ class Result:
 
 
 @dataclass(slots=True)
-class _Work:
+class Work:
     """A record on its way: the task that has its name, what was given, and in the end what became of it."""
 
     entry: Entry
@@ -60,7 +62,13 @@ class _Work:
     is_overtaken: bool = False
 
     def fail(self, faults: Iterable[Fault]) -> None:
+        """Note why it cannot be stored."""
         self.result = Result(FAILED, tuple(faults))
+
+    def begin_again(self) -> None:
+        """Forget what was found: somebody has overtaken it."""
+        self.existing = self.draft = None
+        self.is_overtaken = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,11 +91,24 @@ class Registrar:
 
     def register(self, entries: Sequence[Entry]) -> list[Result]:
         """Store a batch of records and return what became of each, in order. Raises PartitionMissing."""
+        return self.store(self.prepare(entries))
+
+    def prepare(self, entries: Sequence[Entry]) -> list[Work]:
+        """Look up and check a batch of records; what is new is worked out, and nothing is locked or written."""
         works = [self._begun(entry) for entry in entries]
-        self._carry_out([work for work in works if work.result is None])
+        self._prepare([work for work in works if work.result is None])
+        return works
+
+    def store(self, works: Sequence[Work]) -> list[Result]:
+        """Store what has been prepared and return what became of each record, in order. Raises PartitionMissing."""
+        self._store_all(works)
         overtaken = [work for work in works if work.is_overtaken]
-        # Somebody has registered or deleted them since we looked; once more tells which of the two each is to be.
-        self._carry_out([_again(work) for work in overtaken] if self.mode == UPSERT else [])
+        if overtaken and self.mode == UPSERT:
+            # Somebody has registered or deleted them since we looked; once more tells which of the two each is to be.
+            for work in overtaken:
+                work.begin_again()
+            self._prepare(overtaken)
+            self._store_all(overtaken)
         for work in overtaken:
             work.result = work.result or Result(FAILED, (Fault("name", "taken", str(NameTaken.__doc__)),))
         return [work.result or Result(FAILED) for work in works]
@@ -96,11 +117,11 @@ class Registrar:
         """Tell whether a record of this run has had the name."""
         return _digest(key) in self._named
 
-    def _begun(self, entry: Entry) -> _Work:
+    def _begun(self, entry: Entry) -> Work:
         fields = entry.fields
         if isinstance(fields, dict):
             fields = {"namespace": self.home} | fields
-        work = _Work(replace(entry, fields=fields), key_of(fields))
+        work = Work(replace(entry, fields=fields), key_of(fields))
         faults = entry.faults or tuple(self._name_faults(work.key))
         if faults and not isinstance(fields, dict):
             work.fail(faults)
@@ -116,41 +137,48 @@ class Registrar:
             yield Fault("name", "taken", "An earlier record has this name.")
         self._named.add(digest)
 
-    def _carry_out(self, works: Sequence[_Work]) -> None:
-        """Look up, check and store; records that the database refuses are found by halves."""
+    def _prepare(self, works: Sequence[Work]) -> None:
         if not works:
             return
         self._look_up(works)
         for work in works:
             self._read(work)
+            if work.result is None and work.existing is None:
+                self._draft_new(work)
+
+    def _store_all(self, works: Sequence[Work]) -> None:
         pending = [work for work in works if work.result is None]
         if pending:
             self._store_or_halve(pending)
 
-    def _look_up(self, works: Sequence[_Work]) -> None:
+    def _look_up(self, works: Sequence[Work]) -> None:
         existing = find([work.key for work in works if self._may_exist(work)]) if self.mode == UPSERT else {}
         for work in works:
             work.existing = existing.get(work.key) if work.key and self._may_exist(work) else None
         named = (work.entry.fields.get("taskClass") for work in works if isinstance(work.entry.fields, dict))
         self.among.look_up({name.strip() for name in named if isinstance(name, str) and "\0" not in name})
 
-    def _may_exist(self, work: _Work) -> bool:
+    def _may_exist(self, work: Work) -> bool:
         return work.key is not None and self.namespace in (None, work.key[0])
 
-    def _read(self, work: _Work) -> None:
+    def _read(self, work: Work) -> None:
         fields = ownership.stamped(work.entry.fields, self.owner, existing=work.existing)
         if work.existing is None:
             work.given = _with(work.entry.faults, read_new_task(fields, among=self.among))
+            return
+        # Most records of a file say what is stored already: those need neither reading nor lock nor transaction.
+        if not work.entry.faults and _is_stored(fields, work.existing):
+            work.result = Result(UNCHANGED, task=work.existing)
             return
         work.given = _with(work.entry.faults, read_changes(fields))
         if work.given.faults:
             task = work.existing
             work.fail(drafting.of_change(task, work.given, among=self.among, now=self.now).faults)
         elif _says_nothing_new(work.existing, work.given):
-            # Most records of a file say what is stored already: those need neither lock nor transaction.
             work.result = Result(UNCHANGED, task=work.existing)
 
-    def _store_or_halve(self, works: Sequence[_Work]) -> None:
+    def _store_or_halve(self, works: Sequence[Work]) -> None:
+        """Store in one transaction; a record that the database refuses is found by halves."""
         try:
             with transaction.atomic():
                 self._store(works)
@@ -164,18 +192,16 @@ class Registrar:
             for half in (works[:middle], works[middle:]):
                 self._store_or_halve(half)
 
-    def _store(self, works: Sequence[_Work]) -> None:
+    def _store(self, works: Sequence[Work]) -> None:
         new = [work for work in works if work.existing is None]
         changing = [work for work in works if work.existing is not None]
         self._draft_changes(changing)
-        for work in new:
-            self._draft_new(work)
         drafts = [work.draft for work in works if work.draft is not None]
         services.keep_calendars(drafts, among=self.among)
         self._store_changes([work for work in changing if work.draft is not None])
         self._store_new([work for work in new if work.draft is not None])
 
-    def _draft_new(self, work: _Work) -> None:
+    def _draft_new(self, work: Work) -> None:
         try:
             work.draft = drafting.of_new(
                 work.given, actor=self.actor, namespace=self.namespace, among=self.among, now=self.now
@@ -183,7 +209,7 @@ class Registrar:
         except NamespaceForbidden:
             work.fail([Fault("namespace", "forbidden", str(NamespaceForbidden.__doc__))])
 
-    def _draft_changes(self, works: Sequence[_Work]) -> None:
+    def _draft_changes(self, works: Sequence[Work]) -> None:
         ids = [work.existing.id for work in works if work.existing is not None]
         if not ids:
             return
@@ -197,13 +223,13 @@ class Registrar:
             else:
                 work.draft = drafting.of_change(task, work.given, among=self.among, now=self.now)
 
-    def _store_changes(self, works: Sequence[_Work]) -> None:
+    def _store_changes(self, works: Sequence[Work]) -> None:
         good = _without_faults(works)
         services.store_changes([draft for _, draft in good], now=self.now)
         for work, draft in good:
             work.result = Result(UPDATED if draft.changed else UNCHANGED, task=draft.task, before=draft.was)
 
-    def _store_new(self, works: Sequence[_Work]) -> None:
+    def _store_new(self, works: Sequence[Work]) -> None:
         good = _without_faults(works)
         stored = services.store_new([draft for _, draft in good])
         for work, draft in good:
@@ -230,7 +256,7 @@ def find(keys: Collection[Key | None]) -> dict[Key, Task]:
     return {(task.namespace, task.name): task for task in tasks.exclude(status=TaskStatus.DELETED)}
 
 
-def _without_faults(works: Sequence[_Work]) -> list[tuple[_Work, Draft]]:
+def _without_faults(works: Sequence[Work]) -> list[tuple[Work, Draft]]:
     """Return the records that can be stored, with their drafts; the others have failed."""
     good = []
     for work in works:
@@ -241,11 +267,6 @@ def _without_faults(works: Sequence[_Work]) -> list[tuple[_Work, Draft]]:
     return good
 
 
-def _again(work: _Work) -> _Work:
-    work.existing = work.draft = None
-    return work
-
-
 def _with(faults: tuple[Fault, ...], given: Given) -> Given:
     """Return what was given with the faults known before; that such a field is missing then is no news."""
     if not faults:
@@ -253,6 +274,23 @@ def _with(faults: tuple[Fault, ...], given: Given) -> Given:
     known = {fault.field for fault in faults}
     found = tuple(fault for fault in given.faults if fault.field not in known)
     return Given(given.values, faults + found, given.faulty, allow_unknown_task_class=given.allow_unknown_task_class)
+
+
+_COLUMNS = {name: str(field.source) for name, field in TaskInput().fields.items()}
+
+
+def _is_stored(fields: dict[str, Any], task: Task) -> bool:
+    """Tell whether each field of a record, as it stands there, is what the task has."""
+    for name, value in fields.items():
+        stored = getattr(task, _COLUMNS.get(name, ""), _MISSING)
+        if name == "taskData" and isinstance(value, dict):
+            value = task_data_text(value)
+        if type(value) is not type(stored) or value != stored:
+            return False
+    return True
+
+
+_MISSING = object()
 
 
 def _says_nothing_new(task: Task, given: Given) -> bool:

@@ -144,8 +144,10 @@ def _never_fires(task: Task, *, changed: frozenset[str], now: datetime) -> Itera
     if slot is None and changed & timing.SCHEDULE_COLUMNS != {"end_at"}:
         yield _impossible(kind, _no_slot(task, kind, now))
     elif slot is not None and not schedules.is_fixed_delay(task):
-        yield from _closed_always(task, slot)
-        yield from jitter_faults(schedules.of(task), task.jitter_seconds, now=now)
+        if task.calendar is not None:
+            yield from _closed_always(task, slot)
+        if task.jitter_seconds:
+            yield from jitter_faults(schedules.of(task), task.jitter_seconds, now=now)
     elif task.jitter_seconds >= (task.interval_seconds or math.inf):
         yield _impossible("jitterSeconds", "This must be shorter than intervalSeconds.")
 

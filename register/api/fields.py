@@ -219,7 +219,7 @@ class TaskData(serializers.Field[str, Any, str, Any]):
     }
 
     def to_internal_value(self, data: Any) -> str:
-        text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
+        text = data if isinstance(data, str) else task_data_text(data)
         size = len(text.encode())
         if size > TASK_DATA_MAX_BYTES:
             self.fail("max_bytes", limit=f"{TASK_DATA_MAX_BYTES:,}", size=f"{size:,}")
@@ -269,6 +269,11 @@ class Labels(serializers.Field[dict[str, str], Any, dict[str, str], Any]):
 
     def _refusal(self, code: str, limit: int) -> list[Any]:
         return [ErrorDetail(self.error_messages[code].format(limit=limit), code=code)]
+
+
+def task_data_text(data: Any) -> str:
+    """Return task data that came as an object in the text in which they are kept."""
+    return json.dumps(data, ensure_ascii=False)
 
 
 def _accepted(text: str, check: Any) -> str:

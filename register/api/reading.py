@@ -10,6 +10,7 @@ from register.api.serializers import (
     NothingInput,
     PauseInput,
     PreviewInput,
+    RecordInput,
     ResumeInput,
     SkipInput,
     TaskInput,
@@ -79,9 +80,9 @@ def read_trigger(data: Any) -> Given:
 
 
 @lru_cache
-def _body(*, is_partial: bool = False) -> TaskInput:
+def _body(*, is_partial: bool = False) -> RecordInput:
     """Return what reads a task: it takes ten times as long to make as to read with, and reading leaves it as it is."""
-    return TaskInput(partial=is_partial)
+    return RecordInput(partial=is_partial)
 
 
 def _read_task(body: TaskInput, data: Any) -> Given:

@@ -1,5 +1,6 @@
 """`manage.py register_tasks`: registers the tasks of files."""
 
+import gc
 import sys
 from collections import Counter
 from contextlib import ExitStack
@@ -41,6 +42,8 @@ class Command(BaseCommand):
     def _register(self, options: dict[str, Any], wishes: Wishes, open_files: ExitStack) -> None:
         sources, total = self._opened(options["files"], options["format"], open_files)
         unread = len(options["files"]) - len(sources)
+        # What the process has loaded by now stays; looked through again and again, it takes a sixth of the run.
+        gc.freeze()
         batch = Batch(wishes=wishes, now=clock.now(), complain=self._complain, tell=self._tell)
         try:
             if not (wishes.atomic and unread):
