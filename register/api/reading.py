@@ -6,6 +6,7 @@ from typing import Any
 
 from register.api.serializers import (
     BackfillInput,
+    BulkInput,
     CloneInput,
     NothingInput,
     PauseInput,
@@ -36,6 +37,11 @@ def read_new_task(data: Any, *, among: Surroundings | None = None) -> Given:
 def read_changes(data: Any) -> Given:
     """Return the fields to change; the others keep what they have."""
     return _read_task(_body(is_partial=True), data)
+
+
+def read_bulk(data: Any) -> Given:
+    """Return many records, and how they are to be registered; the records themselves are not read yet."""
+    return BulkInput().read(data)
 
 
 def read_clone(data: Any) -> Given:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.fields import SkipField
@@ -18,6 +19,7 @@ from register.api.fields import (
     Labels,
     Line,
     Number,
+    Records,
     RequestKey,
     TaskData,
     Text,
@@ -216,6 +218,19 @@ class RecordInput(TaskInput):
                 self._accepted.clear()
             self._accepted[known] = accepted
         return accepted
+
+
+@extend_schema_field(TaskInput(many=True))
+class TaskRecords(Records):
+    """Many tasks."""
+
+
+class BulkInput(Strict):
+    """Tasks to register: `create` refuses names that are taken, `upsert` changes those; `atomic` is all or none."""
+
+    mode = Word(("create", "upsert"), default="create")
+    atomic = Flag(default=False)
+    tasks = TaskRecords(help_text="At most 10,000.")
 
 
 class ValidateInput(TaskInput):

@@ -1,5 +1,6 @@
 """The shapes of the API's answers, for its OpenAPI document; `scheduler.representations` fills them."""
 
+from scheduler.answers.bulk import BulkAnswer, RecordAnswer
 from scheduler.answers.calendars import (
     CalendarAnswer,
     CalendarEffectAnswer,
@@ -72,6 +73,7 @@ __all__ = [
     "ROLES",
     "TASK_STATUSES",
     "Answer",
+    "BulkAnswer",
     "CalendarAnswer",
     "CalendarEffectAnswer",
     "CalendarMoveAnswer",
@@ -105,6 +107,7 @@ __all__ = [
     "PreviewAnswer",
     "ProblemAnswer",
     "RangeAnswer",
+    "RecordAnswer",
     "RetryPolicyAnswer",
     "SlotExplanationAnswer",
     "StepAnswer",
