@@ -12,10 +12,11 @@ from django.db.models import QuerySet
 from django.db.transaction import atomic
 
 from register.errors import OperationEnded, OperationNotFound
-from scheduler import backfills, connections
+from scheduler import backfills, bulkactions, connections
 from scheduler.engine.identity import BACKFILL
 from scheduler.engine.states import OPEN
 from scheduler.models import Execution, Operation
+from scheduler.models.choices import OperationKind
 from scheduler.models.operation import UNFINISHED
 
 MOST_SHOWN = 200
@@ -40,8 +41,9 @@ def abort_operation(operation_id: UUID, *, namespace: str | None, now: datetime)
     Raises OperationNotFound, OperationEnded.
     """
     with atomic():
-        find_operation(operation_id, namespace=namespace)
-        if not backfills.abort(connections.current(), operation_id, now=now):
+        operation = find_operation(operation_id, namespace=namespace)
+        abort = bulkactions.abort if operation.kind == OperationKind.BULK_ACTION else backfills.abort
+        if not abort(connections.current(), operation_id, now=now):
             raise OperationEnded
         return find_operation(operation_id, namespace=namespace)
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 from django.db import transaction
 
-from register import drafting, locking, storing, timing
+from register import drafting, storing, timing
 from register.calendars import naming
 from register.drafting import Draft
 from register.errors import NameTaken
@@ -20,8 +20,8 @@ from register.given import Given
 from register.locking import lock, publish_after_commit, visible
 from register.stored import Stored
 from register.surroundings import Surroundings
-from scheduler import claims, connections, pauses, transitions
-from scheduler.engine.states import Reason, TaskStatus
+from scheduler import connections, pauses, verbs
+from scheduler.engine.states import TaskStatus
 from scheduler.errors import InvalidInput, TaskNotFound
 from scheduler.models import Task
 
@@ -79,17 +79,13 @@ def delete_task(task_id: UUID, *, namespace: str | None, now: datetime, versions
     with transaction.atomic():
         # Slots up to now belong to the history even so: they are recorded, then cancelled with all that waits.
         lock(task_id, namespace=namespace, versions=versions, if_deleted=TaskNotFound, now=now)
-        end_tasks([task_id], now=now)
+        verbs.end(connections.current(), [task_id], now=now)
 
 
 def delete_tasks(task_ids: Sequence[UUID], *, now: datetime) -> set[UUID]:
     """Mark tasks DELETED as `delete_task` does, in one transaction; return those that were not so already."""
     with transaction.atomic():
-        locking.record_due(task_ids, now=now)
-        standing = Task.objects.filter(id__in=task_ids).exclude(status=TaskStatus.DELETED)
-        found = set(standing.values_list("id", flat=True))
-        end_tasks(sorted(found), now=now)
-    return found
+        return set(verbs.delete(connections.current(), task_ids, now=now).done)
 
 
 def keep_calendars(drafts: Collection[Draft], *, among: Surroundings) -> None:
@@ -120,15 +116,6 @@ def store_changes(drafts: Sequence[Draft], *, now: datetime) -> None:
     for draft in changed:
         drafting.place(draft, running=running, now=now)
     storing.update(changed)
-
-
-def end_tasks(task_ids: Sequence[UUID], *, now: datetime) -> None:
-    """Mark tasks that the caller has locked DELETED, and cancel what waits of them."""
-    connection = connections.current()
-    pauses.record(connection, task_ids, until=now, now=now)
-    storing.end(task_ids)
-    waiting = claims.waiting_executions(connection, task_ids)
-    transitions.cancel_waiting(connection, waiting, reason=Reason.DELETED, now=now)
 
 
 def _refuse_faults(draft: Draft) -> None:

@@ -1,6 +1,6 @@
-"""Writes definitions into the table, many in one statement: new ones, changed ones, deleted ones."""
+"""Writes definitions into the table, many in one statement: new ones and changed ones."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import Final
@@ -11,7 +11,6 @@ from django.db import connection as django_connection
 from register import timing
 from register.drafting import DEFINITION, Draft
 from scheduler import connections
-from scheduler.engine.states import TaskStatus
 from scheduler.models import Task
 
 _CHANGED: Final = tuple(dict.fromkeys([*DEFINITION, *timing.TIMING_COLUMNS, "version", "updated_at"]))
@@ -73,13 +72,6 @@ WHERE t.id = ANY(%s)
 def _count_open(task_ids: Sequence[UUID]) -> None:
     if task_ids:
         connections.current().execute(_COUNT_OPEN, (list(task_ids),))
-
-
-def end(task_ids: Collection[UUID]) -> None:
-    """Mark tasks DELETED, so that they never fire again; the caller has locked the rows."""
-    Task.objects.filter(id__in=task_ids).update(
-        status=TaskStatus.DELETED, claim_at=None, next_slot_for=None, next_execution_time=None
-    )
 
 
 @lru_cache

@@ -14,7 +14,7 @@ import psycopg
 
 from scheduler import backlog, batches, births, claims, clock, overlaps, permits, schedules, transitions
 from scheduler.connections import as_json
-from scheduler.engine.admission import TURN_TAKERS, Standing, take_nothing
+from scheduler.engine.admission import TURN_TAKERS, Admission, Standing, take_nothing
 from scheduler.engine.firing import Fire, Misfire, Pass, Plan, plan
 from scheduler.engine.identity import slot_cause
 from scheduler.engine.schedules import Schedule
@@ -170,13 +170,35 @@ def trigger(
             raise TaskNotFound
         if task.status == TaskStatus.DELETED:
             raise TaskDeleted
-        admission = overlaps.admit(connection, task, Trigger.MANUAL)
-        cause = f"manual:{request}"
-        row = births.fired(task, admission, slot=now, due_at=now, cause=cause, trigger=Trigger.MANUAL, now=now)
-        inserted = transitions.record(connection, [replace(row, task_data=task_data)], now=now)
-        if inserted:
-            overlaps.count(connection, task, row, admission, now=now)
-    return row.id, _ready([row] if inserted else [])
+        rows, ready = trigger_all(connection, [task], request=request, task_data=task_data, now=now)
+    return rows[0].id, ready
+
+
+def trigger_all(
+    connection: psycopg.Connection, tasks: Sequence[DueTask], *, request: UUID, task_data: str | None, now: datetime
+) -> tuple[list[NewExecution], list[Ready]]:
+    """Record an execution of each of these locked tasks, in the caller's transaction; return them, and what to publish.
+
+    Those that overlap may not let run are SKIPPED, each with its reason.
+    """
+    standings = overlaps.standings(connection, tasks)
+    limits = permits.lock(connection, set(chain.from_iterable(map(overlaps.keys_of, tasks))))
+    admitted = [(task, _admit(task, standings.get(task.id, Standing()), limits)) for task in tasks]
+    rows = [replace(_by_hand(task, admission, request, now=now), task_data=task_data) for task, admission in admitted]
+    inserted = transitions.record(connection, rows, now=now)
+    new = [(task, row, admission) for (task, admission), row in zip(admitted, rows, strict=True) if row.id in inserted]
+    overlaps.count_all(connection, new, now=now)
+    return rows, _ready([row for _, row, _ in new])
+
+
+def _admit(task: DueTask, standing: Standing, limits: Permits) -> Admission:
+    take = partial(limits.take, overlaps.keys_of(task))
+    return standing.admit(task.overlap_policy, Trigger.MANUAL, limit=task.max_concurrency, take=take)
+
+
+def _by_hand(task: DueTask, admission: Admission, request: UUID, *, now: datetime) -> NewExecution:
+    cause = f"manual:{request}"
+    return births.fired(task, admission, slot=now, due_at=now, cause=cause, trigger=Trigger.MANUAL, now=now)
 
 
 def first_slot(schedule: Schedule, *, after: datetime, last_slot: datetime | None) -> datetime | None:

@@ -11,9 +11,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from query import explaining, selectors
-from query.instants import InstantField
 from query.slots import explain_at
 from scheduler.answers import ExplanationAnswer, SlotExplanationAnswer
+from scheduler.instants import InstantField
 from scheduler.parameters import Reader, refuse_all
 from scheduler.representations import explanation_as_json, instant
 from scheduler.tokens import caller_of

@@ -1,6 +1,6 @@
 """The shapes of the API's answers, for its OpenAPI document; `scheduler.representations` fills them."""
 
-from scheduler.answers.bulk import BulkAnswer, RecordAnswer
+from scheduler.answers.bulk import ActedOnAnswer, ActionPlanAnswer, BulkAnswer, RecordAnswer
 from scheduler.answers.calendars import (
     CalendarAnswer,
     CalendarEffectAnswer,
@@ -30,7 +30,6 @@ from scheduler.answers.executions import (
 )
 from scheduler.answers.operations import (
     OperationAnswer,
-    OperationArgumentsAnswer,
     OperationCountsAnswer,
     OperationErrorAnswer,
     OperationPage,
@@ -72,6 +71,8 @@ __all__ = [
     "OVERLAP_POLICIES",
     "ROLES",
     "TASK_STATUSES",
+    "ActedOnAnswer",
+    "ActionPlanAnswer",
     "Answer",
     "BulkAnswer",
     "CalendarAnswer",
@@ -97,7 +98,6 @@ __all__ = [
     "NodeAnswer",
     "NodePage",
     "OperationAnswer",
-    "OperationArgumentsAnswer",
     "OperationCountsAnswer",
     "OperationErrorAnswer",
     "OperationPage",

@@ -14,6 +14,22 @@ class RecordAnswer(Answer):
     errors: Any = FaultAnswer(many=True, help_text="Of a record that failed; fields as tasks[17].cronExpression.")
 
 
+class ActedOnAnswer(Answer):
+    id = serializers.UUIDField()
+    name = serializers.CharField(help_text="Of the task.")
+    namespace = serializers.CharField()
+    status = serializers.CharField()
+
+
+class ActionPlanAnswer(Answer):
+    """What a bulk action would be about."""
+
+    action = serializers.CharField()
+    on = serializers.ChoiceField(["tasks", "executions"])
+    total = serializers.IntegerField()
+    sample: Any = ActedOnAnswer(many=True, help_text="The first 20 by id.")
+
+
 class BulkAnswer(Answer):
     created = serializers.IntegerField()
     updated = serializers.IntegerField()

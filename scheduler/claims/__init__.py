@@ -9,6 +9,7 @@ from scheduler.claims.executions import (
     EVERYWHERE,
     RECENT,
     attempt,
+    attempts,
     batches,
     expired_executions,
     published_executions,
@@ -35,6 +36,7 @@ from scheduler.claims.requested import (
     keep_calendars,
     namespace_to_edit,
     operation,
+    operation_on_many,
 )
 from scheduler.claims.tasks import (
     FIRST_CLAIM,
@@ -57,6 +59,7 @@ __all__ = [
     "HELD_BATCH",
     "RECENT",
     "attempt",
+    "attempts",
     "batches",
     "busy_tasks",
     "calendar_to_delete",
@@ -76,6 +79,7 @@ __all__ = [
     "namespaces_due",
     "next_held",
     "operation",
+    "operation_on_many",
     "permits",
     "published_executions",
     "ready",

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler.records import LockedOperation
+from scheduler.records import LockedAction, LockedOperation
 
 # Whoever sets a calendar on a task keeps it; an edit of its rules goes on beside them, a deletion does not.
 _KEEP_CALENDARS = """
@@ -52,3 +52,18 @@ def operation(connection: psycopg.Connection, operation_id: UUID, *, waits: bool
     row = connection.execute(_OPERATION + ("" if waits else " SKIP LOCKED"), (operation_id,)).fetchone()
     # As text: Django's connections read JSON as text, those of the loops do not.
     return LockedOperation(row[0], row[1], json.loads(row[2]), *row[3:]) if row else None
+
+
+_ON_MANY = """
+SELECT id, arguments::text, errors::text, done_count, failed_count, skipped_count, created_by, abort_requested_at
+FROM scheduler_operations
+WHERE id = %s AND kind = 'BULK_ACTION' AND status IN ('PENDING', 'RUNNING') FOR UPDATE
+"""
+
+
+def operation_on_many(
+    connection: psycopg.Connection, operation_id: UUID, *, waits: bool = False
+) -> LockedAction | None:
+    """Lock one bulk action; None where it has ended, or another holds it and this one does not wait."""
+    row = connection.execute(_ON_MANY + ("" if waits else " SKIP LOCKED"), (operation_id,)).fetchone()
+    return LockedAction(row[0], json.loads(row[1]), json.loads(row[2]), *row[3:]) if row else None

@@ -9,7 +9,7 @@ from scheduler.models.idempotency import IdempotencyKey
 from scheduler.models.lease import Lease
 from scheduler.models.namespace import Namespace
 from scheduler.models.node import Node
-from scheduler.models.operation import Operation
+from scheduler.models.operation import Operation, OperationItem
 from scheduler.models.permit import Permit
 from scheduler.models.task import Task
 
@@ -25,6 +25,7 @@ __all__ = [
     "Namespace",
     "Node",
     "Operation",
+    "OperationItem",
     "Permit",
     "Task",
 ]

@@ -8,10 +8,10 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django_filters import CharFilter, Filter  # type: ignore[import-untyped]
 
-from query.instants import InstantField
 from scheduler import lateness
 from scheduler.engine.states import TaskStatus
 from scheduler.filtering import FlagFilter, ListFilter, WordsFilter
+from scheduler.instants import InstantField
 from scheduler.keysets import Order
 from scheduler.models import Task
 

@@ -9,11 +9,11 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django_filters import CharFilter, Filter, UUIDFilter  # type: ignore[import-untyped]
 
-from query.filters import LabelFilter
-from query.instants import DayOrInstantField, ZoneField
 from scheduler.engine.identity import BACKFILL, lower_bound
 from scheduler.engine.states import Status, Trigger
 from scheduler.filtering import ListFilter, WordsFilter
+from scheduler.filters import LabelFilter
+from scheduler.instants import DayOrInstantField, ZoneField
 from scheduler.keysets import Order
 from scheduler.models import Execution
 
