@@ -13,8 +13,11 @@ from django.db import connection, transaction
 
 from register import bulk, ownership, plan, services
 from register.bulk import FAILED, Entry, Registrar, Result, Work
+from register.catalogue_file import Catalogue
 from register.drafting import DEFAULT_NAMESPACE
 from register.formats.record import Record
+from register.stored import Stored
+from scheduler.errors import Fault
 
 PRUNED = "pruned"
 
@@ -44,13 +47,17 @@ class Wishes:
 
 @dataclass(kw_only=True)
 class Batch:
-    """One run. `complain` is told each fault, `tell` each line of a dry run's plan, `advance` each record's end."""
+    """One run. `complain` is told each fault, `tell` each line of a dry run's plan, `advance` each record's end.
+
+    With a `catalogue` its handlers are there, and no others.
+    """
 
     wishes: Wishes
     now: datetime
     complain: Say
     tell: Say
     advance: Callable[[], None] = lambda: None
+    catalogue: Catalogue | None = None
     counts: Counter[str] = field(default_factory=Counter)
 
     def run(self, sources: Sequence[HasRecords], *, is_complete: bool) -> None:
@@ -105,12 +112,13 @@ class Batch:
             owner=self.wishes.owner,
             dry_run=self.wishes.dry_run,
             now=self.now,
+            among=Stored(self.catalogue.handlers if self.catalogue else None),
         )
 
     def _note(self, record: Record, result: Result) -> None:
         self.counts[result.outcome] += 1
         for fault in result.faults:
-            self.complain(f"{record.place}{f'.{fault.field}' if fault.field else ''}: {fault.message}")
+            self.complain(said(record, fault))
         if self.wishes.dry_run:
             for line in plan.lines_of(result, now=self.now):
                 self.tell(line)
@@ -128,6 +136,11 @@ class Batch:
             some = [task_id for task_id, _ in surplus[at : at + bulk.BATCH]]
             # Fewer where somebody else was faster.
             self.counts[PRUNED] += len(services.delete_tasks(some, now=self.now))
+
+
+def said(record: Record, fault: Fault) -> str:
+    """Return the line for a fault of a record, with its place."""
+    return f"{record.place}{f'.{fault.field}' if fault.field else ''}: {fault.message}"
 
 
 def _disconnect() -> None:

@@ -29,6 +29,11 @@ def find_handler(task_class: str) -> Handler | None:
     return Handler.objects.filter(task_class=task_class).first()
 
 
+def known_queues() -> set[str]:
+    """Return the queues that workers have announced with their handlers."""
+    return {queue for queues in Handler.objects.values_list("queues", flat=True) for queue in queues}
+
+
 def unknown_task_class(task_class: str, known: Iterable[str]) -> Fault:
     """Return the refusal of a name that no worker has announced."""
     return Fault(

@@ -133,7 +133,8 @@ def _defaults() -> dict[str, Any]:
 def _task(values: dict[str, Any]) -> Task:
     """Return a new task; by position, for by name a model takes twice as long to make."""
     own = {"id": uuid4(), "status": TaskStatus.ACTIVE, "labels": {}, "retry_on": default_retry_on()}
-    return Task(*(_defaults() | own | values).values())
+    columns: Any = (_defaults() | own | values).values()
+    return Task(*columns)
 
 
 def _calendar(values: dict[str, Any], among: Surroundings) -> Any:

@@ -1,6 +1,6 @@
 """The surroundings of definitions as the database has them: each is looked up once, or once a batch."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from register.calendars import naming
@@ -11,9 +11,11 @@ from scheduler.models import Calendar, Handler
 class Stored:
     """`register.surroundings.Surroundings`, remembered for as long as a request or a batch takes."""
 
-    def __init__(self) -> None:
-        self._handlers: dict[str, Handler | None] = {}
-        self._task_classes: list[str] | None = None
+    def __init__(self, handlers: Sequence[Handler] | None = None) -> None:
+        """Look everything up; `handlers` are taken for those that are announced."""
+        self._is_complete = handlers is not None
+        self._handlers: dict[str, Handler | None] = {one.task_class: one for one in handlers or ()}
+        self._task_classes = list(self._handlers) if self._is_complete else None
         self._calendars: dict[tuple[str, str], Calendar | None] = {}
         self._calendars_by_id: dict[UUID, Calendar | None] = {}
         self._calendar_names: dict[str, list[str]] = {}
@@ -22,8 +24,8 @@ class Stored:
     def look_up(self, task_classes: Collection[str]) -> None:
         """Read the handlers of many names at once."""
         unknown = set(task_classes) - self._handlers.keys()
-        if unknown:
-            self._handlers |= dict.fromkeys(unknown) | Handler.objects.in_bulk(list(unknown))
+        found = Handler.objects.in_bulk(list(unknown)) if unknown and not self._is_complete else {}
+        self._handlers |= dict.fromkeys(unknown) | found
 
     def handler(self, task_class: str) -> Handler | None:
         """Return the handler of a public name, if some worker has announced it."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection as django_connection
@@ -77,7 +77,7 @@ def _count_open(task_ids: Sequence[UUID]) -> None:
 @lru_cache
 def _statement(form: str, names: tuple[str, ...]) -> bytes:
     """Return a statement over rows with these columns, whose types are the model's."""
-    fields = [Task._meta.get_field(name) for name in names]  # noqa: SLF001 - Django's documented way to the fields
+    fields: list[Any] = [Task._meta.get_field(name) for name in names]  # noqa: SLF001 - Django documents it as public
     columns = [str(field.column) for field in fields]
     types = [field.db_type(django_connection) for field in fields]
     return form.format(

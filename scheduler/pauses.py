@@ -59,11 +59,13 @@ def resume(
     and the answer holds why.
     """
     paused = [task for task in claims.tasks(connection, task_ids) if task.status == TaskStatus.PAUSED]
-    ends = dict(connection.execute(_PAUSED_UNTIL, ([task.id for task in paused],)).fetchall())
+    ends: dict[UUID, datetime | None] = dict(
+        connection.execute(_PAUSED_UNTIL, ([task.id for task in paused],)).fetchall()
+    )
     outcomes: dict[UUID, Exception | None] = {}
     resumed: list[_Resumed] = []
     for task in paused:
-        until: datetime | None = ends[task.id]
+        until = ends[task.id]
         before = until if until is not None and until <= now else now + _TICK
         try:
             resumed.append(_resumed(task, before=None if catch_up else before, now=now))
@@ -118,7 +120,9 @@ def end_if_over(connection: psycopg.Connection, task_ids: Collection[UUID], *, n
         return
     tasks = claims.tasks(connection, [task_id for task_id, _ in over])
     # Asked again under the locks: a sweep may have been faster, or somebody may have set another end.
-    ends = dict(connection.execute(_ARE_OVER, {"ids": [task.id for task in tasks], "now": now}).fetchall())
+    ends: dict[UUID, datetime] = dict(
+        connection.execute(_ARE_OVER, {"ids": [task.id for task in tasks], "now": now}).fetchall()
+    )
     end(connection, [(task, ends[task.id]) for task in tasks if task.id in ends], now=now)
 
 

@@ -54,7 +54,9 @@ def retry_all(connection: psycopg.Connection, executions: Sequence[UUID], *, now
     attempts = claims.attempts(connection, executions)
     # Executions before tasks, and those by id: further down each finds its own locked already.
     claims.lock_tasks(connection, {one.task_id for one in attempts})
-    refused, done, ready = _gone(executions, attempts), [], []
+    refused = _gone(executions, attempts)
+    done: list[UUID] = []
+    ready: list[Ready] = []
     for attempt in attempts:
         try:
             retried = retry(connection, attempt.id, now=now)

@@ -31,12 +31,13 @@ class Ids(serializers.Field[list[UUID], Any, list[UUID], Any]):
             self.fail("invalid")
         if len(data) > MOST_IDS:
             self.fail("max_count", limit=MOST_IDS)
-        ids, refused = [], {}
+        ids: list[UUID] = []
+        refused: dict[Any, Any] = {}
         for index, text in enumerate(data):
             try:
                 ids.append(UUID(text))
             except (ValueError, TypeError, AttributeError):
-                refused[index] = [ErrorDetail(self.error_messages["id"], code="invalid")]
+                refused[index] = [ErrorDetail(str(self.error_messages["id"]), code="invalid")]
         if refused:
             raise ValidationError(refused)
         return list(dict.fromkeys(ids))

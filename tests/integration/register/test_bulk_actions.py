@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from register import actions
-from scheduler import bulkactions, claims, connections, firing, transitions
+from scheduler import bulkactions, claims, connections, firing, transitions, verbs
 from scheduler.engine.states import Status
 from scheduler.models import Execution, Operation, OperationItem, Task
 from scheduler.records import Outcome
@@ -276,9 +276,9 @@ def _executions(tasks: list[Task], *, now: datetime) -> tuple[UUID, UUID, UUID]:
     waiting, running, ended = (
         firing.trigger(connection, task.id, request=uuid4(), task_data=None, now=now)[0] for task in tasks
     )
-    for execution in (running, ended):
-        started = transitions.start(connection, execution, node_id="n", lease_expires_at=now + MINUTE, now=now)
-        assert started is not None
+    transitions.start(connection, running, node_id="n", lease_expires_at=now + MINUTE, now=now)
+    started = transitions.start(connection, ended, node_id="n", lease_expires_at=now + MINUTE, now=now)
+    assert started is not None
     transitions.finish(connection, [Outcome(ended, started.fence, Status.FAILED)], now=now)
     return waiting, running, ended
 
@@ -317,13 +317,13 @@ def test_an_abort_leaves_the_rest_as_it_is(
 def test_one_that_fails_holds_up_no_other(
     editor: Caller, three: list[Task], now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken, assign = three[1].id, bulkactions.verbs.assign
+    broken, assign = three[1].id, verbs.assign
 
     def fails(connection: Any, task_ids: Any, **arguments: Any) -> Any:
         connection.execute("SELECT 1 / %s", (0 if broken in task_ids else 1,))
         return assign(connection, task_ids, **arguments)
 
-    monkeypatch.setattr(bulkactions.verbs, "assign", fails)
+    monkeypatch.setattr(verbs, "assign", fails)
 
     operation = _carried_out(_send(editor, "set", ids=_ids(three), arguments={"priority": 1}), now=now)
 
