@@ -26,6 +26,7 @@ ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/
 MISFIRES = ("FIRE_ONCE", "FIRE_ALL", "SKIP")
 OVERLAPS = ("ALLOW", "SKIP", "QUEUE", "CANCEL_RUNNING")
 MOST_STRETCHES = 40
+HERD_SECONDS = 4
 
 
 def make(count: int, *, random: Random, begin: datetime, seconds: float) -> list[Definition]:
@@ -44,6 +45,18 @@ def make(count: int, *, random: Random, begin: datetime, seconds: float) -> list
     return [
         _definition(f"drill {number:04} {kind.__name__.strip('_')}", kind(random, begin, end), random, end)
         for number, kind in enumerate(kinds[number % len(kinds)] for number in range(count))
+    ]
+
+
+def herd(count: int, *, begin: datetime, seconds: float) -> list[Definition]:
+    """Return `count` short tasks that are due at the same instants, so that they travel in bundles."""
+    begin, end = (at.replace(microsecond=0) for at in (begin, begin + timedelta(seconds=seconds)))
+    short = Work(seconds=0.01)
+    return [
+        Definition(
+            name=f"drill {number:04} herd", interval_seconds=HERD_SECONDS, start_at=begin, end_at=end, work=short
+        )
+        for number in range(count)
     ]
 
 

@@ -85,8 +85,12 @@ def _load(platform: Platform, plan: Plan, random: Random) -> tuple[list[Register
     begin, seconds = platform.now() + timedelta(seconds=LEAD_SECONDS), plan.seconds - LEAD_SECONDS
     closed = load.closed_stretches(random=random, begin=begin, seconds=seconds)
     definitions = load.make(plan.tasks, random=random, begin=begin, seconds=seconds)
+    herd = load.herd(plan.tasks // 2, begin=begin, seconds=seconds)
     platform.keep_calendar(closed)
-    return platform.register(definitions), closed
+    tasks = platform.register([*definitions, *herd])
+    # Of most of the others it is wrong: they hold up their bundles until the platform has learned better.
+    platform.believe_short(tasks)
+    return tasks, closed
 
 
 def _patience(size: Size, definitions: Sequence[Definition]) -> float:

@@ -55,6 +55,7 @@ def update(drafts: Sequence[Draft]) -> None:
     rows = [dict(zip(names, _values_of_change(draft.task), strict=True)) for draft in drafts]
     connections.current().execute(_statement(_UPDATE, names), (connections.as_json(rows),))
     _count_open([draft.task.id for draft in drafts if "overlap_policy" in draft.changed])
+    _forget_durations([draft.task.id for draft in drafts if draft.changed & {"task_class", "task_data"}])
 
 
 # Counted afresh, under the tasks' locks: the counter is not kept while everything may overlap. A finish that has not
@@ -72,6 +73,12 @@ WHERE t.id = ANY(%s)
 def _count_open(task_ids: Sequence[UUID]) -> None:
     if task_ids:
         connections.current().execute(_COUNT_OPEN, (list(task_ids),))
+
+
+def _forget_durations(task_ids: Sequence[UUID]) -> None:
+    """Forget how long tasks ran: it says nothing of what they do now."""
+    if task_ids:
+        Task.objects.filter(id__in=task_ids).update(run_count=0, expected_ms=None)
 
 
 @lru_cache

@@ -9,6 +9,7 @@ from kombu import Connection
 from kombu.exceptions import KombuError
 
 from scheduler import messages
+from scheduler.engine.bundles import bundled
 from scheduler.errors import BrokerUnavailable
 from scheduler.rabbitmq import RabbitMQ
 from scheduler.records import Ready
@@ -30,12 +31,17 @@ class Broker:
         self._publisher: messages.RedisPublisher | None = None
         self._rabbitmq: RabbitMQ | None = None
 
-    def publish(self, ready: Sequence[Ready]) -> None:
-        """Send one message for each; all of them, or raise BrokerUnavailable with none, some or all sent."""
+    def publish(self, ready: Sequence[Ready]) -> int:
+        """Send them, short ones in bundles, and return in how many messages.
+
+        All of them, or raise BrokerUnavailable with none, some or all sent.
+        """
+        bundles = bundled(ready, most=settings.BUNDLE_MAX)
         with _Guard(self) as connection:
             send = self._redis_publisher(connection) if _knows_keys(connection) else self._server(connection)
-            for start in range(0, len(ready), BATCH):
-                send.publish(ready[start : start + BATCH])
+            for start in range(0, len(bundles), BATCH):
+                send.publish(bundles[start : start + BATCH])
+        return len(bundles)
 
     def has_lost_data(self) -> bool:
         """Tell whether what we keep in the broker is missing, a key or a queue: it was emptied, or never knew us."""

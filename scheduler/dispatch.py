@@ -49,26 +49,31 @@ _web = Outlet()
 _web_lock = threading.Lock()
 
 
-def dispatch(connection: psycopg.Connection, broker: Broker, ready: Sequence[Ready], *, now: datetime) -> None:
-    """Publish `ready` and mark the rows. Raises BrokerUnavailable; unmarked rows are swept.
+def dispatch(connection: psycopg.Connection, broker: Broker, ready: Sequence[Ready], *, now: datetime) -> int:
+    """Publish `ready` and mark the rows; return in how many messages.
 
-    If the process dies between the two, the sweep publishes once more and the worker drops the second message.
+    Raises BrokerUnavailable; unmarked rows are swept. If the process dies between the two, the sweep publishes once
+    more and the worker drops the second message.
     """
-    broker.publish(ready)
+    messages = broker.publish(ready)
     transitions.mark_published(connection, [item.id for item in ready], now=now)
+    return messages
 
 
-def dispatch_batch(connection: psycopg.Connection, broker: Broker, ready: Sequence[Ready], *, batch: UUID) -> None:
-    """Publish what a claim has queued, and end its batch. Raises BrokerUnavailable; the sweep publishes it then.
+def dispatch_batch(connection: psycopg.Connection, broker: Broker, ready: Sequence[Ready], *, batch: UUID) -> int:
+    """Publish what a claim has queued, and end its batch; return in how many messages.
+
+    Raises BrokerUnavailable; the sweep publishes it then.
 
     If the process dies meanwhile, the batch is recovered by whoever sweeps.
     """
     try:
-        broker.publish(ready)
+        messages = broker.publish(ready)
     except BrokerUnavailable:
         batches.give_up(connection, batch, [item.id for item in ready])
         raise
     batches.end(connection, batch)
+    return messages
 
 
 def dispatch_unpublished(connection: psycopg.Connection, broker: Broker, *, now: datetime, low: UUID) -> int:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
@@ -188,7 +188,7 @@ def trigger_all(
     inserted = transitions.record(connection, rows, now=now)
     new = [(task, row, admission) for (task, admission), row in zip(admitted, rows, strict=True) if row.id in inserted]
     overlaps.count_all(connection, new, now=now)
-    return rows, _ready([row for _, row, _ in new])
+    return rows, _ready([row for _, row, _ in new], {})
 
 
 def _admit(task: DueTask, standing: Standing, limits: Permits) -> Admission:
@@ -254,7 +254,8 @@ def _write(connection: psycopg.Connection, moves: Sequence[_Move], *, now: datet
     newcomers = {move.task.id: move.newcomer for move in moves if move.newcomer is not None}
     cancelled = overlaps.make_room(connection, newcomers, now=now)
     recorded = [row for row in rows if row.id in inserted]
-    ready = _ready([row for row in recorded if row.id not in cancelled])
+    expected = {move.task.id: move.task.expected_ms for move in moves if move.task.expected_ms is not None}
+    ready = _ready([row for row in recorded if row.id not in cancelled], expected)
     return Claimed(ready, None, len(moves), len(rows) - len(recorded), recorded=recorded)
 
 
@@ -401,9 +402,11 @@ def _taken(moves: Sequence[_Move], inserted: Collection[UUID]) -> Counter[str]:
     return Counter(key for move in queued for key in move.limited)
 
 
-def _ready(recorded: Sequence[NewExecution]) -> list[Ready]:
+def _ready(recorded: Sequence[NewExecution], expected: Mapping[UUID, float]) -> list[Ready]:
     return [
-        Ready(row.id, row.queue, row.priority, row.timeout_seconds) for row in recorded if row.status is Status.QUEUED
+        Ready(row.id, row.queue, row.priority, row.timeout_seconds, expected.get(row.task_id))
+        for row in recorded
+        if row.status is Status.QUEUED
     ]
 
 

@@ -11,6 +11,7 @@ import psycopg
 
 from scheduler import claims, delays, failures, permits
 from scheduler.delays import SlotEnd
+from scheduler.engine.bundles import FORGETTING
 from scheduler.engine.identity import BACKFILL, retry_id
 from scheduler.engine.retry import RetryPolicy, should_retry
 from scheduler.engine.states import Reason, Status, TaskStatus, Trigger
@@ -21,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 
 RELEASE_CHANNEL = "execution_release"
+
+# What ran to its own end, or to the limit: its time says how long the task runs.
+_RAN = frozenset({Status.SUCCESS, Status.FAILED, Status.TIMED_OUT})
 
 
 def lock_tasks(connection: psycopg.Connection, ended: Sequence[Ended]) -> dict[UUID, EndingTask]:
@@ -38,8 +42,13 @@ _REFLECT = """
 UPDATE scheduler_tasks t
 SET last_executed_at = greatest(t.last_executed_at, u.last_executed_at),
     retry_count = coalesce(u.retry_count, t.retry_count),
-    open_count = CASE WHEN t.overlap_policy = 'ALLOW' THEN 0 ELSE greatest(t.open_count - u.closed, 0) END
-FROM unnest(%s::uuid[], %s::timestamptz[], %s::int[], %s::int[]) AS u (id, last_executed_at, retry_count, closed)
+    open_count = CASE WHEN t.overlap_policy = 'ALLOW' THEN 0 ELSE greatest(t.open_count - u.closed, 0) END,
+    run_count = least(t.run_count + u.runs, 1000000),
+    expected_ms = CASE
+        WHEN u.runs > 0 THEN greatest(u.longest_ms, coalesce(t.expected_ms, 0) * power(%s, u.runs)) ELSE t.expected_ms
+    END
+FROM unnest(%s::uuid[], %s::timestamptz[], %s::int[], %s::int[], %s::int[], %s::float8[])
+    AS u (id, last_executed_at, retry_count, closed, runs, longest_ms)
 WHERE t.id = u.id
 """
 
@@ -50,14 +59,18 @@ def reflect(connection: psycopg.Connection, ended: Sequence[Ended], recorded: Se
     for execution in ended:
         by_task[execution.task_id].append(execution)
     reopened = Counter(retry.task_id for retry in recorded)
+    took = {task_id: [_took_ms(one) for one in group if one.status in _RAN] for task_id, group in by_task.items()}
     if by_task:
         connection.execute(
             _REFLECT,
             (
+                FORGETTING,
                 list(by_task),
                 [max(execution.started_at for execution in group) for group in by_task.values()],
                 [_retries_used(group) for group in by_task.values()],
                 [len(group) - reopened[task_id] for task_id, group in by_task.items()],
+                [len(runs) for runs in took.values()],
+                [max(runs, default=0.0) for runs in took.values()],
             ),
         )
 
@@ -89,7 +102,8 @@ def _let_go(
 ) -> None:
     """Free the permits, and have what waited for them or for these tasks looked at as soon as the caller commits."""
     may_go = permits.free(connection, freed, now=now)
-    held = claims.next_held(connection, [task.id for task in tasks if _holds(task)])
+    holding = [task.id for task in tasks if _holds(task)]
+    held = claims.next_held(connection, holding) if holding else []
     if held:
         connection.execute(_WAKE, {"id": held, "low": min(held), "high": max(held), "now": now})
     if held or may_go:
@@ -194,6 +208,10 @@ def _retry(execution: Ended, task: EndingTask) -> NewExecution:
         task_data=execution.task_data,
         run_id=execution.run_id,
     )
+
+
+def _took_ms(execution: Ended) -> float:
+    return (execution.ended_at - execution.started_at).total_seconds() * 1000
 
 
 def _retries_used(group: Sequence[Ended]) -> int:

@@ -29,12 +29,16 @@ def broker_priority(priority: int, *, transport: str) -> int:
     return priority if transport == "amqp" else 10 - priority
 
 
-def publish(producer: Producer, item: Ready, *, transport: str, mandatory: bool = False) -> None:
-    """Send one message; its queue has been declared where the broker wants that, or `mandatory` makes it an error."""
+def publish(producer: Producer, bundle: Sequence[Ready], *, transport: str, mandatory: bool = False) -> None:
+    """Send executions of one kind in one message, which goes by the first one's id.
+
+    Its queue has been declared where the broker wants that, or `mandatory` makes it an error.
+    """
+    item = bundle[0]
     execution = str(item.id)
     headers, embed = _envelope(_task_name(item))
     producer.publish(
-        ((execution,), {}, embed),
+        (tuple(str(one.id) for one in bundle), {}, embed),
         exchange="",
         routing_key=item.queue,
         serializer="json",
@@ -61,9 +65,9 @@ class _Pattern:
     outer: str
     inner: str
 
-    def text(self, execution: str, tag: str) -> str:
-        body = b64encode(self.inner.replace(str(_HOLE), execution).encode()).decode()
-        return self.outer.replace(_BODY, body).replace(_TAG, tag).replace(str(_HOLE), execution)
+    def text(self, executions: Sequence[str], tag: str) -> str:
+        body = b64encode(self.inner.replace(str(_HOLE), '", "'.join(executions)).encode()).decode()
+        return self.outer.replace(_BODY, body).replace(_TAG, tag).replace(str(_HOLE), executions[0])
 
 
 @dataclass(slots=True)
@@ -77,14 +81,14 @@ class RedisPublisher:
     _patterns: dict[tuple[str, int, bool], _Pattern] = field(default_factory=dict)
     _tags: "count[int]" = field(default_factory=count)
 
-    def publish(self, ready: Sequence[Ready]) -> None:
+    def publish(self, bundles: Sequence[Sequence[Ready]]) -> None:
         """Push a message for each, in their order."""
         pushes: dict[str, list[str]] = {}
-        for item in ready:
-            pattern = self._pattern(item)
-            execution = str(item.id)
+        for bundle in bundles:
+            pattern = self._pattern(bundle[0])
+            executions = [str(one.id) for one in bundle]
             # Unique among messages: the same execution may be published again while its first one is on its way.
-            pushes.setdefault(pattern.key, []).append(pattern.text(execution, f"{execution}.{next(self._tags)}"))
+            pushes.setdefault(pattern.key, []).append(pattern.text(executions, f"{executions[0]}.{next(self._tags)}"))
         pipeline = self.channel.client.pipeline(transaction=False)
         for key, texts in pushes.items():
             pipeline.lpush(key, *texts)
@@ -104,7 +108,7 @@ class RedisPublisher:
         try:
             producer: Any = Producer(self.channel)  # its stubs do not know batch()
             with producer.batch():
-                publish(producer, item, transport="redis")
+                publish(producer, [item], transport="redis")
         finally:
             del self.channel.create_publish_batch
         ((_, key, text),) = capture.commands

@@ -36,6 +36,7 @@ class NodeMetrics:
         self.recorded = self._counter("executions_recorded", "Rows recorded by claims.", "status", "trigger")
         self.conflicts = self._counter("claim_conflicts", "Rows that another copy of a firing had recorded.")
         self.dispatched = self._counter("executions_dispatched", "Executions that the broker has taken.")
+        self.messages = self._counter("messages_sent", "Messages in which they went: short ones travel together.")
         self.publish_failures = self._counter("publish_failures", "Turns at the broker that it did not answer.")
         self.released = self._counter("executions_released", "Held and retried executions that were let go.")
         self.lost = self._counter("executions_lost", "Executions that nobody renewed in time.")

@@ -90,10 +90,11 @@ class Publisher:
         now: datetime,
     ) -> None:
         if batch is None:
-            dispatch.dispatch(connection, broker, ready, now=now)
+            messages = dispatch.dispatch(connection, broker, ready, now=now)
         else:
-            dispatch.dispatch_batch(connection, broker, ready, batch=batch)
+            messages = dispatch.dispatch_batch(connection, broker, ready, batch=batch)
         self._metrics.dispatched.inc(len(ready))
+        self._metrics.messages.inc(messages)
 
     def _make_timers(self) -> list[Timer]:
         return [
@@ -122,12 +123,13 @@ class Publisher:
                 return
             count = dispatch.dispatch_unpublished(connection, broker, now=now, low=low)
             self._metrics.dispatched.inc(count)
+            self._metrics.messages.inc(count)  # nobody knows how long they run: each has its own
             self._metrics.swept.labels(cause="unpublished").inc(count)
             if count < BATCH:
                 return
 
     def _republish_stale(self, connection: psycopg.Connection, broker: Broker, now: datetime) -> None:
         for name, (count, oldest) in sweep.queued_depths(connection).items():
-            if oldest < now - sweep.REPUBLISH_FIRST and broker.depth(name) < count:
+            if oldest < now - sweep.REPUBLISH_FIRST and broker.depth(name) * settings.BUNDLE_MAX < count:
                 count = sweep.republish_stale(connection, name, now=now)
                 self._metrics.swept.labels(cause="message_gone").inc(count)

@@ -36,16 +36,16 @@ class RabbitMQ:
         channel.events["basic_nack"].add(self._refuse)
         channel.confirm_select()
 
-    def publish(self, ready: Sequence[Ready]) -> None:
+    def publish(self, bundles: Sequence[Sequence[Ready]]) -> None:
         """Send a message for each, in their order, and wait until the server answers for all of them."""
-        for name in {item.queue for item in ready} - self._declared:
+        for name in {bundle[0].queue for bundle in bundles} - self._declared:
             messages.queue(name)(self._channel).declare()
             self._declared.add(name)
-        for item in ready:
+        for bundle in bundles:
             self._sent += 1
             self._unconfirmed.add(self._sent)
             # Mandatory: a queue that somebody has deleted since is an error, not a message that is gone.
-            messages.publish(self._producer, item, transport="amqp", mandatory=True)
+            messages.publish(self._producer, bundle, transport="amqp", mandatory=True)
         while self._unconfirmed:
             self.connection.drain_events(timeout=self._timeout_seconds)
 

@@ -60,7 +60,11 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a running execution ended; `fence` proves that the writer still owns it; `ended_at` None: when written."""
+    """How a running execution ended; `fence` proves that the writer still owns it; `ended_at` None: when written.
+
+    `started_at` is given where it began later than it was won. With `has_texts` the row has result and error message
+    already (`scheduler.transitions.keep_texts`).
+    """
 
     id: UUID
     fence: int
@@ -70,6 +74,8 @@ class Outcome:
     error_message: str | None = None
     reason: str | None = None
     is_permanent: bool = False
+    started_at: datetime | None = None
+    has_texts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +114,13 @@ class Closed:
 
 @dataclass(slots=True)
 class Ready:
-    """A QUEUED row on its way to the broker."""
+    """A QUEUED row on its way to the broker; how long it runs, where that is known (`scheduler.engine.bundles`)."""
 
     id: UUID
     queue: str
     priority: int
     timeout_seconds: int
+    expected_ms: float | None = None
 
 
 @dataclass(slots=True)
@@ -150,6 +157,7 @@ class DueTask:
     last_slot_for: datetime | None = None
     skip_slots: list[datetime] | None = None
     claim_at: datetime | None = None
+    expected_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,8 +62,8 @@ def republish_all(connection: psycopg.Connection, *, before: datetime) -> int:
 def republish_stale(connection: psycopg.Connection, queue: str, *, now: datetime) -> int:
     """Make QUEUED rows of `queue` unpublished whose message seems gone: after 5 min, doubling to 1 h.
 
-    Only called while the broker's queue is shorter than its QUEUED rows: a long queue is no loss. Return how many,
-    at most a batch.
+    Only called while the broker's queue is too short for its QUEUED rows, were all its messages full bundles: a long
+    queue is no loss. Return how many, at most a batch.
     """
     with connection.transaction():
         stale = claims.stale_executions(

@@ -12,7 +12,7 @@ from scheduler import followups
 from scheduler.connections import as_json
 from scheduler.engine.states import Reason, Status, Trigger
 from scheduler.errors import PartitionMissing
-from scheduler.records import Closed, Ended, NewExecution, Outcome, Started
+from scheduler.records import Closed, Ended, NewExecution, Outcome, Ready, Started
 
 _OUTCOME_COLUMNS = [column.name for column in fields(Outcome)]
 
@@ -67,7 +67,8 @@ UPDATE task_execution_history h
 SET status = 'RUNNING', start_time = %(now)s, node_id = %(node_id)s, lease_expires_at = %(lease_expires_at)s,
     fence = nextval('execution_fence'), revision = t.version, reason = NULL
 FROM scheduler_tasks t
-WHERE h.id = %(id)s AND h.status = 'QUEUED' AND t.id = h.task_id AND t.status <> 'DELETED'
+WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'QUEUED'
+    AND t.id = h.task_id AND t.status <> 'DELETED'
 RETURNING h.id, h.task_id, t.name, h.namespace, t.task_class, coalesce(h.task_data, t.task_data), h.fence, h.attempt,
     h.trigger, h.scheduled_for, h.run_id, t.timeout_seconds, h.handed_back_count, h.start_time, t.time_zone
 """
@@ -81,14 +82,27 @@ def start(
     lease_expires_at: datetime,
     now: datetime,
 ) -> Started | None:
-    """Win the execution for `node_id`, or return None: it was started, cancelled or deleted meanwhile."""
-    row = connection.execute(
-        _START, {"id": execution, "node_id": node_id, "lease_expires_at": lease_expires_at, "now": now}
-    ).fetchone()
-    if row is None:
-        return None
-    started = Started(*row)
-    return replace(started, trigger=Trigger(started.trigger))
+    """Win one execution; None where somebody else has it."""
+    won = start_all(connection, [execution], node_id=node_id, lease_expires_at=lease_expires_at, now=now)
+    return won[0] if won else None
+
+
+def start_all(
+    connection: psycopg.Connection,
+    executions: Sequence[UUID],
+    *,
+    node_id: str,
+    lease_expires_at: datetime,
+    now: datetime,
+) -> list[Started]:
+    """Win executions for `node_id`, in their order; those are left out that were started, cancelled or deleted."""
+    ids = list(executions)
+    parameters = {"id": ids, "node_id": node_id, "lease_expires_at": lease_expires_at, "now": now}
+    rows = connection.execute(_START, parameters | _bounds(ids)).fetchall()
+    won = {
+        started.id: replace(started, trigger=Trigger(started.trigger)) for started in (Started(*row) for row in rows)
+    }
+    return [won[execution] for execution in ids if execution in won]
 
 
 _HAND_BACK = """
@@ -104,6 +118,26 @@ def hand_back(connection: psycopg.Connection, execution: UUID, *, fence: int, re
     """Return what was won and not begun to the queue: same attempt, another fence at its next start."""
     row = connection.execute(_HAND_BACK, {"id": execution, "fence": fence, "reason": reason, "now": now}).fetchone()
     return row is not None
+
+
+_GIVE_BACK = """
+UPDATE task_execution_history h
+SET status = 'QUEUED', start_time = NULL, node_id = NULL, lease_expires_at = NULL, published_at = NULL,
+    queued_at = %(now)s
+FROM unnest(%(id)s::uuid[], %(fence)s::bigint[]) AS u (id, fence)
+WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.fence = u.fence AND h.status = 'RUNNING'
+    AND h.cancel_requested_at IS NULL
+RETURNING h.id, h.queue, h.priority, h.timeout_seconds
+"""
+
+
+def give_back(connection: psycopg.Connection, held: Sequence[tuple[UUID, int]], *, now: datetime) -> list[Ready]:
+    """Return what was won, (id, fence), and has not begun to the queue; what is to be cancelled stays RUNNING."""
+    if not held:
+        return []
+    ids = [execution for execution, _ in held]
+    parameters = {"id": ids, "fence": [fence for _, fence in held], "now": now}
+    return [Ready(*row) for row in connection.execute(_GIVE_BACK, parameters | _bounds(ids))]
 
 
 _RENEW = """
@@ -128,16 +162,20 @@ def renew(
 _FINISH = """
 UPDATE task_execution_history h
 SET status = CASE WHEN u.status <> 'SUCCESS' AND h.cancel_requested_at IS NOT NULL THEN 'CANCELLED' ELSE u.status END,
-    end_time = greatest(coalesce(u.end_time, %(now)s), h.start_time), result = u.result,
-    error_message = u.error_message, lease_expires_at = NULL,
+    start_time = coalesce(u.start_time, h.start_time),
+    end_time = greatest(coalesce(u.end_time, %(now)s), u.start_time, h.start_time),
+    result = CASE WHEN u.has_texts THEN h.result ELSE u.result END,
+    error_message = CASE WHEN u.has_texts THEN h.error_message ELSE u.error_message END, lease_expires_at = NULL,
     reason = coalesce(u.reason, CASE WHEN u.status <> 'SUCCESS' THEN h.reason END),
-    execution_time_ms = round(
-        extract(epoch FROM greatest(coalesce(u.end_time, %(now)s), h.start_time) - h.start_time) * 1000
-    )
+    execution_time_ms = round(extract(
+        epoch FROM greatest(coalesce(u.end_time, %(now)s), u.start_time, h.start_time)
+            - coalesce(u.start_time, h.start_time)
+    ) * 1000)
 FROM unnest(
     %(id)s::uuid[], %(fence)s::bigint[], %(status)s::text[], %(ended_at)s::timestamptz[], %(result)s::text[],
-    %(error_message)s::text[], %(reason)s::text[], %(is_permanent)s::bool[]
-) AS u (id, fence, status, end_time, result, error_message, reason, is_permanent)
+    %(error_message)s::text[], %(reason)s::text[], %(is_permanent)s::bool[], %(started_at)s::timestamptz[],
+    %(has_texts)s::bool[]
+) AS u (id, fence, status, end_time, result, error_message, reason, is_permanent, start_time, has_texts)
 WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.fence = u.fence AND h.status = 'RUNNING'
 RETURNING h.id, h.task_id, h.status, h.attempt, h.cause, h.scheduled_for, h.due_at, h.namespace, h.queue, h.priority,
     h.task_data, h.run_id, h.start_time, h.end_time, u.is_permanent
@@ -162,6 +200,18 @@ def finish(connection: psycopg.Connection, outcomes: Sequence[Outcome], *, now: 
         followups.reflect(connection, ended, [retry for retry in retries if retry.id in recorded])
         followups.go_on(connection, ended, tasks, retried={retry.id for retry in retries}, now=now)
     return {execution.id: execution for execution in ended}
+
+
+_KEEP_TEXTS = """
+UPDATE task_execution_history h SET result = %(result)s, error_message = %(error_message)s
+WHERE h.id = %(id)s AND h.fence = %(fence)s AND h.status = 'RUNNING'
+"""
+
+
+def keep_texts(connection: psycopg.Connection, outcome: Outcome) -> None:
+    """Store result and error message, too long for the way that the end takes, which says so with `has_texts`."""
+    texts = {"result": outcome.result, "error_message": outcome.error_message}
+    connection.execute(_KEEP_TEXTS, texts | {"id": outcome.id, "fence": outcome.fence})
 
 
 _RELEASE = """

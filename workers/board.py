@@ -1,26 +1,48 @@
-"""The board: shared memory in which each child notes what it runs, for the reporter to read."""
+"""The board: shared memory in which each child notes what it runs, and has won besides, for the reporter to read."""
 
+import fcntl
 import mmap
+import os
 import struct
+import tempfile
+import weakref
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from uuid import UUID
+
+from scheduler import clock
+from scheduler.engine.bundles import MOST
 
 SLOTS = 256
 
-_HEADER = struct.Struct("d")
-_SLOT = struct.Struct("q q d 16s q")
-_CHECK = struct.Struct("L")
+# A child that goes on so soon needs no lock: what waits is taken from it later than that, and never sooner.
+UNDISTURBED_SECONDS = 0.15
+TAKEN_AFTER_SECONDS = 0.2
+
+# An execution won, and the fence that proves it.
+Won = tuple[UUID, int]
+
+_HEADER = struct.Struct("d q")
 _HEADER_SIZE = 64
-_CANCEL = struct.Struct("q")
-_CANCEL_OFFSET = 56  # behind a slot and its check: written by the reporter, read by the child
-_SLOT_SIZE = 64
+_HEAD = struct.Struct("q q d d q q")
+_WON = struct.Struct("16s q")
+_CHECK = struct.Struct("L")
+_WRITTEN_SIZE = _HEAD.size + MOST * _WON.size
+# Behind what a child writes: the reporter's own words to it, each the number of what they are meant for.
+_WORD = struct.Struct("q")
+_CANCEL_OFFSET = _WRITTEN_SIZE + _CHECK.size
+_TAKEN_OFFSET = _CANCEL_OFFSET + _WORD.size
+_SLOT_SIZE = _TAKEN_OFFSET + _WORD.size
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What child `pid` in `slot` runs; `deadline` is the monotonic second at which it is killed."""
+    """What child `pid` in `slot` runs since `begun_at`; `deadline` is the monotonic second at which it is killed.
+
+    `waiting` is what it has won and not begun.
+    """
 
     slot: int
     pid: int
@@ -28,13 +50,48 @@ class Note:
     deadline: float
     execution: UUID
     fence: int
+    begun_at: float = field(default=0.0, compare=False)
+    waiting: tuple[Won, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A slot as its child wrote it; `position` tells which of the `won` runs, `sequence` counts them all."""
+
+    pid: int
+    sequence: int
+    deadline: float
+    begun_at: float
+    position: int
+    count: int
+    packed: bytes  # the `won`, which only the reporter has to read
+
+    @property
+    def slice(self) -> int:
+        """The number of the first of them, which no other slice of this slot has."""
+        return self.sequence - self.position
+
+    @property
+    def won(self) -> list[Won]:
+        """All that was won at once, (execution, fence)."""
+        places = (_WON.unpack_from(self.packed, place * _WON.size) for place in range(self.count))
+        return [(UUID(bytes=execution), fence) for execution, fence in places]
+
+    def pack(self) -> bytes:
+        head = _HEAD.pack(self.pid, self.sequence, self.deadline, self.begun_at, self.position, self.count)
+        return (head + self.packed).ljust(_WRITTEN_SIZE, b"\0")
 
 
 class Board:
     """One slot a child. Made before the fork; each slot is written by one child and read by the reporter."""
 
-    def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, _HEADER_SIZE + SLOTS * _SLOT_SIZE)
+    def __init__(self, slots: int = SLOTS) -> None:
+        self._slots = slots
+        self._memory = mmap.mmap(-1, _HEADER_SIZE + slots * _SLOT_SIZE)
+        with tempfile.TemporaryFile() as file:
+            # Its bytes are locked, one a slot: such locks end with the process that holds them, however it ends.
+            self.descriptor = os.dup(file.fileno())
+        weakref.finalize(self, os.close, self.descriptor)
 
     @property
     def reporter_seen_at(self) -> float:
@@ -44,45 +101,116 @@ class Board:
 
     @reporter_seen_at.setter
     def reporter_seen_at(self, second: float) -> None:
-        _HEADER.pack_into(self._memory, 0, second)
+        _HEADER.pack_into(self._memory, 0, second, self.is_draining)
 
-    def put(self, slot: int, *, pid: int, deadline: float, execution: UUID, fence: int) -> None:
-        """Note that the child in `slot` begins `execution`."""
-        self._write(slot, pid, self._sequence(slot) + 1, deadline, execution.bytes, fence)
+    @property
+    def is_draining(self) -> bool:
+        """Tell whether the worker is to end, so that nothing more may begin."""
+        return bool(_HEADER.unpack_from(self._memory, 0)[1])
+
+    def drain(self) -> None:
+        """Have the children begin nothing more."""
+        _HEADER.pack_into(self._memory, 0, self.reporter_seen_at, True)
+
+    def put(
+        self, slot: int, *, pid: int, deadline: float, execution: UUID, fence: int, waiting: Sequence[Won] = ()
+    ) -> None:
+        """Note that the child in `slot` begins `execution`, and what else it has won at once: less than MOST."""
+        packed = b"".join(_WON.pack(one.bytes, number) for one, number in ((execution, fence), *waiting))
+        begun_at, count = clock.monotonic(), 1 + len(waiting)
+        self._write(slot, _Written(pid, self._sequence(slot) + 1, deadline, begun_at, 0, count, packed))
+
+    def go_on(self, slot: int, *, deadline: float) -> bool:
+        """Note that the child in `slot` begins the next of what it has won; False where the reporter has taken it.
+
+        What the reporter saw may be some milliseconds old, and so may what the child sees: within
+        UNDISTURBED_SECONDS of the last beginning neither needs to know of the other, later a lock decides.
+        """
+        now = self._read(slot)
+        position, begun_at = now.position + 1, clock.monotonic()
+        self._write(slot, _Written(now.pid, now.sequence + 1, deadline, begun_at, position, now.count, now.packed))
+        if clock.monotonic() - now.begun_at < UNDISTURBED_SECONDS:
+            return True
+        with self._locked(slot):
+            return self._word(slot, _TAKEN_OFFSET) != now.slice
+
+    def take(self, note: Note) -> tuple[Won, ...]:
+        """Take from a child what it has won and not begun, where it still runs what `note` says and has for long."""
+        with self._locked(note.slot):
+            if clock.monotonic() - note.begun_at < TAKEN_AFTER_SECONDS or note not in self.running():
+                return ()
+            _WORD.pack_into(self._memory, self._offset(note.slot) + _TAKEN_OFFSET, self._read(note.slot).slice)
+            return note.waiting
+
+    def taken(self) -> Iterator[Won]:
+        """Yield what has been taken from children that still run what it waited behind."""
+        for note in self.running():
+            now = self._read(note.slot)
+            if self._word(note.slot, _TAKEN_OFFSET) == now.slice:
+                yield from now.won[now.position + 1 :]
 
     def clear(self, slot: int) -> None:
         """Note that the child in `slot` runs nothing."""
-        self._write(slot, 0, self._sequence(slot), 0.0, bytes(16), 0)
+        self._write(slot, _Written(0, self._sequence(slot), 0.0, 0.0, 0, 0, b""))
 
     def running(self) -> Iterator[Note]:
         """Yield what the children run; a slot that is being written at this instant comes the next time."""
-        for slot in range(SLOTS):
-            offset = self._offset(slot)
+        for slot in range(self._slots):
+            if not _WORD.unpack_from(self._memory, self._offset(slot))[0]:
+                continue
             # One copy of the slot, its check included: what is read must be what was checked.
-            copy = self._memory[offset : offset + _SLOT.size + _CHECK.size]
-            pid, sequence, deadline, execution, fence = _SLOT.unpack_from(copy)
-            if pid and _CHECK.unpack_from(copy, _SLOT.size)[0] == zlib.crc32(copy[: _SLOT.size]):
-                yield Note(slot, pid, sequence, deadline, UUID(bytes=execution), fence)
+            copy = self._memory[self._offset(slot) : self._offset(slot) + _CANCEL_OFFSET]
+            if _CHECK.unpack_from(copy, _WRITTEN_SIZE)[0] == zlib.crc32(copy[:_WRITTEN_SIZE]):
+                yield from self._notes(slot, _unpack(copy))
 
     def ask_cancel(self, note: Note) -> None:
         """Ask the child to end what `note` says; what it has gone on to is not meant."""
-        _CANCEL.pack_into(self._memory, self._offset(note.slot) + _CANCEL_OFFSET, note.sequence)
+        _WORD.pack_into(self._memory, self._offset(note.slot) + _CANCEL_OFFSET, note.sequence)
 
     def is_cancel_asked(self, slot: int) -> bool:
         """Tell the child in `slot` whether what it runs now is to end."""
-        asked: int = _CANCEL.unpack_from(self._memory, self._offset(slot) + _CANCEL_OFFSET)[0]
-        return asked == self._sequence(slot) != 0
+        return self._word(slot, _CANCEL_OFFSET) == self._sequence(slot) != 0
+
+    def _notes(self, slot: int, now: _Written) -> Iterator[Note]:
+        if now.pid:
+            won = now.won
+            execution, fence = won[now.position]
+            is_taken = self._word(slot, _TAKEN_OFFSET) == now.slice
+            waiting = () if is_taken else tuple(won[now.position + 1 :])
+            yield Note(slot, now.pid, now.sequence, now.deadline, execution, fence, now.begun_at, waiting)
 
     def _sequence(self, slot: int) -> int:
-        sequence: int = _SLOT.unpack_from(self._memory, self._offset(slot))[1]
+        sequence: int = _HEAD.unpack_from(self._memory, self._offset(slot))[1]
         return sequence
 
-    def _write(self, slot: int, pid: int, sequence: int, deadline: float, execution: bytes, fence: int) -> None:
+    def _word(self, slot: int, offset: int) -> int:
+        word: int = _WORD.unpack_from(self._memory, self._offset(slot) + offset)[0]
+        return word
+
+    def _read(self, slot: int) -> _Written:
+        return _unpack(self._memory[self._offset(slot) : self._offset(slot) + _WRITTEN_SIZE])
+
+    def _write(self, slot: int, written: _Written) -> None:
         # The copy is not atomic; the check says whether all of it belongs together.
-        values = _SLOT.pack(pid, sequence, deadline, execution, fence)
+        values = written.pack()
         offset = self._offset(slot)
-        self._memory[offset : offset + _SLOT.size + _CHECK.size] = values + _CHECK.pack(zlib.crc32(values))
+        self._memory[offset : offset + _CANCEL_OFFSET] = values + _CHECK.pack(zlib.crc32(values))
+
+    @contextmanager
+    def _locked(self, slot: int) -> Iterator[None]:
+        fcntl.lockf(self.descriptor, fcntl.LOCK_EX, 1, slot)
+        try:
+            yield
+        finally:
+            fcntl.lockf(self.descriptor, fcntl.LOCK_UN, 1, slot)
 
     @staticmethod
     def _offset(slot: int) -> int:
         return _HEADER_SIZE + slot * _SLOT_SIZE
+
+
+def _unpack(copy: bytes) -> _Written:
+    pid, sequence, deadline, begun_at, position, count = _HEAD.unpack_from(copy)
+    return _Written(
+        pid, sequence, deadline, begun_at, position, count, copy[_HEAD.size : _HEAD.size + count * _WON.size]
+    )

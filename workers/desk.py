@@ -39,7 +39,7 @@ class Desk:
         if concurrency > SLOTS:
             raise ValueError(f"A worker has at most {SLOTS} children; start more workers.")
         self.node_id = uuid4()
-        self.board = Board()
+        self.board = Board(concurrency)
         self.pipe = Pipe()
         self._worker = Worker(self.node_id, os.getpid(), queues, concurrency)
         self.board.reporter_seen_at = clock.monotonic()
@@ -63,6 +63,11 @@ class Desk:
         while not self.has_reporter() and clock.monotonic() < deadline:
             time.sleep(REPORTER_RETRY_SECONDS)
         return self.has_reporter()
+
+    def drain(self) -> None:
+        """Have the children begin nothing more of what they have won; called by the parent when it is to end."""
+        if self._worker is not None:
+            self.board.drain()
 
     def stop_worker(self, why: str) -> None:
         """Ask the worker to end, for whoever supervises it to start another; called by a child."""
@@ -93,6 +98,8 @@ class Desk:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
             signal.signal(number, signal.SIG_IGN)
         signal.set_wakeup_fd(-1)
-        os.closerange(FIRST_CLOSED_DESCRIPTOR, self.pipe.reading)
-        os.closerange(self.pipe.reading + 1, os.sysconf("SC_OPEN_MAX"))
+        low, high = sorted((self.pipe.reading, self.board.descriptor))
+        os.closerange(FIRST_CLOSED_DESCRIPTOR, low)
+        os.closerange(low + 1, high)
+        os.closerange(high + 1, os.sysconf("SC_OPEN_MAX"))
         Reporter(worker, board=self.board, pipe=self.pipe).run()

@@ -26,16 +26,19 @@ from scheduler.loops import Timer
 from scheduler.records import Ended, Outcome
 from scheduler.transitions import CANCEL_CHANNEL
 from workers import catalogue, registry
-from workers.board import Board, Note
+from workers.board import TAKEN_AFTER_SECONDS, Board, Note, Won
 from workers.cancels import Cancels
 from workers.metrics import WorkerMetrics
 from workers.outcomes import cut
 from workers.pipe import Pipe
+from workers.returns import Returns
 from workers.run import LEASE
 
 logger = logging.getLogger(__name__)
 
 TURN_SECONDS = 0.25
+# While something waits behind an execution, which may turn out to be a long one.
+WATCHFUL_TURN_SECONDS = 0.05
 GATHER_SECONDS = 0.015
 REMEMBERED = 10_000
 MAX_BATCH = 1_000
@@ -64,6 +67,9 @@ class Reporter:
         self._unwritten: list[Outcome] = []
         self._ended: deque[UUID] = deque(maxlen=REMEMBERED)
         self._buried: set[Note] = set()
+        self._taken: set[Won] = set()
+        self._heard: set[UUID] = set()
+        self._returns = Returns()
         self._cancels = Cancels(board)
         self._written_at = 0.0
         self._metrics = WorkerMetrics()
@@ -88,8 +94,11 @@ class Reporter:
                 ready=self._ready,
                 metrics=self._metrics.render,
             )
+        # A reporter before this one may have died with them in hand.
+        self._unwritten += self._pipe.recover()
+        self._taken |= set(self._board.taken())
         while self._parent_lives():
-            self.turn(TURN_SECONDS)
+            self.turn(WATCHFUL_TURN_SECONDS if any(note.waiting for note in self._running()) else TURN_SECONDS)
         self._take_leave()
 
     def turn(self, timeout: float) -> None:
@@ -98,9 +107,11 @@ class Reporter:
         self._gather(timeout)
         self._kill_overdue()
         self._bury_dead()
+        self._take_waiting()
         try:
             connection = self._open()
             self._write(connection)
+            self._give_back(connection)
             self._hear_cancels(connection)
             for timer in self._timers:
                 timer.run(connection)
@@ -149,6 +160,7 @@ class Reporter:
                 if outcome.id not in written:
                     logger.warning("Execution %s was no longer ours: its end was not written.", outcome.id)
             self._unwritten = []
+            self._pipe.forget()
             self._metrics.count_ended(written.values())
         self._written_at = clock.monotonic()
 
@@ -178,6 +190,7 @@ class Reporter:
         running = [note for note in self._running() if note.execution not in self._ended]
         now = clock.read(connection)
         held = [(note.execution, note.fence) for note in running]
+        held += [won for note in self._running() for won in note.waiting]
         owned = transitions.renew(connection, held, lease_expires_at=now + LEASE)
         self._metrics.renewals.inc(len(owned))
         for note in running:
@@ -193,10 +206,15 @@ class Reporter:
 
     def _hear_cancels(self, connection: psycopg.Connection) -> None:
         """Ask at once what somebody has cancelled since the last turn; what is missed here the renewal brings."""
-        heard = {notify.payload for notify in connection.notifies(timeout=0)}
-        for note in self._running() if heard else ():
-            if str(note.execution) in heard:
+        self._heard |= {UUID(notify.payload) for notify in connection.notifies(timeout=0)}
+        if not self._heard:
+            return
+        running = self._running()
+        for note in running:
+            if note.execution in self._heard:
                 self._cancels.ask(note)
+        # What waits behind another execution is asked when it has begun.
+        self._heard &= {execution for note in running for execution, _ in note.waiting}
 
     def _kill_overdue(self) -> None:
         now = clock.monotonic()
@@ -216,6 +234,23 @@ class Reporter:
             else:
                 self._end_by_force(note, Status.LOST, f"The process that ran it, {note.pid}, died.")
 
+    def _take_waiting(self) -> None:
+        """Take from the children what waits behind an execution that takes long."""
+        now = clock.monotonic()
+        for note in self._running():
+            if note.waiting and now - note.begun_at >= TAKEN_AFTER_SECONDS:
+                self._taken |= set(self._board.take(note))
+
+    def _give_back(self, connection: psycopg.Connection) -> None:
+        """Give back what was taken from children, or left by dead ones; what nobody wants any more is CANCELLED."""
+        if self._taken:
+            left = self._returns.give_back(connection, sorted(self._taken))
+            self._taken = set()
+            self._unwritten += [
+                Outcome(execution, fence, Status.CANCELLED, error_message="It was asked to end before it began.")
+                for execution, fence in left
+            ]
+
     def _end_by_force(self, note: Note, status: Status, message: str) -> None:
         """Kill the child, then write the outcome, unless the child had sent its own: no retry may meet it alive."""
         if not self._kill(note):
@@ -225,6 +260,7 @@ class Reporter:
         self._drain()
         # Not cleared on the board: the next child in this slot may have written there already.
         self._buried.add(note)
+        self._taken |= set(note.waiting)
         sent = {outcome.id for outcome in self._unwritten}
         if note.execution in sent or note.execution in self._ended:
             return
@@ -268,6 +304,7 @@ class Reporter:
         for _ in range(LAST_TRIES):
             try:
                 self._write(self._open())
+                self._give_back(self._open())
                 return
             except psycopg.Error as error:
                 logger.warning("%d outcomes are not written yet: %s", len(self._unwritten), error)

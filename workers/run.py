@@ -1,9 +1,10 @@
-"""Runs one execution in a child process: win it, call its handler, say how it ended."""
+"""Runs executions in a child process: win them, call their handlers, say how they ended."""
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from workers.logs import Capture, captured, prints_logged
 from workers.masking import Mask
 from workers.outcomes import REASON_MAX_BYTES, Ending
 from workers.pipe import LineTooLong, Pipe
+from workers.returns import Returns
 from workers.texts import storable
 
 logger = logging.getLogger(__name__)
@@ -41,36 +43,70 @@ class Runner:
         self._slot = slot
         self._board = board
         self._pipe = pipe
+        self._returns = Returns()
 
-    def run(self, connection: psycopg.Connection, execution: UUID, *, now: datetime) -> None:
-        """Run the execution, unless somebody else has it: a message that comes twice does nothing.
+    def run(self, connection: psycopg.Connection, executions: Sequence[UUID], *, now: datetime) -> None:
+        """Run the executions one after another, but those that somebody else has: a message may come twice.
 
-        Raises psycopg.Error only before the handler was called.
+        All are won at once; the reporter takes back what waits behind a long one. Raises psycopg.Error only before a
+        handler was called.
         """
         began = clock.monotonic()
-        started = transitions.start(
-            connection, execution, node_id=str(self._node_id), lease_expires_at=now + LEASE, now=now
+        started = transitions.start_all(
+            connection, executions, node_id=str(self._node_id), lease_expires_at=now + LEASE, now=now
         )
-        if started is None:
-            logger.info("Execution %s is not to be started: it was started, cancelled or deleted.", execution)
+        if len(started) < len(executions):
+            missing = {str(one) for one in executions} - {str(one.id) for one in started}
+            logger.info(
+                "Not to be started, for they were started, cancelled or deleted: %s.", ", ".join(sorted(missing))
+            )
+        won = [one for one in started if not self._hands_back(connection, one, now)]
+        if not won:
             return
-        if self._hands_back(connection, started, now):
-            return
+        self._put(won)
+        try:
+            self._run_one(connection, won[0], now)
+            for position, one in enumerate(won[1:], start=1):
+                if not self._goes_on(connection, won[position:], since=began):
+                    return
+                self._run_one(connection, one, now + timedelta(seconds=clock.monotonic() - began))
+        finally:
+            self._board.clear(self._slot)
+
+    def _put(self, won: Sequence[Started]) -> None:
+        first = won[0]
         self._board.put(
             self._slot,
             pid=os.getpid(),
-            deadline=began + started.timeout_seconds + HARD_LIMIT_GRACE_SECONDS,
-            execution=started.id,
-            fence=started.fence,
+            deadline=_deadline(first),
+            execution=first.id,
+            fence=first.fence,
+            waiting=[(one.id, one.fence) for one in won[1:]],
         )
+
+    def _goes_on(self, connection: psycopg.Connection, left: Sequence[Started], *, since: float) -> bool:
+        """Tell whether the next of those that are left may begin, which then stands on the board.
+
+        Not where the worker is to end, nor in a process that has slept for longer than the lease.
+        """
+        may_begin = not self._board.is_draining and clock.monotonic() - since < LEASE.total_seconds()
+        if may_begin and self._board.go_on(self._slot, deadline=_deadline(left[0])):
+            return True
         try:
-            with captured() as log, prints_logged():
-                ending = call(started, connection, node_id=self._node_id, limit=self._limit)
-            ended_at = started.started_at + timedelta(seconds=clock.monotonic() - began)
-            self._save_log(connection, log, started)
-            self._report(connection, started, ending, ended_at)
-        finally:
-            self._board.clear(self._slot)
+            # Also what the reporter has taken: it may have died over it.
+            self._returns.give_back(connection, [(one.id, one.fence) for one in left])
+        except psycopg.Error as error:
+            logger.warning("%d executions were not given back, their leases run out: %s", len(left), error)
+        return False
+
+    def _run_one(self, connection: psycopg.Connection, started: Started, began_at: datetime) -> None:
+        began = clock.monotonic()
+        started = replace(started, started_at=began_at)
+        with captured() as log, prints_logged():
+            ending = call(started, connection, node_id=self._node_id, limit=self._limit)
+        ended_at = began_at + timedelta(seconds=clock.monotonic() - began)
+        self._save_log(connection, log, started)
+        self._report(connection, started, ending, ended_at)
 
     @contextmanager
     def _limit(self, seconds: float) -> Iterator[None]:
@@ -102,21 +138,21 @@ class Runner:
             error_message=ending.error_message,
             reason=ending.reason,
             is_permanent=ending.is_permanent,
+            started_at=started.started_at,
         )
         try:
             self._pipe.send(outcome)
         except LineTooLong:
-            self._finish_here(connection, outcome, ended_at)
+            self._pipe.send(self._without_texts(connection, outcome))
 
-    def _finish_here(self, connection: psycopg.Connection, outcome: Outcome, ended_at: datetime) -> None:
-        """Write what does not fit into a line of the pipe; without a database its texts are cut until it fits."""
-        # Off the board first: the reporter takes a row that is no longer RUNNING for one that was lost.
-        self._board.clear(self._slot)
+    def _without_texts(self, connection: psycopg.Connection, outcome: Outcome) -> Outcome:
+        """Store the texts that do not fit into a line of the pipe; without a database they are cut until they fit."""
         try:
-            transitions.finish(connection, [outcome], now=ended_at)
+            transitions.keep_texts(connection, outcome)
         except psycopg.Error as error:
             logger.warning("The result of execution %s is cut, for the database is away: %s", outcome.id, error)
-            self._pipe.send(outcomes.cut(outcome))
+            return outcomes.cut(outcome)
+        return replace(outcome, result=None, error_message=None, has_texts=True)
 
 
 def call(
@@ -143,6 +179,10 @@ def call(
         return outcomes.returned(value, mask=mask)
     except BaseException as error:  # noqa: BLE001 - SoftTimeout, SystemExit, CancelledError: a handler raises anything
         return outcomes.raised(error, timeout_seconds=started.timeout_seconds, mask=mask)
+
+
+def _deadline(started: Started) -> float:
+    return clock.monotonic() + started.timeout_seconds + HARD_LIMIT_GRACE_SECONDS
 
 
 def _is_known(task_class: str) -> bool:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ import psycopg
 from billiard import current_process
 from celery import bootsteps, current_app, shared_task
 from celery.exceptions import Reject
+from celery.signals import worker_shutting_down
 from django.conf import settings
 
 from scheduler import clock
@@ -29,18 +31,18 @@ desk = Desk()
 
 
 @shared_task(name=settings.EXECUTE_TASK_NAME, acks_late=True, reject_on_worker_lost=True, ignore_result=True)
-def execute(execution: str) -> None:
-    """Run one execution; the message is acknowledged when it has ended."""
-    _execute(UUID(execution))
+def execute(*executions: str) -> None:
+    """Run executions; the message is acknowledged when they have ended."""
+    _execute([UUID(execution) for execution in executions])
 
 
 @shared_task(name=settings.EXECUTE_LONG_TASK_NAME, acks_late=False, ignore_result=True)
-def execute_long(execution: str) -> None:
-    """Run one execution that may outlast the broker's patience; the message is acknowledged before it begins."""
-    _execute(UUID(execution))
+def execute_long(*executions: str) -> None:
+    """Run executions that may outlast the broker's patience; the message is acknowledged before they begin."""
+    _execute([UUID(execution) for execution in executions])
 
 
-def _execute(execution: UUID) -> None:
+def _execute(executions: Sequence[UUID]) -> None:
     deadline = clock.monotonic() + DATABASE_PATIENCE_SECONDS
     while True:
         if not desk.await_reporter():
@@ -48,13 +50,13 @@ def _execute(execution: UUID) -> None:
             raise Reject("the worker has no reporter", requeue=True)
         try:
             connection = _connection()
-            _runner().run(connection, execution, now=clock.read(connection))
+            _runner().run(connection, executions, now=clock.read(connection))
             return
         except psycopg.Error as error:
             _drop_connection()
             if clock.monotonic() >= deadline:
                 raise Reject(str(error), requeue=True) from error
-            logger.warning("Execution %s waits for the database: %s", execution, error)
+            logger.warning("Execution %s waits for the database: %s", executions[0], error)
             time.sleep(DATABASE_RETRY_SECONDS)
 
 
@@ -76,6 +78,12 @@ def _runner() -> Runner:
     hear_cancels()
     slot: int = getattr(current_process(), "index", 0)
     return Runner(node_id=desk.node_id, slot=slot, board=desk.board, pipe=desk.pipe)
+
+
+@worker_shutting_down.connect
+def drain(**_: Any) -> None:
+    """Have the children begin nothing more of what they have won."""
+    desk.drain()
 
 
 class ReporterStep(bootsteps.StartStopStep):

@@ -2,6 +2,7 @@
 
 from bench.cases import (
     backlog,
+    bundles,
     burst,
     claim,
     edit,
@@ -19,7 +20,7 @@ from bench.cases import (
 from bench.figures import Case
 
 _MODULES = (
-    burst, steady, registered, backlog, idle, edit, end_to_end, two_schedulers, endurance, slots, claim, footprint,
-    register, simulation,
+    burst, steady, registered, backlog, idle, edit, end_to_end, bundles, two_schedulers, endurance, slots, claim,
+    footprint, register, simulation,
 )  # fmt: skip
 CASES: dict[str, Case] = {module.CASE.name: module.CASE for module in _MODULES}

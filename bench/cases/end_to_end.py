@@ -1,6 +1,6 @@
 """`end-to-end`: slots through scheduler, queue and two workers, one execution a message, until they have ended."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from bench import tasks
@@ -29,13 +29,15 @@ WHERE status = 'SUCCESS' AND scheduled_for >= %(begin)s AND scheduled_for < %(en
 def measure(stage: Stage) -> Iterator[Sample]:
     """Run one burst as fast as it goes, then a steady load."""
     for _ in range(stage.repeat):
-        yield {**_burst(stage), **_steady(stage)}
+        yield {**burst(stage), **_steady(stage)}
 
 
-def _burst(stage: Stage) -> Sample:
+def burst(stage: Stage, *, prepare: Callable[[Arena], None] = lambda _: None) -> Sample:
+    """Have tasks due at one instant and wait until all have ended; `prepare` is called once they are registered."""
     due = stage.size(20_000, 200)
     with stage.arena() as arena, arena.schedulers(), arena.workers(WORKERS, children=CHILDREN):
         tasks.register(arena, count=due)
+        prepare(arena)
         instant = tasks.next_second(arena, ahead=3 + due / 5_000)
         tasks.make_due(arena, first=1, count=due, at=instant)
         tasks.settle(arena)

@@ -12,7 +12,9 @@ from platform_scheduler.settings.environment import (
     name_lists,
     seconds,
     secret_key,
+    whole_number,
 )
+from scheduler.engine import bundles
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
@@ -165,6 +167,8 @@ REQUIRE_IF_MATCH: bool = env.bool("REQUIRE_IF_MATCH", False)
 # Celery task names and dotted paths by which lower layers reach upper ones (a test resolves each).
 EXECUTE_TASK_NAME = "workers.execute"
 EXECUTE_LONG_TASK_NAME = "workers.execute_long"
+# How many short executions a message may hold; 1 for each its own.
+BUNDLE_MAX: int = whole_number("BUNDLE_MAX", bundles.MOST, least=1, most=bundles.MOST)
 HANDLER_MODULES: list[str] = ["workers.handlers", *env.list("HANDLER_MODULES", [])]
 
 # Folders that CleanupTask may delete in.

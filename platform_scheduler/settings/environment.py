@@ -16,8 +16,8 @@ env = Env()
 
 # Compose files hand on what is not set as an empty text.
 EMPTY_IS_UNSET = (
-    "BEHIND_TLS", "HEALTH_HOST", "HEALTH_PORT", "LEASE_SECONDS", "LOG_LEVEL", "METRICS_OPEN", "METRICS_PORT",
-    "REPUBLISH_AFTER_SECONDS", "REQUIRE_IF_MATCH", "SHELL_HANDLER",
+    "BEHIND_TLS", "BUNDLE_MAX", "HEALTH_HOST", "HEALTH_PORT", "LEASE_SECONDS", "LOG_LEVEL", "METRICS_OPEN",
+    "METRICS_PORT", "REPUBLISH_AFTER_SECONDS", "REQUIRE_IF_MATCH", "SHELL_HANDLER",
 )  # fmt: skip
 
 for _name in EMPTY_IS_UNSET:
@@ -100,6 +100,14 @@ def seconds(name: str, default: int, *, least: int) -> int:
     value: int = env.int(name, default)
     if value < least:
         raise ImproperlyConfigured(f"{name}={value} is too short: set {least} or more seconds.")
+    return value
+
+
+def whole_number(name: str, default: int, *, least: int, most: int) -> int:
+    """Return the number in the variable `name`; raise ImproperlyConfigured outside of its bounds."""
+    value: int = env.int(name, default)
+    if not least <= value <= most:
+        raise ImproperlyConfigured(f"{name}={value} is none of its values: set {least} to {most}.")
     return value
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import psycopg
 
+from scheduler.engine.bundles import KNOWN_AFTER_RUNS
 from scheduler.records import DueTask, EndingTask
 
 _OF_ITS_CALENDAR = """
@@ -14,14 +15,21 @@ CASE WHEN calendar_id IS NOT NULL THEN (SELECT c.{} FROM scheduler_calendars c W
 """
 
 
+# How long a run takes, where that is known and a run that is lost may be tried again.
+_EXPECTED = f"""
+CASE WHEN run_count >= {KNOWN_AFTER_RUNS} AND max_retry_count > 0 AND retry_on ? 'LOST' THEN expected_ms END
+"""
+
+
 # Of a task's calendar the claim reads the rules as they are now, and which version they are.
-_OF_CALENDAR = {
+_EXPRESSIONS = {
     "calendar_rules": _OF_ITS_CALENDAR.format("rules::text"),
     "calendar_version": _OF_ITS_CALENDAR.format("version"),
+    "expected_ms": _EXPECTED,
 }
 
 
-_TASK_COLUMNS = ", ".join(_OF_CALENDAR.get(column.name, column.name) for column in fields(DueTask))
+_TASK_COLUMNS = ", ".join(_EXPRESSIONS.get(column.name, column.name) for column in fields(DueTask))
 
 
 _DUE_TASKS = f"""

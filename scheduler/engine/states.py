@@ -82,7 +82,11 @@ ARROWS: tuple[Arrow, ...] = (
     Arrow("cancel", Status.QUEUED, Status.CANCELLED, "register", "cancelled, or its task was deleted"),
     Arrow("start", Status.QUEUED, Status.RUNNING, "worker", "a worker won the row: node, lease and fence are set"),
     Arrow(
-        "hand back", Status.RUNNING, Status.QUEUED, "worker", "won but not begun: the worker drains or lacks the class"
+        "hand back",
+        Status.RUNNING,
+        Status.QUEUED,
+        "worker",
+        "won but not begun: a long one is before it, its child died, the worker drains or lacks the class",
     ),
     Arrow("succeed", Status.RUNNING, Status.SUCCESS, "worker", "the handler returned"),
     Arrow("fail", Status.RUNNING, Status.FAILED, "worker", "the handler raised, or no worker has its class"),

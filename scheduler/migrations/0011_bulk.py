@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('scheduler', '0010_namespaces'),
+        ('scheduler', '0011_durations'),
     ]
 
     operations = [

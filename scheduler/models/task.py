@@ -87,6 +87,12 @@ class Task(models.Model):
     )
     auto_pause_after_failures = models.IntegerField(null=True, blank=True)
     failed_slot_count = models.IntegerField(default=0, db_default=0, help_text="Slots that failed in a row.")
+    run_count = models.IntegerField(default=0, db_default=0, help_text="Runs from which expected_ms was learned.")
+    expected_ms = models.FloatField(
+        null=True,
+        blank=True,
+        help_text="How long a run takes at most, but for the rare one (scheduler.engine.bundles).",
+    )
     queue = models.CharField(max_length=100, default="default", db_default="default")
     retry_policy = models.JSONField(default=dict, db_default={}, blank=True)
     retry_on = models.JSONField(default=default_retry_on, db_default=["FAILED", "TIMED_OUT", "LOST"])

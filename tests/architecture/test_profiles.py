@@ -172,6 +172,8 @@ def test_a_profile_refuses_a_missing_key(profile: str) -> None:
         ("LEASE_SECONDS", "6"),
         ("LEASE_SECONDS", "soon"),
         ("REPUBLISH_AFTER_SECONDS", "0"),
+        ("BUNDLE_MAX", "0"),
+        ("BUNDLE_MAX", "21"),
     ],
 )
 def test_it_refuses_unsafe_and_missing_settings_in_one_line(variable: str, value: str) -> None:
@@ -194,7 +196,7 @@ def test_no_process_starts_with_a_weak_key(starter: str) -> None:
 
 def test_an_empty_variable_is_an_unset_one() -> None:
     empty = dict.fromkeys(
-        ("METRICS_PORT", "HEALTH_PORT", "METRICS_OPEN", "BEHIND_TLS", "LOG_LEVEL", "LEASE_SECONDS"), ""
+        ("METRICS_PORT", "HEALTH_PORT", "METRICS_OPEN", "BEHIND_TLS", "LOG_LEVEL", "LEASE_SECONDS", "BUNDLE_MAX"), ""
     )
     done = _run("manage.py", "check", environment=_environment("all") | empty)
     assert done.returncode == 0, done.stderr

@@ -13,7 +13,7 @@ import pytest
 from scheduler import claims, firing, releases, sweep, transitions
 from scheduler.engine.states import OPEN, Reason, Status
 from scheduler.records import Outcome, Started
-from tests.concurrency.together import together
+from tests.concurrency.together import flat, together
 from tests.hot_paths import LEASE, MINUTE, SECOND, Open, add_task, executions, queue_one, start_one, statuses, task
 
 EVERYWHERE = UUID(int=0)
@@ -42,6 +42,10 @@ def start(connection: psycopg.Connection, execution_id: UUID, *, now: datetime) 
     return transitions.start(connection, execution_id, node_id="node", lease_expires_at=now + LEASE, now=now)
 
 
+def start_all(connection: psycopg.Connection, executions: list[UUID], *, now: datetime) -> list[Started]:
+    return transitions.start_all(connection, executions, node_id="node", lease_expires_at=now + LEASE, now=now)
+
+
 def delete(connection: psycopg.Connection, task_id: UUID, *, now: datetime) -> set[UUID]:
     """What registration does, in its order of locks: the task, then what waits."""
     with connection.transaction():
@@ -61,6 +65,28 @@ def test_it_starts_an_execution_once_with_several_workers(
     execution_id = queue_one(connection, report, now=now)
     won = together(*(partial(start, open_connection(), execution_id, now=now) for _ in range(4)))
     assert len([one for one in won if one]) == 1
+
+
+@rounds
+def test_it_starts_each_of_a_bundle_once_with_several_workers(
+    connection: psycopg.Connection, open_connection: Open, now: datetime, _: int
+):
+    bundle = [queue_one(connection, add_task(connection), now=now) for _ in range(20)]
+    won = together(*(partial(start_all, open_connection(), bundle, now=now) for _ in range(4)))
+    assert sorted(one.id for one in flat(won)) == sorted(bundle)
+
+
+@rounds
+def test_it_either_gives_back_or_loses(
+    connection: psycopg.Connection, open_connection: Open, report: UUID, running: Started, now: datetime, _: int
+):
+    later = now + LEASE + SECOND
+    given, lost = together(
+        partial(transitions.give_back, open_connection(), [(running.id, running.fence)], now=later),
+        partial(sweep.lose, open_connection(), now=later, low=EVERYWHERE),
+    )
+    expected = ["QUEUED"] if given else ["LOST", "SCHEDULED"]
+    assert (len(given) + lost, statuses(connection, report)) == (1, expected)
 
 
 @rounds

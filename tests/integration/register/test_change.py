@@ -57,6 +57,20 @@ def test_a_change_that_changes_nothing_makes_none(editor: Caller, cleanup: Task)
     assert editor.send("put", f"tasks/{cleanup.id}", sent).json() == before
 
 
+@pytest.mark.parametrize(
+    ("change", "learned"),
+    [({"taskData": '{"retentionDays": 9}'}, (0, None)), ({"priority": 9}, (40, 3.5))],
+    ids=["what it does", "anything else"],
+)
+def test_how_long_it_ran_is_forgotten_where_it_does_something_else(
+    editor: Caller, cleanup: Task, change: dict[str, Any], learned: tuple[int, float | None]
+) -> None:
+    Task.objects.filter(id=cleanup.id).update(run_count=40, expected_ms=3.5)
+    editor.send("patch", f"tasks/{cleanup.id}", change)
+    cleanup.refresh_from_db()
+    assert (cleanup.run_count, cleanup.expected_ms) == learned
+
+
 def test_it_changes_the_version_that_if_match_names(editor: Caller, cleanup: Task) -> None:
     answer = editor.send("put", f"tasks/{cleanup.id}", {"priority": 9}, if_match='"1"')
 

@@ -4,7 +4,9 @@ import json
 import logging
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -78,15 +80,34 @@ def test_it_sends_what_celery_can_read(broker: Broker, consumer: Connection):
 
 @pytest.mark.parametrize("timeout_seconds", [60, 3600])
 @pytest.mark.parametrize("priority", [1, 5, 10])
-def test_it_fills_in_exactly_what_kombu_pushes(broker: Broker, store: redis.Redis, priority: int, timeout_seconds: int):
+@pytest.mark.parametrize("count", [1, 2, 20])
+def test_it_fills_in_exactly_what_kombu_pushes(
+    broker: Broker, store: redis.Redis, priority: int, timeout_seconds: int, count: int
+):
     """A new version of kombu or Celery that makes its messages otherwise is noticed here."""
-    item = ready(priority=priority, timeout_seconds=timeout_seconds)
-    broker.publish([item])
-    messages.publish(Producer(broker.open()), item, transport="redis")
+    bundle = [ready(priority=priority, timeout_seconds=timeout_seconds) for _ in range(count)]
+    messages.RedisPublisher(broker.open().default_channel).publish([bundle])
+    messages.publish(Producer(broker.open()), bundle, transport="redis")
     keys = [key for key in store.scan_iter(f"{key_prefix()}*") if store.type(key) == b"list"]
     (filled_in, made) = (json.loads(text) for key in keys for text in store.lrange(key, 0, -1)[::-1])
     assert filled_in["properties"].pop("delivery_tag") != made["properties"].pop("delivery_tag")
     assert (len(keys), filled_in) == (1, made)
+
+
+def test_it_sends_short_executions_in_bundles(broker: Broker, consumer: Connection):
+    items = [replace(ready(), expected_ms=1.0) for _ in range(8)]
+    broker.publish(items)
+    received = [receive(consumer) for _ in range(4)]
+    assert [message.payload[0] for message in received] == [[str(one.id), str(two.id)] for one, two in pairwise(items)][
+        ::2
+    ]
+    assert {message.headers["task"] for message in received} == {"workers.execute"}
+
+
+def test_it_sends_each_alone_where_bundles_are_off(broker: Broker, settings: LazySettings):
+    settings.BUNDLE_MAX = 1
+    broker.publish([replace(ready(), expected_ms=1.0) for _ in range(8)])
+    assert broker.depth("default") == 8
 
 
 def test_it_never_repeats_a_delivery_tag(broker: Broker, consumer: Connection):

@@ -2,7 +2,9 @@
 
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
@@ -117,6 +119,13 @@ def test_it_sends_what_celery_can_read(broker: Broker, consumer: Connection):
     args, kwargs, _ = message.payload
     assert (args, kwargs, message.headers["task"]) == ([str(item.id)], {}, "workers.execute")
     assert (message.properties["priority"], message.properties["delivery_mode"]) == (7, 2)
+
+
+def test_it_sends_short_executions_in_bundles(broker: Broker, consumer: Connection):
+    items = [replace(ready(), expected_ms=1.0) for _ in range(8)]
+    broker.publish(items)
+    received = [receive(consumer).payload[0] for _ in range(4)]
+    assert received == [[str(one.id), str(two.id)] for one, two in pairwise(items)][::2]
 
 
 def test_it_sends_neither_a_delay_nor_an_expiry(broker: Broker, consumer: Connection):

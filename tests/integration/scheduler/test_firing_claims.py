@@ -5,6 +5,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.types.json import Json
 
 from scheduler import clock, firing, transitions
 from scheduler.engine.identity import execution_id, slot_cause
@@ -34,6 +35,27 @@ def test_it_hands_out_what_is_to_be_published(connection: psycopg.Connection, no
     add_task(connection, next_slot_for=now, queue="reports", priority=8, timeout_seconds=90)
     (ready,) = firing.claim(connection, now=now).ready
     assert (ready.queue, ready.priority, ready.timeout_seconds) == ("reports", 8, 90)
+
+
+KNOWN = {"run_count": 20, "expected_ms": 7.5, "max_retry_count": 1}
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        (KNOWN, 7.5),
+        (KNOWN | {"run_count": 19}, None),
+        (KNOWN | {"max_retry_count": 0}, None),
+        (KNOWN | {"retry_on": Json(["FAILED", "TIMED_OUT"])}, None),
+    ],
+    ids=["known", "runs", "retries", "lost"],
+)
+def test_it_tells_how_long_they_run_where_they_may_run_twice(
+    connection: psycopg.Connection, now: datetime, columns: dict[str, Any], expected: float | None
+):
+    add_task(connection, next_slot_for=now, **columns)
+    (ready,) = firing.claim(connection, now=now).ready
+    assert ready.expected_ms == expected
 
 
 def test_it_works_the_id_out_from_the_slot(connection: psycopg.Connection, now: datetime):

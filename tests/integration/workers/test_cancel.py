@@ -160,7 +160,7 @@ def run_asked(
             except Cancelled:
                 return then()
 
-        runner.run(connection, execution_id, now=now)
+        runner.run(connection, [execution_id], now=now)
         desk.turn()
         return execution(connection, execution_id)
 

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from scheduler import clock, transitions
+from scheduler.engine.states import Status
 from scheduler.records import Outcome
 from tests.hot_paths import MINUTE, SECOND, Open, add_task, change, execution, queue_one
 from workers import registry
@@ -60,7 +61,7 @@ def run(child: Child, connection: psycopg.Connection, now: datetime) -> Callable
         handler("acme.test", schema=task.pop("schema", None))(function)
         task_id = add_task(connection, task_class="acme.test", **task)
         execution_id = queue_one(connection, task_id, now=now, task_data=task_data)
-        child.runner.run(connection, execution_id, now=now + SECOND)
+        child.runner.run(connection, [execution_id], now=now + SECOND)
         return execution_id
 
     return run_it
@@ -102,9 +103,9 @@ def test_it_measures_its_time_by_its_own_clock(
 ):
     """The end is the database's start and our monotonic seconds: neither this machine's wall clock counts nor a delay
     until the reporter writes."""
-    seconds = iter([100.0, 107.5])
-    monkeypatch.setattr(clock, "monotonic", lambda: next(seconds))
-    run(nothing)
+    seconds = [100.0]
+    monkeypatch.setattr(clock, "monotonic", lambda: seconds[-1])
+    run(lambda data, context: seconds.append(107.5))
     assert child.sent()[0].ended_at == now + SECOND + timedelta(seconds=7.5)
 
 
@@ -212,7 +213,7 @@ def test_it_tells_the_slot_of_the_latest_success_before(child: Child, connection
     for minutes, status in ((3, "SUCCESS"), (2, "SUCCESS"), (1, "FAILED")):
         earlier = queue_one(connection, task_id, now=now - minutes * MINUTE)
         change(connection, "task_execution_history", earlier, status=status)
-    child.runner.run(connection, queue_one(connection, task_id, now=now), now=now)
+    child.runner.run(connection, [queue_one(connection, task_id, now=now)], now=now)
     assert seen == [now - 2 * MINUTE]
 
 
@@ -263,7 +264,7 @@ def test_it_does_nothing_for_an_execution_that_is_not_queued(
     execution_id = queue_one(connection, add_task(connection, task_class="acme.test"), now=now)
     change(connection, "task_execution_history", execution_id, status=status)
     before = execution(connection, execution_id)
-    child.runner.run(connection, execution_id, now=now)
+    child.runner.run(connection, [execution_id], now=now)
     assert (child.sent(), execution(connection, execution_id)) == ([], before)
 
 
@@ -272,14 +273,14 @@ def test_it_does_nothing_for_a_message_that_comes_twice(
 ):
     calls: list[int] = []
     execution_id = run(lambda data, context: calls.append(1))
-    child.runner.run(connection, execution_id, now=now + MINUTE)
+    child.runner.run(connection, [execution_id], now=now + MINUTE)
     assert (len(calls), len(child.sent())) == (1, 1)
 
 
 def test_it_does_nothing_for_an_execution_that_is_not_there(
     child: Child, connection: psycopg.Connection, now: datetime
 ):
-    child.runner.run(connection, uuid4(), now=now)
+    child.runner.run(connection, [uuid4()], now=now)
     assert child.sent() == []
 
 
@@ -293,7 +294,7 @@ def foreign(connection: psycopg.Connection, now: datetime) -> UUID:
 
 
 def test_it_hands_back_what_it_cannot_run(child: Child, connection: psycopg.Connection, foreign: UUID, now: datetime):
-    child.runner.run(connection, foreign, now=now)
+    child.runner.run(connection, [foreign], now=now)
     row = execution(connection, foreign)
     assert (row["status"], row["handed_back_count"], row["reason"], child.sent()) == (
         "QUEUED", 1, f"Node {NODE} has no handler acme.foreign.", [],
@@ -302,7 +303,7 @@ def test_it_hands_back_what_it_cannot_run(child: Child, connection: psycopg.Conn
 
 def test_it_fails_for_good_what_comes_back(child: Child, connection: psycopg.Connection, foreign: UUID, now: datetime):
     for _ in range(2):
-        child.runner.run(connection, foreign, now=now)
+        child.runner.run(connection, [foreign], now=now)
     (outcome,) = child.sent()
     said = f"Node {NODE}: This worker has no handler acme.foreign."
     assert (*summary(outcome), outcome.error_message, outcome.reason) == ("FAILED", None, True, said, said)
@@ -311,27 +312,36 @@ def test_it_fails_for_good_what_comes_back(child: Child, connection: psycopg.Con
 def test_it_hands_back_a_class_of_any_length(child: Child, connection: psycopg.Connection, now: datetime):
     """The reason has 255 characters; a refusal by the database would leave the row RUNNING, to be LOST and retried."""
     foreign = queue_one(connection, add_task(connection, task_class="x" * 255), now=now)
-    child.runner.run(connection, foreign, now=now)
+    child.runner.run(connection, [foreign], now=now)
     assert execution(connection, foreign)["status"] == "QUEUED"
 
 
 # Large results, logs, and a database that goes away
 
 
-def test_it_writes_a_large_result_itself(run: Callable[..., UUID], child: Child, connection: psycopg.Connection):
-    execution_id = run(lambda data, context: "x" * 10_000)
-    row = execution(connection, execution_id)
-    assert (row["status"], row["result"], child.sent()) == ("SUCCESS", "x" * 10_000, [])
-
-
-def test_it_is_off_the_board_before_it_writes_a_large_result(
-    run: Callable[..., UUID], child: Child, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("ends", [lambda data, context: "x" * 10_000, raises(RuntimeError("x" * 10_000))])
+def test_it_stores_large_texts_ahead_of_the_end(
+    run: Callable[..., UUID], child: Child, connection: psycopg.Connection, ends: Any
 ):
-    """The reporter kills whatever runs an execution that is no longer RUNNING."""
-    seen: list[list[Note]] = []
-    monkeypatch.setattr(transitions, "finish", lambda *_, **__: seen.append(list(child.board.running())))
-    run(lambda data, context: "x" * 10_000)
-    assert seen == [[]]
+    execution_id = run(ends)
+    ahead = execution(connection, execution_id)
+    (outcome,) = child.sent()
+    transitions.finish(connection, [outcome], now=outcome.ended_at or ahead["start_time"])
+    row = execution(connection, execution_id)
+    texts = [(one["result"], one["error_message"]) for one in (ahead, row)]
+    assert (ahead["status"], row["status"], len(str(texts)) > 20_000, texts[0]) == (
+        "RUNNING", outcome.status, True, texts[1],
+    )  # fmt: skip
+
+
+def test_texts_that_were_stored_ahead_are_gone_with_the_child(
+    run: Callable[..., UUID], child: Child, connection: psycopg.Connection, now: datetime
+):
+    execution_id = run(lambda data, context: "x" * 10_000)
+    lost = Outcome(execution_id, child.sent()[0].fence, Status.LOST, error_message="It died.")
+    transitions.finish(connection, [lost], now=now + MINUTE)
+    row = execution(connection, execution_id)
+    assert (row["status"], row["result"], row["error_message"]) == ("LOST", None, "It died.")
 
 
 def test_it_sends_a_cut_result_where_the_database_is_away(
@@ -340,7 +350,7 @@ def test_it_sends_a_cut_result_where_the_database_is_away(
     def away(*_: object, **__: object) -> None:
         raise psycopg.OperationalError("away")
 
-    monkeypatch.setattr(transitions, "finish", away)
+    monkeypatch.setattr(transitions, "keep_texts", away)
     run(lambda data, context: "x" * 10_000)
     (outcome,) = child.sent()
     assert (outcome.status, "… cut …" in str(outcome.result)) == ("SUCCESS", True)
@@ -354,7 +364,7 @@ def test_it_reports_though_the_database_has_gone_meanwhile(child: Child, connect
 
     handler("acme.test")(lose_the_database)
     execution_id = queue_one(connection, add_task(connection, task_class="acme.test"), now=now)
-    child.runner.run(connection, execution_id, now=now)
+    child.runner.run(connection, [execution_id], now=now)
     assert [summary(one) for one in child.sent()] == [("SUCCESS", "done", False)]
 
 
@@ -391,5 +401,5 @@ def test_it_raises_only_before_the_handler_is_called(child: Child, connection: p
     execution_id = queue_one(connection, add_task(connection, task_class="acme.test"), now=now)
     connection.close()
     with pytest.raises(psycopg.Error):
-        child.runner.run(connection, execution_id, now=now)
+        child.runner.run(connection, [execution_id], now=now)
     assert list(child.board.running()) == []

@@ -13,7 +13,7 @@ from scheduler import clock
 from tests.hot_paths import Open
 from workers import tasks
 
-EXECUTION = uuid4()
+EXECUTION, OTHER = uuid4(), uuid4()
 
 
 class Worker:
@@ -33,11 +33,11 @@ class Worker:
     def stop_worker(self, why: str) -> None:
         self.why_stopped = why
 
-    def run(self, connection: psycopg.Connection, execution: UUID, *, now: datetime) -> None:
+    def run(self, connection: psycopg.Connection, executions: list[UUID], *, now: datetime) -> None:
         self.connections.append(connection)
         if self.faults:
             raise self.faults.pop(0)
-        self.ran.append(execution)
+        self.ran += executions
 
     def sleep(self, seconds: float) -> None:
         self.slept += seconds
@@ -66,6 +66,12 @@ def away() -> psycopg.Error:
 def test_it_runs_the_execution_of_a_message(worker: Worker, task: Any):
     task(str(EXECUTION))
     assert worker.ran == [EXECUTION]
+
+
+@pytest.mark.parametrize("task", [tasks.execute, tasks.execute_long])
+def test_it_runs_the_executions_of_a_bundle(worker: Worker, task: Any):
+    task(str(EXECUTION), str(OTHER))
+    assert worker.ran == [EXECUTION, OTHER]
 
 
 def test_it_keeps_its_connection_from_message_to_message(worker: Worker):

@@ -51,3 +51,11 @@ def test_it_leaves_the_fields_of_a_body_to_the_kind():
     assert (body["intervalMode"], "overlapPolicy" in body, body["endAt"]) == (
         "FIXED_DELAY", False, "2026-03-02T12:00:00Z",
     )  # fmt: skip
+
+
+def test_its_herd_is_due_together():
+    herd = load.herd(7, begin=BEGIN, seconds=20)
+    assert len({one.name for one in herd}) == 7
+    assert {(one.start_at, one.interval_seconds, one.timeout_seconds) for one in herd} == {
+        (BEGIN, load.HERD_SECONDS, 10)
+    }

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import workers.pipe
 from scheduler.engine.states import Status
 from scheduler.records import Outcome
 from tests.unit.engine.schedules.cases import steady
@@ -101,10 +102,61 @@ def test_it_waits_for_the_rest_of_a_line(pipe: Pipe):
 
 
 @pytest.mark.parametrize(
-    "line", [b"rubbish\n", b"\n", b"[]\n", b'{"a": 1}\n', b"\xff\xfe\n", b"[1, 2, 3, 4, 5, 6, 7, 8]\n"]
+    "line", [b"rubbish\n", b"\n", b"[]\n", b'{"a": 1}\n', b"\xff\xfe\n", b"[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]\n"]
 )
 def test_it_passes_over_a_line_that_it_cannot_read(pipe: Pipe, line: bytes):
     """A handler can write to any descriptor of its process."""
     os.write(pipe.writing, line)
     pipe.send(outcome())
     assert received(pipe) == [outcome()]
+
+
+# A reporter that dies, and the one that takes over
+
+
+def test_what_was_received_is_there_until_it_is_forgotten(pipe: Pipe):
+    pipe.send(outcome(1))
+    received(pipe)
+    pipe.send(outcome(2))
+    received(pipe)
+    assert list(pipe.recover()) == [outcome(1), outcome(2)]
+
+
+def test_what_is_forgotten_is_not_received_again(pipe: Pipe):
+    pipe.send(outcome(1))
+    received(pipe)
+    pipe.forget()
+    assert list(pipe.recover()) == []
+
+
+def test_half_a_line_is_not_forgotten(pipe: Pipe):
+    line = encode(outcome(1))
+    os.write(pipe.writing, encode(outcome(2)) + line[:40])
+    first = received(pipe)
+    pipe.forget()
+    os.write(pipe.writing, line[40:])
+    assert (first, received(pipe)) == ([outcome(2)], [outcome(1)])
+
+
+def test_it_goes_on_where_another_reporter_has_received(pipe: Pipe):
+    pipe.send(outcome(1))
+    child = os.fork()
+    if child == 0:
+        received(pipe)
+        os._exit(0)
+    os.waitpid(child, 0)
+    pipe.send(outcome(2))
+    recovered = list(pipe.recover())
+    assert (recovered, received(pipe)) == ([outcome(1)], [outcome(2)])
+
+
+def test_it_receives_no_more_than_it_has_room_for(pipe: Pipe, monkeypatch: pytest.MonkeyPatch):
+    line = encode(outcome(1))
+    monkeypatch.setattr(workers.pipe, "RECEIVED_MAX", len(line) + 1)
+    small = Pipe()
+    os.write(small.writing, line + line)
+    room = [len(received(small)) for _ in range(2)]
+    small.forget()
+    assert (room, received(small)) == ([1, 0], [outcome(1)])
+    os.close(small.reading)
+    os.close(small.writing)

@@ -1,0 +1,103 @@
+"""Short executions that travel together: faults meet them as they meet single ones, and a long one delays none."""
+
+import re
+from datetime import datetime, timedelta
+from itertools import count
+from random import Random
+from uuid import UUID
+
+import pytest
+
+from drill.definitions import Definition, Work
+from drill.faults import FAULTS, Fault
+from drill.platform import Platform
+from tests.acceptance.conftest import Watch
+from tests.acceptance.struck import Watched, run_sql
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(180)]
+
+# Two workers of three children: what is due together goes to them in bundles of twenty.
+HERD = 100
+PERIOD_SECONDS = 10
+LASTS_SECONDS = 45
+
+_numbers = count(1)
+
+
+class Herd:
+    """Tasks that are due at the same instants, and whose runs are known to be short."""
+
+    def __init__(self, platform: Platform, watch: Watch, *, seconds: float = 0.002) -> None:
+        self.platform = platform
+        now = platform.now().replace(microsecond=0)
+        self.watched: Watched = watch(*[_recurring(now, seconds) for _ in range(HERD)])
+        platform.believe_short(self.watched.tasks)
+        self._before = self._counted()
+
+    def messages_for_each(self) -> float:
+        """Return how many messages an execution took, of those dispatched since."""
+        executions, messages = (now - before for now, before in zip(self._counted(), self._before, strict=True))
+        return messages / executions
+
+    def _counted(self) -> tuple[float, float]:
+        texts = [self.platform.metrics(name) for name in self.platform.schedulers]
+        dispatched, sent = (
+            sum(float(re.findall(rf"^platform_scheduler_{name}_total (.*)$", text, re.M)[0]) for text in texts)
+            for name in ("executions_dispatched", "messages_sent")
+        )
+        return dispatched, sent
+
+
+def _recurring(now: datetime, seconds: float) -> Definition:
+    return Definition(
+        name=f"herd {next(_numbers)}",
+        interval_seconds=PERIOD_SECONDS,
+        start_at=now,
+        end_at=now + timedelta(seconds=LASTS_SECONDS),
+        timeout_seconds=30,
+        work=Work(seconds=seconds),
+    )
+
+
+@pytest.mark.parametrize("name", ["kill-child", "kill-worker", "kill-reporter", "lose-machine"])
+def test_it_runs_each_once_whatever_is_killed(platform: Platform, watch: Watch, name: str) -> None:
+    herd = Herd(platform, watch, seconds=0.03)
+    herd.watched.wait_for_rows(10, "SUCCESS")
+
+    fault: Fault = FAULTS[name](platform, random=Random(1))
+    fault.begin()
+    fault.end()
+
+    verdict = herd.watched.judged(may_lose=FAULTS[name].may_lose)
+    assert [str(finding) for finding in verdict.findings] == []
+    assert herd.messages_for_each() < 0.9
+    assert verdict.expected > HERD
+
+
+def test_a_long_one_among_short_ones_delays_none(platform: Platform, watch: Watch) -> None:
+    """Their runs were short each time before; now one of them takes as long as ten periods."""
+    herd = Herd(platform, watch)
+    herd.watched.wait_for_rows(HERD // 2, "SUCCESS")
+    run_sql(platform, _slowed(herd.watched.ids[0]))
+    herd.watched.wait_for(lambda: herd.watched.count("RUNNING") > 0, "a long one runs")
+
+    herd.watched.wait_for_rows(HERD // 2, "SUCCESS")
+
+    assert (herd.watched.count("RUNNING") > 0, herd.messages_for_each() < 0.9) == (True, True)
+    assert [str(finding) for finding in herd.watched.judged().findings] == []
+
+
+def _slowed(task_id: UUID) -> str:
+    return f"UPDATE scheduler_tasks SET task_data = '{{\"seconds\": 25}}' WHERE id = '{task_id}'"  # noqa: S608 - ours
+
+
+def test_a_worker_that_is_asked_to_end_gives_back_what_it_has_not_begun(platform: Platform, watch: Watch) -> None:
+    herd = Herd(platform, watch, seconds=0.1)
+    herd.watched.wait_for_rows(10, "SUCCESS")
+
+    platform.processes.ask_to_end(platform.workers[0])
+    herd.watched.wait_for(lambda: not platform.processes.is_running(platform.workers[0]), "it has ended")
+
+    verdict = herd.watched.judged()
+    assert [str(finding) for finding in verdict.findings] == []
+    assert {row.attempt for row in herd.watched.rows()} == {1}
