@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -94,7 +95,8 @@ class Batch:
                     works = self._prepared(records)
                     if before is not None:
                         yield before[0], before[1].result()
-                    before = records, storing.submit(self._registrar.store, works)
+                    # With its context: what the log says of this run, it says there too.
+                    before = records, storing.submit(copy_context().run, self._registrar.store, works)
                 if before is not None:
                     yield before[0], before[1].result()
             finally:

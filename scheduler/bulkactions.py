@@ -36,23 +36,26 @@ WHERE status IN ('PENDING', 'RUNNING') AND kind = 'BULK_ACTION' AND id > %(after
 
 
 def advance(connection: psycopg.Connection, *, after: UUID, now: datetime, may_fire: bool = True) -> Advanced:
-    """Take steps in the open bulk actions, ids after `after`, one transaction a step; return what to publish.
+    """Take steps in the open bulk actions, ids after `after`, for half a second; return what to publish.
 
-    What another node holds, it advances; an item is dealt with in the transaction that counts it, so never twice. If
-    the process dies before a commit nothing has happened; after it, another goes on behind it. Raises PartitionMissing.
+    Each step is a transaction. What another node holds, it advances; an item is dealt with in the transaction that
+    counts it, so never twice. If the process dies before a commit nothing has happened; after it, another goes on
+    behind it. Raises PartitionMissing.
     """
     parameters = {"after": after, "may_fire": may_fire, "firing": list(FIRING), "limit": OPERATIONS_PER_PASS}
     found = [row[0] for row in connection.execute(_OPEN_ACTIONS, parameters).fetchall()]
     deadline = clock.monotonic() + PASS_SECONDS
     ready: list[Ready] = []
-    for operation_id in found:
-        goes_on = True
-        while goes_on:
+    going_on = found
+    while going_on:
+        # In turn, so that a small one does not wait for a large one.
+        round_of, going_on = going_on, []
+        for operation_id in round_of:
             with connection.transaction():
                 queued, goes_on = _step(connection, operation_id, now=now)
             ready += queued
-            if clock.monotonic() > deadline:
-                return Advanced(ready, operation_id if not goes_on else after)
+            if goes_on and clock.monotonic() < deadline:
+                going_on.append(operation_id)
     return Advanced(ready, found[-1] if len(found) == OPERATIONS_PER_PASS else None)
 
 

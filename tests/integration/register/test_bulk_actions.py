@@ -298,6 +298,19 @@ def test_it_goes_on_step_by_step(
     assert (Operation.objects.get().status, OperationItem.objects.count()) == ("COMPLETED", 0)
 
 
+def test_a_small_one_does_not_wait_for_a_large_one(
+    operator: Caller, three: list[Task], now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulkactions, "ITEMS_PER_STEP", 2)
+    monkeypatch.setattr(bulkactions, "PASS_SECONDS", 0)
+    _send(operator, "pause", ids=_ids(three))
+    _send(operator, "trigger", ids=_ids(three[:1]))
+
+    bulkactions.advance(connections.current(), after=claims.EVERYWHERE, now=now)
+
+    assert set(Operation.objects.values_list("status", "done_count")) == {("RUNNING", 2), ("COMPLETED", 1)}
+
+
 def test_an_abort_leaves_the_rest_as_it_is(
     operator: Caller, three: list[Task], now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
