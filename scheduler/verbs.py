@@ -102,10 +102,10 @@ def assign(
         if len(merged) > MOST_LABELS:
             refused[task_id] = f"It would have {len(merged)} labels; there may be {MOST_LABELS}."
             continue
-        new_priority: int = values.get("priority", priority)
-        new_queue: str = values.get("queue", queue)
-        if (new_priority, new_queue, merged) != (priority, queue, labels):
-            changed.append((task_id, new_priority, new_queue, json.dumps(merged)))
+        stored = {"priority": priority, "queue": queue}
+        after = stored | {name: value for name, value in values.items() if name in stored}
+        if after != stored or merged != labels:
+            changed.append((task_id, after["priority"], after["queue"], json.dumps(merged)))
     if changed:
         connection.execute(_ASSIGN, (now, *map(list, zip(*changed, strict=True))))
     return Done([task_id for task_id, *_ in changed], refused, ready)
