@@ -9,7 +9,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from scheduler import clock, tokens
+from scheduler import acting, clock, tokens
 from scheduler.models import ApiToken
 from scheduler.models.choices import Role
 
@@ -42,6 +42,8 @@ class TokenAuthentication(BaseAuthentication):
         if token is None:
             # One answer for unknown, revoked and expired: which of them it is concerns no stranger.
             raise exceptions.AuthenticationFailed("This token is unknown, revoked or expired.")
+        if request.method not in SAFE_METHODS:
+            acting.by_token(token.name, token_id=token.id)
         return token, tokens.Caller(token.name, token.role, token.namespace, now)
 
     def secret(self, scheme: str, credentials: str) -> str | None:

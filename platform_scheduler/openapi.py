@@ -4,6 +4,7 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from rest_framework.permissions import SAFE_METHODS
 
 from platform_scheduler.authentication import TokenAuthentication, required_role
 from platform_scheduler.idempotency import HEADER, REPLAYED
@@ -22,6 +23,17 @@ _KEY = {
     ),
 }
 
+_REASON = {
+    "in": "header",
+    "name": "X-Reason",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1},
+    "description": (
+        "Why: at most 1,000 characters, those beyond ASCII percent-encoded. Kept with the audit record, and with the "
+        "revision where there is one."
+    ),
+}
+
 
 class DocumentedView(AutoSchema):
     """Adds to each operation what all have in common: its refusals, and the role that it needs."""
@@ -30,6 +42,8 @@ class DocumentedView(AutoSchema):
         """Return the operation with its two families of refusals."""
         operation: Any = super().get_operation(*args, **kwargs)
         if operation:
+            if self.method not in SAFE_METHODS:
+                operation.setdefault("parameters", []).append(_REASON)
             if self.method == "POST":
                 operation.setdefault("parameters", []).append(_KEY)
             problem = self.resolve_serializer(ProblemAnswer, "response").ref

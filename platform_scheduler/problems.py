@@ -9,12 +9,16 @@ from typing import Any
 
 import psycopg
 from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import DataError, InterfaceError, OperationalError
+from django.db import DataError, Error, InterfaceError, OperationalError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from rest_framework.exceptions import APIException, NotFound, ValidationError
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
 
+from register import journal
 from register.api.faults import faults_of
 from register.errors import (
+    AuditRecordNotFound,
     BackfillOpen,
     BoundForbidden,
     CalendarInUse,
@@ -33,6 +37,9 @@ from register.errors import (
     RecordsRefused,
     SharedForbidden,
     TaskCompleted,
+    TemplateInUse,
+    TemplateNameTaken,
+    TemplateNotFound,
     TokenNotFound,
     VersionStale,
 )
@@ -42,9 +49,11 @@ from scheduler.errors import (
     Fault,
     InvalidInput,
     PartitionMissing,
+    RevisionNotFound,
     TaskDeleted,
     TaskNotFound,
 )
+from scheduler.tokens import Caller
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +93,23 @@ def answer(exception: Exception, context: Mapping[str, Any]) -> HttpResponse | N
     A plain answer, not one of the framework's: those go through the view's renderer, which may be HTML or YAML.
     """
     problem = problem_of(exception)
+    if problem is not None and problem.status == 403:
+        _note(problem, context["request"])
     return plain_answer(problem) if problem else None
+
+
+def _note(problem: Problem, request: Request) -> None:
+    """Record who tried to write what he has no right to; the refusal stands, whether or not that succeeds."""
+    caller: Any = request.auth
+    if request.method in SAFE_METHODS or not isinstance(caller, Caller):
+        return
+    try:
+        with transaction.atomic():
+            journal.refused(
+                f"{request.method}", request.path, problem.detail, namespace=caller.namespace, now=caller.now
+            )
+    except (Error, psycopg.Error) as error:
+        logger.warning("A refused attempt of %s is not in the audit: %s", caller.name, error)
 
 
 def plain_answer(problem: Problem) -> HttpResponse:
@@ -142,6 +167,7 @@ _SAYING_WHY: dict[type[Exception], str] = {
     BackfillOpen: "backfill-open",
     CalendarInUse: "calendar-in-use",
     NamespaceInUse: "namespace-in-use",
+    TemplateInUse: "template-in-use",
 }
 
 
@@ -159,9 +185,12 @@ _UNAVAILABLE = Problem(
 _KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem], ...] = (
     (TaskNotFound, Problem(404, "not-found", "There is no such task.")),
     (ExecutionNotFound, Problem(404, "not-found", "There is no such execution.")),
+    (RevisionNotFound, Problem(404, "not-found", "There is no such revision of this task.")),
     (OperationNotFound, Problem(404, "not-found", "There is no such operation.")),
     (CalendarNotFound, Problem(404, "not-found", "There is no such calendar.")),
+    (TemplateNotFound, Problem(404, "not-found", "There is no such template.")),
     (NamespaceNotFound, Problem(404, "not-found", "There is no such namespace, or it has no settings of its own.")),
+    (AuditRecordNotFound, Problem(404, "not-found", "There is no such audit record.")),
     (TokenNotFound, Problem(404, "not-found", "There is no such token, or it is revoked.")),
     (Http404, Problem(404, "not-found", "There is nothing here.")),
     (TaskDeleted, Problem(409, "task-deleted", "The task is deleted: it can be read, but neither run nor changed.")),
@@ -189,6 +218,15 @@ _KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem], ...
             "name-taken",
             "Another calendar of this namespace, or another shared one, has this name.",
             (Fault("name", "taken", "Another calendar of this namespace, or another shared one, has this name."),),
+        ),
+    ),
+    (
+        TemplateNameTaken,
+        Problem(
+            409,
+            "name-taken",
+            "Another template of this namespace, or another shared one, has this name.",
+            (Fault("name", "taken", "Another template of this namespace, or another shared one, has this name."),),
         ),
     ),
     (

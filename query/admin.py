@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet, Value
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
@@ -13,33 +13,12 @@ from query.selectors import find_log
 from scheduler import clock, display
 from scheduler.engine.identity import lower_bound
 from scheduler.models import Execution, Handler, Node
-from scheduler.paging import PagedAdmin
+from scheduler.paging import ReadOnlyAdmin
 
 LISTED = timedelta(days=8)
 AHEAD = timedelta(days=1)
 SILENT_AFTER = timedelta(seconds=15)
 ERROR_LENGTH = 120
-
-
-class ReadOnlyAdmin(PagedAdmin):
-    """Rows that the platform writes; each carries the instant at which it is looked at."""
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Return the rows."""
-        rows: QuerySet[Any] = super().get_queryset(request).annotate(looked_at=Value(clock.now()))
-        return rows
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
 
 
 @admin.register(Execution)

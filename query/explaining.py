@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from query import selectors
+from query import revisions, selectors
 from scheduler import schedules
 from scheduler.engine.calendars import InvalidCalendar
 from scheduler.engine.explanations import CLAIM_LATE_AFTER, Around, Explanation, explain_execution
@@ -18,19 +18,19 @@ def explain(execution: Execution, *, now: datetime, at: datetime | None = None) 
 
     `at` is the slot of a range row that is asked about, the first one unless said otherwise.
     """
-    task = execution.task
+    rules = revisions.rules_of(execution)
     attempts = selectors.attempts_at(execution) if execution.status != Status.SKIPPED else []
     around = Around(
         now,
         earlier=[one for one in attempts if one.attempt < execution.attempt],
         later=next((one for one in attempts if one.attempt > execution.attempt), None),
-        in_the_way=_in_the_way(execution),
-        closed_because=_closed_because(task, execution, at=at),
+        in_the_way=_in_the_way(execution, rules),
+        closed_because=_closed_because(rules, execution, at=at),
     )
-    return explain_execution(execution, rules=task, around=around)
+    return explain_execution(execution, rules=rules, around=around)
 
 
-def _in_the_way(execution: Execution) -> list[Execution]:
+def _in_the_way(execution: Execution, rules: Task) -> list[Execution]:
     """Return what was open when an execution was left out or held for it; nothing where others did not matter."""
     if execution.status == Status.SCHEDULED and execution.reason in _BY_OTHERS:
         return [one for one in selectors.open_now(execution.task_id) if one.id != execution.id]
@@ -38,35 +38,35 @@ def _in_the_way(execution: Execution) -> list[Execution]:
         if execution.reason != Reason.OVERLAP or execution.end_time is None:
             return []
         return selectors.open_at(execution, execution.end_time)
-    return _held_by(execution) if _may_have_been_held(execution) else []
+    return _held_by(execution, rules) if _may_have_been_held(execution, rules) else []
 
 
-def _held_by(execution: Execution) -> list[Execution]:
+def _held_by(execution: Execution, rules: Task) -> list[Execution]:
     """Return what was open when an execution became due, where it was enough to hold it."""
-    others, task = selectors.open_at(execution, execution.due_at), execution.task
-    if task.overlap_policy == "ALLOW" and len(others) < min(task.max_concurrency or 0, selectors.MOST_OPEN):
+    others = selectors.open_at(execution, execution.due_at)
+    if rules.overlap_policy == "ALLOW" and len(others) < min(rules.max_concurrency or 0, selectors.MOST_OPEN):
         return []
     return others
 
 
-def _may_have_been_held(execution: Execution) -> bool:
-    task, queued_at = execution.task, execution.queued_at
-    if execution.attempt > 1 or (task.overlap_policy == "ALLOW" and task.max_concurrency is None):
+def _may_have_been_held(execution: Execution, rules: Task) -> bool:
+    queued_at = execution.queued_at
+    if execution.attempt > 1 or (rules.overlap_policy == "ALLOW" and rules.max_concurrency is None):
         return False
     if queued_at is None or queued_at == execution.published_at:
         return False
     return queued_at - execution.due_at > CLAIM_LATE_AFTER
 
 
-def _closed_because(task: Task, execution: Execution, *, at: datetime | None) -> str | None:
+def _closed_because(rules: Task, execution: Execution, *, at: datetime | None) -> str | None:
     """Return what closed the slot; where something else left out a range, of the slot that is asked about only."""
     if execution.reason != Reason.CALENDAR and (at is None or execution.status != Status.SKIPPED):
         return None
-    return closed_because(task, at or execution.scheduled_for)
+    return closed_because(rules, at or execution.scheduled_for)
 
 
 def closed_because(task: Task, slot: datetime) -> str | None:
-    """Return which rule of the task's calendar, as it is today, closes a slot; None where none does."""
+    """Return which rule of the task's calendar closes a slot; None where none does."""
     if task.calendar_rules is None:
         return None
     try:

@@ -9,13 +9,16 @@ import secrets
 from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
+from django.db.transaction import atomic
 
+from register import journal
 from register.errors import NamespaceForbidden, TokenNotFound
 from register.given import Given
 from register.names import KEY_MAX_LENGTH, is_key
 from scheduler.errors import Fault, InvalidInput
 from scheduler.models import ApiToken
-from scheduler.models.choices import Role
+from scheduler.models.choices import AuditVerb, Role
+from scheduler.representations import instant
 from scheduler.tokens import hash_secret
 
 SECRET_BYTES = 32
@@ -47,14 +50,17 @@ def create_token(
     if expires_at is not None and expires_at <= now:
         raise ValueError("A token must expire in the future.")
     secret = SECRET_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
-    token = ApiToken.objects.create(
-        name=name,
-        secret_hash=hash_secret(secret),
-        role=role,
-        namespace=namespace,
-        created_at=now,
-        expires_at=expires_at,
-    )
+    with atomic():
+        token = ApiToken.objects.create(
+            name=name,
+            secret_hash=hash_secret(secret),
+            role=role,
+            namespace=namespace,
+            created_at=now,
+            expires_at=expires_at,
+        )
+        made = {"role": token.role, "namespace": token.namespace, "expiresAt": instant(token.expires_at)}
+        journal.note(AuditVerb.CREATE, token, after=made, now=now)
     return token, secret
 
 
@@ -98,8 +104,11 @@ def revoke_token(token_id: int, *, actor: str, namespace: str | None, now: datet
 
     Raises TokenNotFound, also for one that is revoked already: the instant of the first time stays.
     """
-    if not tokens(namespace=namespace).filter(id=token_id, revoked_at=None).update(revoked_at=now):
-        raise TokenNotFound
+    with atomic():
+        if not tokens(namespace=namespace).filter(id=token_id, revoked_at=None).update(revoked_at=now):
+            raise TokenNotFound
+        token = find_token(token_id, namespace=namespace)
+        journal.note(AuditVerb.REVOKE, token, after={"revokedAt": instant(now)}, now=now)
     logger.info("Token %d was revoked by %s.", token_id, actor)
 
 

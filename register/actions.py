@@ -13,12 +13,13 @@ from django.db.models import QuerySet
 from django.db.transaction import atomic
 from django.http import QueryDict
 
+from register import journal
 from register.given import Given
 from scheduler.errors import Fault, InvalidInput
 from scheduler.filtering import ListFilter
 from scheduler.filters import TaskFilter
 from scheduler.models import Execution, Operation, OperationItem, Task
-from scheduler.models.choices import OperationKind, OperationStatus
+from scheduler.models.choices import AuditVerb, OperationKind, OperationStatus
 from scheduler.parameters import REPEATABLE, Reader
 from scheduler.periods import ExecutionFilter
 
@@ -29,6 +30,12 @@ CREATED_BY_LENGTH: Final = 100
 SAMPLED: Final = 20
 # The framework's statement holds no more parameters than so many rows need.
 _ROWS_AT_ONCE: Final = 5_000
+
+# Under which verb the audit has an action; what it does to each task or execution, the node that does it records.
+_RECORDED: Final = {
+    "pause": AuditVerb.PAUSE, "resume": AuditVerb.RESUME, "trigger": AuditVerb.TRIGGER, "delete": AuditVerb.DELETE,
+    "set": AuditVerb.CHANGE, "cancel": AuditVerb.CANCEL, "retry": AuditVerb.RETRY,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,9 @@ def start_action(on: str, given: Given, *, actor: str, namespace: str | None, no
         )
         items = (OperationItem(operation=operation, number=number, item_id=id) for number, id in enumerate(ids))
         OperationItem.objects.bulk_create(items, batch_size=_ROWS_AT_ONCE)
+        journal.note(
+            _RECORDED[given.values["action"]], operation, after={**operation.arguments, "total": len(ids)}, now=now
+        )
     return operation
 
 

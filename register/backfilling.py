@@ -6,10 +6,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import Any
 from uuid import UUID
 
 from django.db.transaction import atomic
 
+from register import journal
 from register.errors import BackfillOpen
 from register.given import Given
 from register.locking import lock, publish_after_commit, visible
@@ -19,7 +21,7 @@ from scheduler.engine.schedules import InvalidSchedule, NeverSchedule
 from scheduler.engine.states import TaskStatus
 from scheduler.errors import Fault, InvalidInput, TaskDeleted
 from scheduler.models import Operation, Task
-from scheduler.models.choices import OperationKind, OperationStatus
+from scheduler.models.choices import AuditVerb, OperationKind, OperationStatus
 from scheduler.models.operation import UNFINISHED
 from scheduler.representations import instant
 
@@ -54,8 +56,7 @@ def start_backfill(task_id: UUID, given: Given, *, actor: str, namespace: str | 
             arguments={
                 "from": begin.isoformat(),
                 "to": end.isoformat(),
-                "maxParallel": given.values["max_parallel"],
-                "rerun": given.values["rerun"],
+                **_how(given),
                 "schedule": schedules.kept(task),
             },
             position=begin,
@@ -63,8 +64,14 @@ def start_backfill(task_id: UUID, given: Given, *, actor: str, namespace: str | 
             created_at=now,
             created_by=actor[:CREATED_BY_LENGTH],
         )
+        asked = {"from": instant(begin), "to": instant(end), **_how(given)}
+        journal.note(AuditVerb.BACKFILL, operation, after=asked | {"slots": len(slots)}, now=now)
         publish_after_commit(ready, now=now)
     return operation
+
+
+def _how(given: Given) -> dict[str, Any]:
+    return {"maxParallel": given.values["max_parallel"], "rerun": given.values["rerun"]}
 
 
 def plan_backfill(task_id: UUID, given: Given, *, namespace: str | None, now: datetime) -> Plan:

@@ -231,7 +231,7 @@ class Registrar:
 
     def _store_new(self, works: Sequence[Work]) -> None:
         good = _without_faults(works)
-        stored = services.store_new([draft for _, draft in good])
+        stored = services.store_new([draft for _, draft in good], now=self.now)
         for work, draft in good:
             work.is_overtaken = draft.task.id not in stored
             work.result = None if work.is_overtaken else Result(CREATED, task=draft.task)

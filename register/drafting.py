@@ -19,18 +19,10 @@ from scheduler.engine.states import TaskStatus
 from scheduler.errors import Fault
 from scheduler.models import Task
 from scheduler.models.task import default_retry_on
+from scheduler.revisions import DEFINITION
 
 DEFAULT_NAMESPACE: Final = "default"
 CREATED_BY_LENGTH: Final = 100
-
-DEFINITION: Final = (
-    "name", "namespace", "description", "task_class", "task_data", "owner", "labels",
-    "cron_expression", "time_zone", "interval_seconds", "interval_mode", "run_at", "start_at", "end_at",
-    "anchor_at", "jitter_seconds", "calendar_id", "calendar_policy",
-    "misfire_policy", "misfire_grace_seconds", "catch_up_limit", "overlap_policy",
-    "max_concurrency", "auto_pause_after_failures", "priority", "queue",
-    "timeout_seconds", "max_retry_count", "retry_policy", "retry_on",
-)  # fmt: skip
 
 
 @dataclass(slots=True)

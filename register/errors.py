@@ -65,8 +65,24 @@ class CalendarInUse(SchedulerError):
         )
 
 
+class TemplateNotFound(SchedulerError):
+    """No such template, or not one that this token may see."""
+
+
+class TemplateNameTaken(SchedulerError):
+    """Another template of this namespace, or another shared one, has this name already."""
+
+
+class TemplateInUse(SchedulerError):
+    """Tasks were made of the template: it cannot be deleted; the message says how many."""
+
+
 class TokenNotFound(SchedulerError):
     """No such token, or not one that this token may see, or one that is revoked already."""
+
+
+class AuditRecordNotFound(SchedulerError):
+    """No such audit record, or not one that this token may see."""
 
 
 class TaskCompleted(SchedulerError):

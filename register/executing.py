@@ -8,11 +8,14 @@ from uuid import UUID
 
 from django.db.transaction import atomic
 
+from register import journal
 from register.errors import ExecutionEnded, NotRetryable
 from register.locking import publish_after_commit
 from scheduler import connections, requests
 from scheduler.errors import ExecutionNotFound
 from scheduler.models import Execution
+from scheduler.models.choices import AuditVerb
+from scheduler.representations import instant
 
 REASON_LENGTH = 255
 
@@ -23,11 +26,15 @@ def cancel_execution(execution_id: UUID, *, actor: str, namespace: str | None, n
     Raises ExecutionNotFound, ExecutionEnded.
     """
     with atomic():
-        _visible(execution_id, namespace=namespace)
+        before = _visible(execution_id, namespace=namespace)
         reason = f"cancelled by {actor}"[:REASON_LENGTH]
         if not requests.cancel(connections.current(), execution_id, reason=reason, now=now):
             raise ExecutionEnded
-        return _visible(execution_id, namespace=namespace)
+        execution = _visible(execution_id, namespace=namespace)
+        was, is_now = _standing(before), _standing(execution)
+        if is_now != was:
+            journal.note(AuditVerb.CANCEL, execution, before=was, after=is_now, now=now)
+    return execution
 
 
 def retry_execution(execution_id: UUID, *, namespace: str | None, now: datetime) -> Execution:
@@ -36,12 +43,19 @@ def retry_execution(execution_id: UUID, *, namespace: str | None, now: datetime)
     Raises ExecutionNotFound, TaskDeleted, NotRetryable.
     """
     with atomic():
-        _visible(execution_id, namespace=namespace)
+        execution = _visible(execution_id, namespace=namespace)
         refusal, retry, ready = requests.retry(connections.current(), execution_id, now=now)
         if retry is None:
             raise NotRetryable(refusal)
         publish_after_commit(ready, now=now)
-        return _visible(retry, namespace=namespace)
+        attempt = _visible(retry, namespace=namespace)
+        after = {"executionId": str(attempt.id), "attempt": attempt.attempt, "status": attempt.status}
+        journal.note(AuditVerb.RETRY, execution, after=after, now=now)
+    return attempt
+
+
+def _standing(execution: Execution) -> dict[str, str | None]:
+    return {"status": execution.status, "cancelRequestedAt": instant(execution.cancel_requested_at)}
 
 
 def _visible(execution_id: UUID, *, namespace: str | None) -> Execution:

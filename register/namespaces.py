@@ -11,6 +11,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
+from register import journal
 from register.errors import BoundForbidden, NamespaceInUse, NamespaceNotFound, NamespaceTaken, VersionStale
 from register.given import Given
 from register.names import KEY_MAX_LENGTH, is_key
@@ -18,6 +19,8 @@ from scheduler import claims, connections
 from scheduler.engine.states import TaskStatus
 from scheduler.errors import Fault, InvalidInput
 from scheduler.models import ApiToken, Calendar, Namespace, Task
+from scheduler.models.choices import AuditVerb
+from scheduler.representations import namespace_as_json
 
 CREATED_BY_LENGTH = 100
 
@@ -53,6 +56,7 @@ def create_namespace(given: Given, *, actor: str, bound_to: str | None, now: dat
     try:
         with transaction.atomic():
             namespace.save(force_insert=True)
+            journal.note(AuditVerb.CREATE, namespace, after=_settings(namespace), now=now)
     except IntegrityError as error:
         # Every bound was checked: what is left is the key, and only that can tell which of two was first.
         raise NamespaceTaken from error
@@ -75,7 +79,9 @@ def change_namespace(
         if bound_to is not None and changed.keys() - _OF_BOUND_ADMINS:
             raise BoundForbidden
         if changed:
+            before = _settings(namespace)
             _store(namespace, changed, now=now)
+            journal.change(namespace, before, _settings(namespace), now=now)
     return namespace
 
 
@@ -91,6 +97,7 @@ def delete_namespace(name: str, *, bound_to: str | None, now: datetime, versions
             raise BoundForbidden
         if kinds := list(_inhabitants(name, now=now)):
             raise NamespaceInUse(f"The namespace still has {' and '.join(kinds)}.")
+        journal.note(AuditVerb.DELETE, namespace, before=_settings(namespace), now=now)
         namespace.delete()
 
 
@@ -109,6 +116,11 @@ def _store(namespace: Namespace, changed: dict[str, Any], *, now: datetime) -> N
     namespace.version += 1
     namespace.updated_at = now
     namespace.save(update_fields=[*changed, "version", "updated_at"])
+
+
+def _settings(namespace: Namespace) -> dict[str, Any]:
+    shown = namespace_as_json(namespace)
+    return {name: shown[name] for name in ("weight", "description", "secretNames", "notifyChannel", "retentionDays")}
 
 
 def _fixed(namespace: Namespace, given: Given) -> Iterable[Fault]:

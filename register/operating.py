@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from django.db.transaction import atomic
 
-from register import catalogue, secrets
+from register import catalogue, journal, secrets
 from register.errors import NotPaused, TaskCompleted
 from register.given import Given
 from register.locking import lock, publish_after_commit, visible
@@ -19,6 +19,8 @@ from scheduler.engine.schedules import InvalidSchedule
 from scheduler.engine.states import TaskStatus
 from scheduler.errors import Fault, InvalidInput, TaskDeleted
 from scheduler.models import Execution, Task
+from scheduler.models.choices import AuditVerb
+from scheduler.representations import instant
 
 MOST_SKIPPED = 100
 
@@ -42,7 +44,9 @@ def trigger_task(task_id: UUID, given: Given, *, namespace: str | None, now: dat
             raise InvalidInput(faults)
         execution, ready = firing.trigger(connections.current(), task_id, request=uuid4(), task_data=task_data, now=now)
         publish_after_commit(ready, now=now)
-        return Execution.objects.select_related("task").get(id=execution)
+        made = Execution.objects.select_related("task").get(id=execution)
+        journal.note(AuditVerb.TRIGGER, task, after={"executionId": str(made.id), "status": made.status}, now=now)
+    return made
 
 
 def pause_task(task_id: UUID, given: Given, *, actor: str, namespace: str | None, now: datetime) -> Task:
@@ -60,11 +64,13 @@ def pause_task(task_id: UUID, given: Given, *, actor: str, namespace: str | None
             raise InvalidInput(faults)
         if task.status == TaskStatus.COMPLETED:
             raise TaskCompleted
+        before = _standing(task)
         task.status = TaskStatus.PAUSED
         task.pause_reason = given.values.get("reason") or f"Paused by {actor}."
         task.paused_until = until
         task.claim_at = task.next_execution_time = None
         task.save(update_fields=["status", "pause_reason", "paused_until", "claim_at", "next_execution_time"])
+        journal.note(AuditVerb.PAUSE, task, before=before, after=_standing(task), now=now)
         publish_after_commit(ready, now=now)
     return task
 
@@ -77,7 +83,7 @@ def resume_task(task_id: UUID, given: Given, *, namespace: str | None, now: date
     if given.faults:
         raise InvalidInput(given.faults)
     with atomic():
-        visible(task_id, namespace=namespace)
+        before = _standing(visible(task_id, namespace=namespace))
         catch_up = bool(given.values.get("catch_up"))
         resumed = pauses.resume(connections.current(), [task_id], catch_up=catch_up, now=now)
         if (refusal := resumed.get(task_id)) is not None:
@@ -87,6 +93,7 @@ def resume_task(task_id: UUID, given: Given, *, namespace: str | None, now: date
             raise TaskDeleted
         if task_id not in resumed:
             raise NotPaused
+        journal.note(AuditVerb.RESUME, task, before=before, after=_standing(task) | {"catchUp": catch_up}, now=now)
     return task
 
 
@@ -106,7 +113,10 @@ def skip_slot(task_id: UUID, given: Given, *, namespace: str | None, now: dateti
         faults = [*given.faults] or _skip_faults(task, given.values["slot"], now=now)
         if faults:
             raise InvalidInput(faults)
-        coming = {slot for slot in task.skip_slots or [] if slot > now} | {given.values["slot"]}
+        slot: datetime = given.values["slot"]
+        if slot not in (task.skip_slots or []):
+            journal.note(AuditVerb.SKIP, task, after={"slot": instant(slot)}, now=now)
+        coming = {one for one in task.skip_slots or [] if one > now} | {slot}
         task.skip_slots = sorted(coming)
         if task.status == TaskStatus.ACTIVE:
             task.next_execution_time = schedules.shown_at(task, task.next_slot_for)
@@ -124,3 +134,7 @@ def _skip_faults(task: Task, slot: datetime, *, now: datetime) -> list[Fault]:
         message = f"{MOST_SKIPPED} coming slots are left out already; pause the task instead."
         return [Fault("slot", "impossible", message, is_impossible=True)]
     return []
+
+
+def _standing(task: Task) -> dict[str, str | None]:
+    return {"status": task.status, "pauseReason": task.pause_reason, "pausedUntil": instant(task.paused_until)}

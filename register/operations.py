@@ -11,13 +11,15 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.db.transaction import atomic
 
+from register import journal
 from register.errors import OperationEnded, OperationNotFound
 from scheduler import backfills, bulkactions, connections
 from scheduler.engine.identity import BACKFILL
 from scheduler.engine.states import OPEN
 from scheduler.models import Execution, Operation
-from scheduler.models.choices import OperationKind
+from scheduler.models.choices import AuditVerb, OperationKind
 from scheduler.models.operation import UNFINISHED
+from scheduler.representations import instant
 
 MOST_SHOWN = 200
 
@@ -41,11 +43,15 @@ def abort_operation(operation_id: UUID, *, namespace: str | None, now: datetime)
     Raises OperationNotFound, OperationEnded.
     """
     with atomic():
-        operation = find_operation(operation_id, namespace=namespace)
-        abort = bulkactions.abort if operation.kind == OperationKind.BULK_ACTION else backfills.abort
+        before = find_operation(operation_id, namespace=namespace)
+        abort = bulkactions.abort if before.kind == OperationKind.BULK_ACTION else backfills.abort
         if not abort(connections.current(), operation_id, now=now):
             raise OperationEnded
-        return find_operation(operation_id, namespace=namespace)
+        operation = find_operation(operation_id, namespace=namespace)
+        if before.abort_requested_at is None:
+            after = {"status": operation.status, "abortRequestedAt": instant(operation.abort_requested_at)}
+            journal.note(AuditVerb.ABORT, operation, before={"status": before.status}, after=after, now=now)
+    return operation
 
 
 def running_counts(operations: Collection[Operation]) -> Counter[UUID]:

@@ -7,9 +7,10 @@ from typing import Any
 
 from register import bulk, timing
 from register.bulk import Key, Result
-from register.definition import Change, changes
+from register.definition import changes
 from register.validating import COMPARED_FOR, slots_of_edit
 from scheduler import schedules
+from scheduler.engine.changes import Change
 from scheduler.engine.difference import Difference
 from scheduler.engine.schedules import InvalidSchedule
 from scheduler.models import Task

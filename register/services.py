@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 from django.db import transaction
 
-from register import drafting, storing, timing
+from register import drafting, journal, storing, timing
 from register.calendars import naming
 from register.drafting import Draft
 from register.errors import NameTaken
@@ -20,10 +20,11 @@ from register.given import Given
 from register.locking import lock, publish_after_commit, visible
 from register.stored import Stored
 from register.surroundings import Surroundings
-from scheduler import connections, pauses, verbs
+from scheduler import connections, pauses, revisions, verbs
 from scheduler.engine.states import TaskStatus
 from scheduler.errors import InvalidInput, TaskNotFound
 from scheduler.models import Task
+from scheduler.models.choices import AuditVerb
 
 _NAME_ONCE = "scheduler_tasks_name_once"
 
@@ -35,7 +36,7 @@ def create_task(given: Given, *, actor: str, namespace: str | None, now: datetim
     with transaction.atomic():
         keep_calendars([draft], among=among)
         _refuse_faults(draft)
-        if not store_new([draft]):
+        if not store_new([draft], now=now):
             raise NameTaken
     return draft.task
 
@@ -47,11 +48,13 @@ def change_task(
     namespace: str | None,
     now: datetime,
     versions: frozenset[int] | None = None,
+    restored_from: int | None = None,
 ) -> Task:
     """Change the fields given and return the task; its version grows where that changes the definition.
 
     The old definition answers for its own slots up to `now` first. `versions` are those that If-Match accepts, None
-    accepts any. Raises TaskNotFound, TaskDeleted, VersionStale, InvalidInput, NameTaken.
+    accepts any; `restored_from` is the version whose definition this is. Raises TaskNotFound, TaskDeleted,
+    VersionStale, InvalidInput, NameTaken.
     """
     among = Stored()
     with transaction.atomic():
@@ -60,7 +63,7 @@ def change_task(
         keep_calendars([draft], among=among)
         _refuse_faults(draft)
         with _one_name():
-            store_changes([draft], now=now)
+            store_changes([draft], restored_from=restored_from, now=now)
         publish_after_commit(ready, now=now)
     return task
 
@@ -78,8 +81,10 @@ def delete_task(task_id: UUID, *, namespace: str | None, now: datetime, versions
     """Mark the task DELETED and cancel what waits; what runs ends. Raises TaskNotFound, VersionStale."""
     with transaction.atomic():
         # Slots up to now belong to the history even so: they are recorded, then cancelled with all that waits.
-        lock(task_id, namespace=namespace, versions=versions, if_deleted=TaskNotFound, now=now)
+        task, _ = lock(task_id, namespace=namespace, versions=versions, if_deleted=TaskNotFound, now=now)
         verbs.end(connections.current(), [task_id], now=now)
+        before, after = {"status": task.status}, {"status": TaskStatus.DELETED}
+        journal.note(AuditVerb.DELETE, task, before=before, after=after, now=now)
 
 
 def delete_tasks(task_ids: Sequence[UUID], *, now: datetime) -> set[UUID]:
@@ -97,17 +102,22 @@ def keep_calendars(drafts: Collection[Draft], *, among: Surroundings) -> None:
             draft.faults.append(fault)
 
 
-def store_new(drafts: Sequence[Draft]) -> set[UUID]:
+def store_new(drafts: Sequence[Draft], *, now: datetime) -> set[UUID]:
     """Store drafts without faults as new tasks; return the ids of those whose name was free."""
-    return storing.insert([draft.task for draft in drafts])
+    stored = storing.insert([draft.task for draft in drafts])
+    if stored:
+        journal.defined(AuditVerb.CREATE, [draft.task for draft in drafts if draft.task.id in stored], now=now)
+    return stored
 
 
-def store_changes(drafts: Sequence[Draft], *, now: datetime) -> None:
+def store_changes(drafts: Sequence[Draft], *, now: datetime, restored_from: int | None = None) -> None:
     """Store drafts without faults as the new definitions of tasks that the caller has locked.
 
     Those that change nothing are left as they are.
     """
     changed = [draft for draft in drafts if draft.changed]
+    if not changed:
+        return
     moving = [draft.task for draft in changed if draft.moves]
     # The next slot is about to move; the old definition's slots of a pause are recorded while it is there.
     paused = [task.id for task in moving if task.status == TaskStatus.PAUSED]
@@ -115,7 +125,9 @@ def store_changes(drafts: Sequence[Draft], *, now: datetime) -> None:
     running = timing.running(moving)
     for draft in changed:
         drafting.place(draft, running=running, now=now)
+    revisions.keep_missing(connections.current(), [draft.task.id for draft in changed])
     storing.update(changed)
+    journal.defined(AuditVerb.CHANGE, [draft.task for draft in changed], restored_from=restored_from, now=now)
 
 
 def _refuse_faults(draft: Draft) -> None:

@@ -9,9 +9,10 @@ from uuid import UUID
 from django.db import connection as django_connection
 
 from register import timing
-from register.drafting import DEFINITION, Draft
+from register.drafting import Draft
 from scheduler import connections
 from scheduler.models import Task
+from scheduler.revisions import DEFINITION
 
 _CHANGED: Final = tuple(dict.fromkeys([*DEFINITION, *timing.TIMING_COLUMNS, "version", "updated_at"]))
 _NEW: Final = ("id", *_CHANGED, "created_at", "created_by")

@@ -14,6 +14,8 @@ from django_celery_beat.models import (
     SolarSchedule,
 )
 
+from scheduler.consoles import AuditedAdmin
+
 admin.site.site_header = admin.site.site_title = "Platform Scheduler"
 admin.site.index_title = "Operations"
 
@@ -22,7 +24,7 @@ for model in (ClockedSchedule, CrontabSchedule, PeriodicTask, SolarSchedule):
 
 
 @admin.register(PeriodicTask)
-class ChoreAdmin(admin.ModelAdmin):
+class ChoreAdmin(AuditedAdmin, admin.ModelAdmin):
     """The chores that beat sends; `scheduler.housekeeping` names them."""
 
     list_display = ("name", "task", "interval", "enabled", "last_run_at", "total_run_count")

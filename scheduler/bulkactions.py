@@ -11,8 +11,10 @@ import psycopg
 from psycopg.types.json import Json
 
 from scheduler import claims, clock, requests, verbs
+from scheduler.acting import PLATFORM, Actor, acting
 from scheduler.backfills import Advanced
 from scheduler.errors import PartitionMissing
+from scheduler.models.choices import Via
 from scheduler.operations import ERROR_LENGTH, MOST_ERRORS
 from scheduler.records import Done, LockedAction, Ready
 
@@ -80,7 +82,9 @@ def _step(connection: psycopg.Connection, operation_id: UUID, *, now: datetime) 
         return [], False
     rows = connection.execute(_ITEMS, (operation_id, action.position, ITEMS_PER_STEP)).fetchall()
     items = [row[0] for row in rows]
-    done = _apply(connection, items, action, now=now) if items else Done()
+    actor = Actor(action.created_by or PLATFORM.name, Via.PLATFORM, reason=f"Bulk action {action.id}.")
+    with acting(actor):
+        done = _apply(connection, items, action, now=now) if items else Done()
     goes_on = len(items) == ITEMS_PER_STEP
     status = "RUNNING" if goes_on else "COMPLETED"
     _note(connection, _counted(action, items, done), status=status, now=now)

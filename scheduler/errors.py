@@ -16,6 +16,10 @@ class ExecutionNotFound(SchedulerError):
     """No such execution, or not one that this token may see."""
 
 
+class RevisionNotFound(SchedulerError):
+    """The task has no such version, or it was stored before revisions were kept."""
+
+
 class TaskDeleted(SchedulerError):
     """The task is deleted; its history stays readable, but it cannot run or change."""
 

@@ -6,8 +6,10 @@ from uuid import UUID
 
 import psycopg
 
+from scheduler import audit
 from scheduler.engine.retry import RETRYABLE
 from scheduler.engine.states import Status, TaskStatus
+from scheduler.models.choices import AuditVerb
 from scheduler.records import Ended, EndingTask
 
 _COUNT = """
@@ -47,3 +49,5 @@ def _count(connection: psycopg.Connection, task: EndingTask, group: Sequence[End
         return
     reason = f"{row[0]} slots have failed in a row; the last one, of {failed[-1].scheduled_for:%Y-%m-%dT%H:%M:%SZ}, "
     connection.execute(_PAUSE, {"id": task.id, "reason": reason + f"is {failed[-1].status}."})
+    now = failed[-1].ended_at
+    audit.record_standing(connection, [task.id], verb=AuditVerb.PAUSE, before=TaskStatus.ACTIVE, now=now)

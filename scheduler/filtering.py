@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django_filters import BooleanFilter, Filter, FilterSet  # type: ignore[import-untyped]
 
 from scheduler.engine.suggestions import did_you_mean
+from scheduler.instants import InstantField
 
 
 class ListFilter(FilterSet):  # type: ignore[misc]
@@ -59,3 +60,9 @@ class FlagFilter(BooleanFilter):  # type: ignore[misc]
     """A question that is answered with true or false."""
 
     field_class = FlagField
+
+
+class InstantFilter(Filter):  # type: ignore[misc]
+    """An instant."""
+
+    field_class = InstantField

@@ -10,8 +10,7 @@ from django_filters import CharFilter, Filter  # type: ignore[import-untyped]
 
 from scheduler import lateness
 from scheduler.engine.states import TaskStatus
-from scheduler.filtering import FlagFilter, ListFilter, WordsFilter
-from scheduler.instants import InstantField
+from scheduler.filtering import FlagFilter, InstantFilter, ListFilter, WordsFilter
 from scheduler.keysets import Order
 from scheduler.models import Task
 
@@ -77,12 +76,6 @@ class LabelFilter(Filter):  # type: ignore[misc]
 
     def filter(self, qs: QuerySet[Any], value: dict[str, str]) -> QuerySet[Any]:
         return qs.filter(**{f"{self.field_name}__contains": value}) if value else qs
-
-
-class InstantFilter(Filter):  # type: ignore[misc]
-    """An instant."""
-
-    field_class = InstantField
 
 
 class SortField(forms.CharField):

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import backlog, batches, births, claims, clock, overlaps, permits, schedules, transitions
+from scheduler import audit, backlog, batches, births, claims, clock, overlaps, permits, schedules, transitions
 from scheduler.connections import as_json
 from scheduler.engine.admission import TURN_TAKERS, Admission, Standing, take_nothing
 from scheduler.engine.firing import Fire, Misfire, Pass, Plan, plan
@@ -21,6 +21,7 @@ from scheduler.engine.schedules import Schedule
 from scheduler.engine.slots import Slots
 from scheduler.engine.states import Status, TaskStatus, Trigger
 from scheduler.errors import TaskDeleted, TaskNotFound
+from scheduler.models.choices import AuditVerb
 from scheduler.permits import Permits
 from scheduler.records import DueTask, NewExecution, Ready
 
@@ -249,7 +250,7 @@ def _claim(
 def _write(connection: psycopg.Connection, moves: Sequence[_Move], *, now: datetime, in_batch: bool = True) -> Claimed:
     rows = [row for move in moves for row in move.rows]
     inserted = transitions.record(connection, rows, now=now, in_batch=in_batch)
-    _move_on(connection, moves, inserted)
+    _move_on(connection, moves, inserted, now=now)
     permits.use(connection, _taken(moves, inserted))
     newcomers = {move.task.id: move.newcomer for move in moves if move.newcomer is not None}
     cancelled = overlaps.make_room(connection, newcomers, now=now)
@@ -267,7 +268,7 @@ def _write_in_halves(connection: psycopg.Connection, moves: Sequence[_Move], *, 
     except _REFUSALS as error:
         if len(moves) == 1:
             logger.exception("Task %s cannot be recorded and is paused.", moves[0].task.id)
-            _move_on(connection, [_paused(moves[0].task, error)], set())
+            _move_on(connection, [_paused(moves[0].task, error)], set(), now=now)
             return Claimed(task_count=1)
     middle = len(moves) // 2
     first = _write_in_halves(connection, moves[:middle], now=now)
@@ -373,13 +374,15 @@ def _paused(task: DueTask, error: Exception | None) -> _Move:
     return _Move(task, [], None, task.next_slot_for, None, None, TaskStatus.PAUSED, reason)
 
 
-def _move_on(connection: psycopg.Connection, moves: Sequence[_Move], inserted: set[UUID]) -> None:
+def _move_on(connection: psycopg.Connection, moves: Sequence[_Move], inserted: set[UUID], *, now: datetime) -> None:
     if not moves:
         return
     connection.execute(_MOVE_ON, (as_json([_moved_on(move, inserted) for move in moves]),))
     under = [move.task for move in moves if move.task.calendar_version is not None]
     if under:
         connection.execute(_BY_CALENDAR, ([task.id for task in under], [task.calendar_version for task in under]))
+    if paused := [move.task.id for move in moves if move.pause_reason is not None]:
+        audit.record_standing(connection, paused, verb=AuditVerb.PAUSE, before=TaskStatus.ACTIVE, now=now)
 
 
 def _moved_on(move: _Move, inserted: set[UUID]) -> dict[str, object]:

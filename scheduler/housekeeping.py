@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from celery import shared_task
+from django.conf import settings
 
-from scheduler import clock, idempotency, nodes
+from scheduler import audit, clock, idempotency, nodes, retention
 from scheduler.connections import current
 
 QUEUE = "platform"
 NODES_KEPT = timedelta(days=1)
 KEYS_AT_ONCE = 1_000
+RECORDS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,25 @@ def forget_idempotency_keys() -> None:
         pass
 
 
+@shared_task(name="scheduler.prune_history", ignore_result=True)
+def prune_history() -> None:
+    """Remove partitions of history that are older than it is kept, or make it too large."""
+    limits = retention.Limits(settings.HISTORY_KEPT_DAYS, settings.HISTORY_MAX_BYTES)
+    retention.prune(current(), limits, now=clock.now())
+
+
+@shared_task(name="scheduler.prune_audit", ignore_result=True)
+def prune_audit() -> None:
+    """Delete the audit records that are older than AUDIT_KEPT_DAYS, some at a time."""
+    before = clock.now() - timedelta(days=settings.AUDIT_KEPT_DAYS)
+    while audit.prune(current(), before=before, limit=RECORDS_AT_ONCE) == RECORDS_AT_ONCE:
+        pass
+
+
 CHORES: tuple[Chore, ...] = (
     Chore("Forget silent nodes", "scheduler.forget_nodes", 3600),
     Chore("Forget expired idempotency keys", "scheduler.forget_idempotency_keys", 900),
+    Chore("Prune history", "scheduler.prune_history", 3600),
+    Chore("Prune the audit", "scheduler.prune_audit", 86_400),
 )
-TASKS: tuple[Callable[[], None], ...] = (forget_nodes, forget_idempotency_keys)
+TASKS: tuple[Callable[[], None], ...] = (forget_nodes, forget_idempotency_keys, prune_history, prune_audit)

@@ -5,6 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.core.paginator import Paginator
+from django.db.models import QuerySet, Value
+from django.http import HttpRequest
+
+from scheduler import clock
 
 MOST_COUNTED = 10_000
 
@@ -34,3 +38,24 @@ class PagedAdmin(AdminBase):
     # They would count all rows once for each choice of each filter.
     show_facets = admin.ShowFacets.NEVER
     paginator = CappedPaginator
+
+
+class ReadOnlyAdmin(PagedAdmin):
+    """Rows that the platform writes; each carries the instant at which it is looked at."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows."""
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(looked_at=Value(clock.now()))
+        return rows
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Refuse."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse."""
+        return False

@@ -93,6 +93,13 @@ class Reader:
         """Note what is wrong with a parameter."""
         self.faults.append(Fault(name, code, message))
 
+    def is_dry_run(self) -> bool:
+        """Return whether nothing is to be changed, where that is all that may be asked. Raises InvalidInput."""
+        self.refuse_strangers(["dryRun"])
+        word = self.word("dryRun", default="false", known=("true", "false"))
+        self.raise_faults()
+        return word == "true"
+
     def window(self) -> Window:
         """Return which rows of a list are asked for."""
         page = self.whole("page", default=0, least=0, most=LAST_PAGE)

@@ -16,6 +16,9 @@ PARTITIONED_TABLES = ("task_execution_history", "execution_log")
 DAYS_AHEAD = 14
 LOCK_TIMEOUT = "200ms"
 
+# What a partition of a table may be called, and nothing else is: the names that are given below.
+NAMED = r"^{}_(first|p\d{{8}}|before\d{{8}}|gap\d{{8}}_\d{{8}})$"
+
 _ADVISORY_KEY = 0x5C4ED001
 _STORAGE = "fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02"
 

@@ -8,11 +8,12 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import births, claims, delays, schedules, transitions
+from scheduler import audit, births, claims, delays, schedules, transitions
 from scheduler.engine.calendars import InvalidCalendar
 from scheduler.engine.firing import Pass
 from scheduler.engine.schedules import InvalidSchedule, Schedule
 from scheduler.engine.states import Reason, TaskStatus
+from scheduler.models.choices import AuditVerb
 from scheduler.records import DueTask, NewExecution
 
 logger = logging.getLogger(__name__)
@@ -139,6 +140,8 @@ def end(connection: psycopg.Connection, ended: Sequence[tuple[DueTask, datetime]
             logger.exception("Task %s cannot be resumed.", task.id)
             _stay(connection, task, error)
     _go_on(connection, resumed, now=now)
+    ids = [one.passed.task.id for one in resumed]
+    audit.record_standing(connection, ids, verb=AuditVerb.RESUME, before=TaskStatus.PAUSED, now=now)
 
 
 def _stay(connection: psycopg.Connection, task: DueTask, error: Exception) -> None:

@@ -10,7 +10,18 @@ from typing import Any
 from scheduler.engine.calendars import CalendarRules, closed_days, open_ranges
 from scheduler.engine.explanations import Explanation
 from scheduler.engine.retry import RetryPolicy
-from scheduler.models import ApiToken, Calendar, Execution, ExecutionLog, Handler, Namespace, Node, Operation, Task
+from scheduler.models import (
+    ApiToken,
+    Calendar,
+    Execution,
+    ExecutionLog,
+    Handler,
+    Namespace,
+    Node,
+    Operation,
+    Task,
+    Template,
+)
 from scheduler.models.choices import OperationKind, OperationStatus
 
 Json = dict[str, Any]
@@ -21,7 +32,7 @@ def instant(value: datetime | None) -> str | None:
     return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z" if value is not None else None
 
 
-def etag(row: Task | Calendar | Namespace) -> str:
+def etag(row: Task | Calendar | Namespace | Template) -> str:
     """Return the entity tag of a definition or of settings, for If-Match."""
     return f'"{row.version}"'
 
@@ -30,6 +41,24 @@ def task_as_json(task: Task) -> Json:
     """Return a task as the contract's §4 has it."""
     return {
         "id": str(task.id),
+        **definition_as_json(task),
+        "status": task.status,
+        "version": task.version,
+        "retryCount": task.retry_count,
+        "createdAt": instant(task.created_at),
+        "createdBy": task.created_by,
+        "updatedAt": instant(task.updated_at),
+        "lastExecutedAt": instant(task.last_executed_at),
+        "nextExecutionTime": instant(task.next_execution_time),
+        "pauseReason": task.pause_reason,
+        "pausedUntil": instant(task.paused_until),
+        "template": task.template_name,
+    }
+
+
+def definition_as_json(task: Task) -> Json:
+    """Return what of a task somebody has defined: the fields that a registration takes."""
+    return {
         "name": task.name,
         "namespace": task.namespace,
         "description": task.description,
@@ -59,16 +88,6 @@ def task_as_json(task: Task) -> Json:
         "retryOn": task.retry_on,
         "labels": task.labels,
         "owner": task.owner,
-        "status": task.status,
-        "version": task.version,
-        "retryCount": task.retry_count,
-        "createdAt": instant(task.created_at),
-        "createdBy": task.created_by,
-        "updatedAt": instant(task.updated_at),
-        "lastExecutedAt": instant(task.last_executed_at),
-        "nextExecutionTime": instant(task.next_execution_time),
-        "pauseReason": task.pause_reason,
-        "pausedUntil": instant(task.paused_until),
     }
 
 

@@ -8,11 +8,12 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import births, claims, overlaps, transitions
+from scheduler import audit, births, claims, overlaps, transitions
 from scheduler.engine.admission import Admission
 from scheduler.engine.identity import retry_id
 from scheduler.engine.states import Status, TaskStatus, Trigger
 from scheduler.errors import TaskDeleted
+from scheduler.models.choices import AuditVerb
 from scheduler.records import Attempt, Done, DueTask, NewExecution, Ready
 
 RETRYABLE = frozenset({Status.FAILED, Status.TIMED_OUT, Status.LOST, Status.CANCELLED})
@@ -46,6 +47,7 @@ def cancel_all(connection: psycopg.Connection, executions: Sequence[UUID], *, re
     running = [one.id for one in attempts if one.status is Status.RUNNING]
     transitions.cancel_waiting(connection, waiting, reason=reason, now=now)
     transitions.request_cancel(connection, *running, reason=reason, now=now)
+    audit.record_executions(connection, [*waiting, *running], verb=AuditVerb.CANCEL, now=now)
     return Done([*waiting, *running], _gone(executions, attempts))
 
 
@@ -68,6 +70,7 @@ def retry_all(connection: psycopg.Connection, executions: Sequence[UUID], *, now
         else:
             done.append(attempt.id)
             ready += retried.ready
+    audit.record_executions(connection, done, verb=AuditVerb.RETRY, now=now)
     return Done(done, refused, ready)
 
 

@@ -1,4 +1,7 @@
-"""What people do to tasks, many at once: pause, resume, trigger, delete, assign. Inside the caller's transaction."""
+"""What people do to tasks, many at once: pause, resume, trigger, delete, assign. Inside the caller's transaction.
+
+Each leaves its records in the audit, as done by whoever acts.
+"""
 
 import json
 from collections.abc import Collection
@@ -8,8 +11,9 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import claims, firing, pauses, transitions
+from scheduler import audit, claims, firing, pauses, revisions, transitions
 from scheduler.engine.states import Reason, TaskStatus
+from scheduler.models.choices import AuditVerb
 from scheduler.records import Done, DueTask, Ready
 
 MOST_LABELS: Final = 64
@@ -35,6 +39,8 @@ def pause(
     refused |= {task.id: COMPLETED for task in tasks if task.status == TaskStatus.COMPLETED}
     paused = [task.id for task in tasks if task.id not in refused]
     connection.execute(_PAUSE, {"ids": paused, "reason": reason, "until": until})
+    after = {"status": TaskStatus.PAUSED, "pauseReason": reason, "pausedUntil": until and until.isoformat()}
+    audit.record_many(connection, paused, verb=AuditVerb.PAUSE, after=after, now=now)
     return Done(paused, refused, ready)
 
 
@@ -43,14 +49,18 @@ def resume(connection: psycopg.Connection, task_ids: Collection[UUID], *, catch_
     _, refused = _standing(connection, task_ids)
     outcomes = pauses.resume(connection, task_ids, catch_up=catch_up, now=now)
     refused |= {task_id: f"It cannot be resumed: {error}" for task_id, error in outcomes.items() if error is not None}
-    return Done([task_id for task_id, error in outcomes.items() if error is None], refused)
+    resumed = [task_id for task_id, error in outcomes.items() if error is None]
+    audit.record_many(connection, resumed, verb=AuditVerb.RESUME, after={"catchUp": catch_up}, now=now)
+    return Done(resumed, refused)
 
 
 def trigger(connection: psycopg.Connection, task_ids: Collection[UUID], *, request: UUID, now: datetime) -> Done:
     """Run each now, whatever its schedule and a pause say; overlaps and limits are obeyed."""
     tasks, refused = _standing(connection, task_ids)
     _, ready = firing.trigger_all(connection, tasks, request=request, task_data=None, now=now)
-    return Done([task.id for task in tasks], refused, ready)
+    ids = [task.id for task in tasks]
+    audit.record_many(connection, ids, verb=AuditVerb.TRIGGER, now=now)
+    return Done(ids, refused, ready)
 
 
 def delete(connection: psycopg.Connection, task_ids: Collection[UUID], *, now: datetime) -> Done:
@@ -59,6 +69,7 @@ def delete(connection: psycopg.Connection, task_ids: Collection[UUID], *, now: d
     tasks, refused = _standing(connection, task_ids)
     ids = [task.id for task in tasks]
     end(connection, ids, now=now)
+    audit.record_many(connection, ids, verb=AuditVerb.DELETE, after={"status": TaskStatus.DELETED}, now=now)
     return Done(ids, {task_id: why for task_id, why in refused.items() if why != DELETED})
 
 
@@ -106,9 +117,13 @@ def assign(
         after = stored | {name: value for name, value in values.items() if name in stored}
         if after != stored or merged != labels:
             changed.append((task_id, after["priority"], after["queue"], json.dumps(merged)))
+    ids = [task_id for task_id, *_ in changed]
     if changed:
+        revisions.keep_missing(connection, ids)
         connection.execute(_ASSIGN, (now, *map(list, zip(*changed, strict=True))))
-    return Done([task_id for task_id, *_ in changed], refused, ready)
+        revisions.keep(connection, ids)
+        audit.record_many(connection, ids, verb=AuditVerb.CHANGE, is_defining=True, now=now)
+    return Done(ids, refused, ready)
 
 
 def _record_due(connection: psycopg.Connection, task_ids: Collection[UUID], *, now: datetime) -> list[Ready]:

@@ -52,6 +52,17 @@ def open_connection(db: None) -> Iterator[Open]:
     with connect(application_name="platform-scheduler tests") as connection:
         for table in _TABLES:
             connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+        # Its rows cannot be deleted.
+        if connection.execute("SELECT FROM scheduler_audit LIMIT 1").fetchone():
+            connection.execute("TRUNCATE scheduler_audit")
+
+
+def audited(connection: psycopg.Connection, task_id: UUID) -> list[tuple[str, str, Any]]:
+    """Return who has done what to a task, and what came of it."""
+    rows = connection.execute(
+        "SELECT actor, verb, after ->> 'status' FROM scheduler_audit WHERE object_id = %s ORDER BY id", (str(task_id),)
+    )
+    return rows.fetchall()
 
 
 @pytest.fixture

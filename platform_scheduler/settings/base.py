@@ -7,9 +7,12 @@ from platform_scheduler.settings.brokers import transport_options
 from platform_scheduler.settings.environment import (
     broker_url,
     database,
+    days,
     env,
+    gigabytes,
     json_object,
     name_lists,
+    networks,
     seconds,
     secret_key,
     whole_number,
@@ -53,6 +56,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "platform_scheduler.acting.Acting",
 ]
 
 TEMPLATES: list[dict[str, Any]] = [
@@ -155,6 +159,10 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BEAT_SYNC_EVERY = 1
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 
+# What of history is kept, for operators and metrics; open executions and their retries reach back 8 days.
+HISTORY_KEPT_DAYS: int = whole_number("HISTORY_KEPT_DAYS", 45, least=10, most=60)
+HISTORY_MAX_BYTES: int | None = gigabytes("HISTORY_MAX_GB")
+
 # How long a worker that has fallen silent keeps what it runs; a quarter of it between renewals. The same
 # everywhere. What is left of it at a renewal must outlast the largest step of the clock that counts as none, 5 s.
 LEASE_SECONDS: int = seconds("LEASE_SECONDS", 30, least=7)
@@ -163,6 +171,11 @@ REPUBLISH_AFTER_SECONDS: int = seconds("REPUBLISH_AFTER_SECONDS", 300, least=5)
 
 # Refuse a change or deletion of a task that does not say by If-Match which version it has seen.
 REQUIRE_IF_MATCH: bool = env.bool("REQUIRE_IF_MATCH", False)
+
+# Whose X-Forwarded-For is believed: the gateways in front of the web processes, as networks or addresses.
+TRUSTED_PROXIES = networks("TRUSTED_PROXIES")
+# How long audit records are kept; the database itself lets go of none before 90 days.
+AUDIT_KEPT_DAYS: int = days("AUDIT_KEPT_DAYS", 400, least=90)
 
 # Celery task names and dotted paths by which lower layers reach upper ones (a test resolves each).
 EXECUTE_TASK_NAME = "workers.execute"

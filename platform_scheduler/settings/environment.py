@@ -2,6 +2,7 @@
 
 import json
 import os
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -16,8 +17,9 @@ env = Env()
 
 # Compose files hand on what is not set as an empty text.
 EMPTY_IS_UNSET = (
-    "BEHIND_TLS", "BUNDLE_MAX", "HEALTH_HOST", "HEALTH_PORT", "LEASE_SECONDS", "LOG_LEVEL", "METRICS_OPEN",
-    "METRICS_PORT", "REPUBLISH_AFTER_SECONDS", "REQUIRE_IF_MATCH", "SHELL_HANDLER",
+    "AUDIT_KEPT_DAYS", "BEHIND_TLS", "BUNDLE_MAX", "HEALTH_HOST", "HEALTH_PORT", "HISTORY_KEPT_DAYS", "HISTORY_MAX_GB",
+    "LEASE_SECONDS", "LOG_LEVEL", "METRICS_OPEN", "METRICS_PORT", "REPUBLISH_AFTER_SECONDS", "REQUIRE_IF_MATCH",
+    "SHELL_HANDLER",
 )  # fmt: skip
 
 for _name in EMPTY_IS_UNSET:
@@ -97,9 +99,18 @@ def broker_url() -> str:
 
 def seconds(name: str, default: int, *, least: int) -> int:
     """Return the whole seconds in the variable `name`; raise ImproperlyConfigured below `least`."""
+    return _long_enough(name, default, least=least, unit="seconds")
+
+
+def days(name: str, default: int, *, least: int) -> int:
+    """Return the whole days in the variable `name`; raise ImproperlyConfigured below `least`."""
+    return _long_enough(name, default, least=least, unit="days")
+
+
+def _long_enough(name: str, default: int, *, least: int, unit: str) -> int:
     value: int = env.int(name, default)
     if value < least:
-        raise ImproperlyConfigured(f"{name}={value} is too short: set {least} or more seconds.")
+        raise ImproperlyConfigured(f"{name}={value} is too short: set {least} or more {unit}.")
     return value
 
 
@@ -109,6 +120,14 @@ def whole_number(name: str, default: int, *, least: int, most: int) -> int:
     if not least <= value <= most:
         raise ImproperlyConfigured(f"{name}={value} is none of its values: set {least} to {most}.")
     return value
+
+
+def gigabytes(name: str) -> int | None:
+    """Return the size in the variable `name` in bytes, None where it is not set; raise ImproperlyConfigured below 1."""
+    size: float | None = env.float(name, None)
+    if size is not None and not size >= 1:
+        raise ImproperlyConfigured(f"{name}={size} is too small: set 1 or more gigabytes, or leave it unset.")
+    return None if size is None else int(min(size, 1e9) * 1e9)
 
 
 def json_object(name: str) -> dict[str, Any]:
@@ -132,3 +151,12 @@ def name_lists(name: str) -> dict[str, list[str]]:
         if not isinstance(names, list) or not all(isinstance(item, str) for item in names):
             raise ImproperlyConfigured(f'{name}: what stands under {key!r} must be a list of texts, as in ["NAME"].')
     return lists
+
+
+def networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """Return the networks and addresses in the variable `name`, separated by commas; raise ImproperlyConfigured."""
+    texts = [text.strip() for text in env.str(name, "").split(",") if text.strip()]
+    try:
+        return [ip_network(text) for text in texts]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}; write networks as 10.0.0.0/8, addresses as 10.1.2.3.") from None

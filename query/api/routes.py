@@ -5,6 +5,7 @@ from rest_framework.views import APIView
 from query.api.executions import ExecutionsView, ExecutionView, HistoryView, LogView
 from query.api.explain import ExecutionExplainView, SlotExplainView
 from query.api.metrics import MetricsView
+from query.api.revisions import RevisionsView, RevisionView
 from query.api.upcoming import UpcomingView
 from query.api.views import TasksView, TaskView
 
@@ -15,6 +16,8 @@ ROUTES: dict[str, type[APIView]] = {
     "tasks/<uuid:task_id>/metrics": MetricsView,
     "tasks/<uuid:task_id>/upcoming": UpcomingView,
     "tasks/<uuid:task_id>/explain": SlotExplainView,
+    "tasks/<uuid:task_id>/revisions": RevisionsView,
+    "tasks/<uuid:task_id>/revisions/<int:version>": RevisionView,
     "executions": ExecutionsView,
     "executions/<uuid:execution_id>": ExecutionView,
     "executions/<uuid:execution_id>/log": LogView,

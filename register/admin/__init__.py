@@ -1,5 +1,5 @@
 """The console's pages of what register writes."""
 
-from register.admin import calendars, operations, tasks, tokens
+from register.admin import audit, calendars, operations, tasks, tokens, users
 
-__all__ = ["calendars", "operations", "tasks", "tokens"]
+__all__ = ["audit", "calendars", "operations", "tasks", "tokens", "users"]

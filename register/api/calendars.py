@@ -130,7 +130,7 @@ class CalendarView(APIView):
     def _change(self, request: Request, calendar_id: UUID) -> Response:
         caller = caller_of(request)
         given = read_calendar_changes(request.data)
-        if _is_dry_run(request):
+        if Reader(request.query_params).is_dry_run():
             return _effect(request, calendar_id, given)
         services.change_calendar(
             calendar_id, given, namespace=caller.namespace, versions=accepted_versions(request), now=caller.now
@@ -208,14 +208,6 @@ def _effect(request: Request, calendar_id: UUID, given: Given) -> Response:
             ],
         }
     )
-
-
-def _is_dry_run(request: Request) -> bool:
-    reader = Reader(request.query_params)
-    reader.refuse_strangers(["dryRun"])
-    word = reader.word("dryRun", default="false", known=("true", "false"))
-    reader.raise_faults()
-    return word == "true"
 
 
 def _today(caller: Caller, time_zone: str) -> date:

@@ -12,6 +12,7 @@ from register.api.serializers import (
     PauseInput,
     PreviewInput,
     RecordInput,
+    RestoreInput,
     ResumeInput,
     SkipInput,
     TaskInput,
@@ -78,6 +79,11 @@ def read_nothing(data: Any) -> None:
     """Refuse whatever a request brings along that takes nothing. Raises InvalidInput."""
     if faults := NothingInput().read(data).faults:
         raise InvalidInput(faults)
+
+
+def read_restore(data: Any) -> Given:
+    """Return what a request to restore a revision brings along."""
+    return RestoreInput().read(data)
 
 
 def read_trigger(data: Any) -> Given:

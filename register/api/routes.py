@@ -3,6 +3,7 @@
 from rest_framework.views import APIView
 
 from register.api.actions import ExecutionActionView, TaskActionView
+from register.api.audit import AuditRecordView, AuditView
 from register.api.backfills import AbortView, BackfillView, OperationsView, OperationView
 from register.api.bulk import BulkView
 from register.api.calendars import CalendarPreviewView, CalendarsView, CalendarView, ClosedDaysView
@@ -11,6 +12,8 @@ from register.api.inventory import HandlersView, NodesView
 from register.api.namespaces import NamespacesView, NamespaceView
 from register.api.operations import PauseView, ResumeView, SkipView, TriggerView
 from register.api.planning import PreviewView, ValidateView
+from register.api.revisions import RestoreView
+from register.api.templates import ApplyView, InstantiateView, TemplateRevisionsView, TemplatesView, TemplateView
 from register.api.tokens import TokensView, TokenView
 from register.api.views import CloneView, TasksView, TaskView
 
@@ -27,6 +30,7 @@ ROUTES: dict[str, type[APIView]] = {
     "tasks/<uuid:task_id>/skip": SkipView,
     "tasks/<uuid:task_id>/clone": CloneView,
     "tasks/<uuid:task_id>/backfill": BackfillView,
+    "tasks/<uuid:task_id>/revisions/<int:version>/restore": RestoreView,
     "operations": OperationsView,
     "operations/<uuid:operation_id>": OperationView,
     "operations/<uuid:operation_id>/abort": AbortView,
@@ -37,10 +41,17 @@ ROUTES: dict[str, type[APIView]] = {
     "calendars/preview": CalendarPreviewView,
     "calendars/<uuid:calendar_id>": CalendarView,
     "calendars/<uuid:calendar_id>/closed": ClosedDaysView,
+    "templates": TemplatesView,
+    "templates/<uuid:template_id>": TemplateView,
+    "templates/<uuid:template_id>/revisions": TemplateRevisionsView,
+    "templates/<uuid:template_id>/instantiate": InstantiateView,
+    "templates/<uuid:template_id>/apply": ApplyView,
     "namespaces": NamespacesView,
     "namespaces/<str:name>": NamespaceView,
     "tokens": TokensView,
     "tokens/<int:token_id>": TokenView,
+    "audit": AuditView,
+    "audit/<int:record_id>": AuditRecordView,
     "handlers": HandlersView,
     "nodes": NodesView,
 }

@@ -308,6 +308,12 @@ class NothingInput(Strict):
     """A verb that takes nothing more: an empty object, or no body."""
 
 
+class RestoreInput(Strict):
+    """Nothing, but where the old task class is not announced any more."""
+
+    allowUnknownTaskClass = Flag(required=False)
+
+
 class TriggerInput(Strict):
     """A run by hand; `taskData` stands for the task's own in this one execution."""
 

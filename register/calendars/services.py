@@ -12,13 +12,15 @@ from uuid import UUID
 import psycopg
 from django.db import IntegrityError, transaction
 
+from register import journal
 from register.calendars import naming, selectors
 from register.errors import CalendarInUse, CalendarNameTaken, CalendarNotFound, SharedForbidden, VersionStale
 from register.errors import NamespaceForbidden as Forbidden
 from register.given import Given
-from scheduler import claims, connections
+from scheduler import claims, connections, revisions
 from scheduler.errors import Fault, InvalidInput
 from scheduler.models import Calendar
+from scheduler.models.choices import AuditVerb
 
 CREATED_BY_LENGTH = 100
 USERS_NAMED = 5
@@ -38,6 +40,8 @@ def create_calendar(given: Given, *, actor: str, namespace: str | None, now: dat
     calendar = Calendar(**values, created_at=now, updated_at=now, created_by=actor[:CREATED_BY_LENGTH])
     with _one_name():
         calendar.save(force_insert=True)
+        revisions.keep_calendar(connections.current(), calendar.id)
+        journal.note(AuditVerb.CREATE, calendar, after=_contents(calendar), now=now)
     return calendar
 
 
@@ -58,13 +62,10 @@ def change_calendar(
         calendar = _locked(calendar_id, claims.calendar_to_edit, namespace=namespace, versions=versions)
         refuse_faults(calendar, given)
         changed = [column for column in ("description", "rules") if differs(calendar, given, column)]
-        for column in changed:
-            setattr(calendar, column, given.values[column])
-        if "rules" in changed:
-            calendar.version += 1
         if changed:
-            calendar.updated_at = now
-            calendar.save(update_fields=[*changed, "version", "updated_at"])
+            before = _contents(calendar)
+            _store(calendar, {column: given.values[column] for column in changed}, now=now)
+            journal.change(calendar, before, _contents(calendar), now=now)
     return calendar
 
 
@@ -80,6 +81,7 @@ def delete_calendar(
         refuse_use(calendar)
         calendar.deleted_at = now
         calendar.save(update_fields=["deleted_at"])
+        journal.note(AuditVerb.DELETE, calendar, before=_contents(calendar), now=now)
 
 
 def writable(calendar_id: UUID, *, namespace: str | None, versions: frozenset[int] | None) -> Calendar:
@@ -110,6 +112,23 @@ def refuse_use(calendar: Calendar) -> None:
     names = list(users.order_by("name", "id").values_list("name", flat=True)[:USERS_NAMED])
     if names:
         raise CalendarInUse(users.count(), names)
+
+
+def _store(calendar: Calendar, changed: dict[str, Any], *, now: datetime) -> None:
+    connection = connections.current()
+    revisions.keep_missing_calendar(connection, calendar.id)
+    for column, value in changed.items():
+        setattr(calendar, column, value)
+    if "rules" in changed:
+        calendar.version += 1
+    calendar.updated_at = now
+    calendar.save(update_fields=[*changed, "version", "updated_at"])
+    if "rules" in changed:
+        revisions.keep_calendar(connection, calendar.id)
+
+
+def _contents(calendar: Calendar) -> dict[str, Any]:
+    return {"description": calendar.description, "rules": calendar.rules}
 
 
 def _fixed(calendar: Calendar, given: Given) -> Iterable[Fault]:

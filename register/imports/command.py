@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseError
 
-from register import bulk, progress
+from register import bulk, ownership, progress
 from register.batch import Batch, Wishes
 from register.files import Source, open_source
 from register.formats.record import UnreadableFile
@@ -20,6 +20,7 @@ from register.imports.item import Read
 from register.imports.run import Import
 from register.terminal import one_line
 from scheduler import clock
+from scheduler.acting import as_command
 from scheduler.engine.schedules import InvalidSchedule, require_zone
 from scheduler.errors import SchedulerError
 
@@ -66,7 +67,7 @@ class ImportCommand(ABC, BaseCommand):
             options["time_zone"] = DEFAULT_ZONE
             if not self.has_zones:
                 self.stderr.write(f"Times without a zone are taken to be {DEFAULT_ZONE}; --time-zone says another one.")
-        with ExitStack() as open_files:
+        with as_command(ownership.ACTOR), ExitStack() as open_files:
             try:
                 self._import(options, open_files)
             except UnreadableFile as refusal:

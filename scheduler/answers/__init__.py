@@ -1,5 +1,6 @@
 """The shapes of the API's answers, for its OpenAPI document; `scheduler.representations` fills them."""
 
+from scheduler.answers.audit import AuditAnswer, AuditPage
 from scheduler.answers.bulk import ActedOnAnswer, ActionPlanAnswer, BulkAnswer, RecordAnswer
 from scheduler.answers.calendars import (
     CalendarAnswer,
@@ -45,8 +46,10 @@ from scheduler.answers.platform import (
     TokenAnswer,
     TokenPage,
 )
+from scheduler.answers.revisions import RevisionAnswer, RevisionPage, WholeRevisionAnswer
 from scheduler.answers.tasks import (
     CandidateAnswer,
+    DefinitionAnswer,
     EditAnswer,
     FieldChangeAnswer,
     PreviewAnswer,
@@ -56,6 +59,16 @@ from scheduler.answers.tasks import (
     UpcomingAnswer,
     ValidateAnswer,
     WarningAnswer,
+)
+from scheduler.answers.templates import (
+    InstanceEffectAnswer,
+    InstancesAnswer,
+    TemplateAnswer,
+    TemplateAppliedAnswer,
+    TemplateEffectAnswer,
+    TemplatePage,
+    TemplateRevisionAnswer,
+    TemplateRevisionPage,
 )
 from scheduler.answers.words import (
     CALENDAR_POLICIES,
@@ -74,6 +87,8 @@ __all__ = [
     "ActedOnAnswer",
     "ActionPlanAnswer",
     "Answer",
+    "AuditAnswer",
+    "AuditPage",
     "BulkAnswer",
     "CalendarAnswer",
     "CalendarEffectAnswer",
@@ -82,6 +97,7 @@ __all__ = [
     "CandidateAnswer",
     "ClosedDayAnswer",
     "ClosedDaysAnswer",
+    "DefinitionAnswer",
     "EditAnswer",
     "ExecutionAnswer",
     "ExecutionPage",
@@ -90,6 +106,8 @@ __all__ = [
     "FieldChangeAnswer",
     "HandlerAnswer",
     "HandlerPage",
+    "InstanceEffectAnswer",
+    "InstancesAnswer",
     "LogAnswer",
     "MetricsAnswer",
     "NamespaceAnswer",
@@ -109,14 +127,23 @@ __all__ = [
     "RangeAnswer",
     "RecordAnswer",
     "RetryPolicyAnswer",
+    "RevisionAnswer",
+    "RevisionPage",
     "SlotExplanationAnswer",
     "StepAnswer",
     "TaskAnswer",
     "TaskPage",
+    "TemplateAnswer",
+    "TemplateAppliedAnswer",
+    "TemplateEffectAnswer",
+    "TemplatePage",
+    "TemplateRevisionAnswer",
+    "TemplateRevisionPage",
     "TokenAnswer",
     "TokenPage",
     "TrendAnswer",
     "UpcomingAnswer",
     "ValidateAnswer",
     "WarningAnswer",
+    "WholeRevisionAnswer",
 ]

@@ -20,8 +20,7 @@ class RetryPolicyAnswer(Answer):
     jitter = serializers.BooleanField()
 
 
-class TaskAnswer(Answer):
-    id = serializers.UUIDField()
+class DefinitionAnswer(Answer):
     name = serializers.CharField()
     namespace = serializers.CharField()
     description = serializers.CharField(allow_null=True)
@@ -51,6 +50,10 @@ class TaskAnswer(Answer):
     retryOn = serializers.ListField(child=serializers.ChoiceField(sorted(RETRYABLE)))
     labels: Any = serializers.DictField(child=serializers.CharField())
     owner = serializers.CharField(allow_null=True)
+
+
+class TaskAnswer(DefinitionAnswer):
+    id = serializers.UUIDField()
     status = serializers.ChoiceField(TASK_STATUSES)
     version = serializers.IntegerField(help_text="Grows with each change of the definition; the ETag.")
     retryCount = serializers.IntegerField(help_text="Retries used by the latest slot.")
@@ -61,6 +64,7 @@ class TaskAnswer(Answer):
     nextExecutionTime = serializers.DateTimeField(allow_null=True)
     pauseReason = serializers.CharField(allow_null=True)
     pausedUntil = serializers.DateTimeField(allow_null=True)
+    template = serializers.CharField(allow_null=True, help_text="Name of the template that it was made of.")
 
 
 class UpcomingAnswer(Answer):

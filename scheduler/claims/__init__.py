@@ -34,9 +34,11 @@ from scheduler.claims.requested import (
     calendar_to_delete,
     calendar_to_edit,
     keep_calendars,
+    keep_template,
     namespace_to_edit,
     operation,
     operation_on_many,
+    template_to_edit,
 )
 from scheduler.claims.tasks import (
     FIRST_CLAIM,
@@ -74,6 +76,7 @@ __all__ = [
     "held_by_limits",
     "held_executions",
     "keep_calendars",
+    "keep_template",
     "lock_tasks",
     "namespace_to_edit",
     "namespaces_due",
@@ -90,6 +93,7 @@ __all__ = [
     "tasks",
     "tasks_awaiting_nothing",
     "tasks_by_old_rules",
+    "template_to_edit",
     "unpublished_executions",
     "waiting_executions",
     "waiting_of_cause",

@@ -1,4 +1,4 @@
-"""What people have asked for: calendars and namespaces that they edit or use, operations that are carried out."""
+"""What people have asked for: calendars, templates, namespaces that they edit or use, operations to be carried out."""
 
 import json
 from collections.abc import Collection
@@ -33,6 +33,22 @@ def calendar_to_edit(connection: psycopg.Connection, calendar_id: UUID) -> bool:
 def calendar_to_delete(connection: psycopg.Connection, calendar_id: UUID) -> bool:
     """Lock a calendar against edits and against tasks that would use it, waiting for those that are being stored."""
     return connection.execute(_END_CALENDAR, (calendar_id,)).fetchone() is not None
+
+
+def template_to_edit(connection: psycopg.Connection, template_id: UUID) -> bool:
+    """Lock a template against edits, and against tasks that would be made of it; False where there is none."""
+    found = connection.execute(
+        "SELECT FROM scheduler_templates WHERE id = %s AND deleted_at IS NULL FOR UPDATE", (template_id,)
+    )
+    return found.fetchone() is not None
+
+
+def keep_template(connection: psycopg.Connection, template_id: UUID) -> bool:
+    """Keep a template as it is until the transaction ends; False where it is deleted already."""
+    found = connection.execute(
+        "SELECT FROM scheduler_templates WHERE id = %s AND deleted_at IS NULL FOR SHARE", (template_id,)
+    )
+    return found.fetchone() is not None
 
 
 def namespace_to_edit(connection: psycopg.Connection, name: str) -> bool:

@@ -1,6 +1,7 @@
 """The tables. Every app reads them; who writes what is said in each module."""
 
 from scheduler.models.access import ApiToken
+from scheduler.models.audit import AuditRecord
 from scheduler.models.batch import Batch
 from scheduler.models.calendar import Calendar
 from scheduler.models.execution import Execution, ExecutionLog
@@ -11,21 +12,29 @@ from scheduler.models.namespace import Namespace
 from scheduler.models.node import Node
 from scheduler.models.operation import Operation, OperationItem
 from scheduler.models.permit import Permit
+from scheduler.models.revision import CalendarRevision, Revision
 from scheduler.models.task import Task
+from scheduler.models.template import Instance, Template, TemplateRevision
 
 __all__ = [
     "ApiToken",
+    "AuditRecord",
     "Batch",
     "Calendar",
+    "CalendarRevision",
     "Execution",
     "ExecutionLog",
     "Handler",
     "IdempotencyKey",
+    "Instance",
     "Lease",
     "Namespace",
     "Node",
     "Operation",
     "OperationItem",
     "Permit",
+    "Revision",
     "Task",
+    "Template",
+    "TemplateRevision",
 ]

@@ -52,3 +52,45 @@ class NodeRole(models.TextChoices):
     SCHEDULER = "scheduler"
     WORKER = "worker"
     WEB = "web"
+
+
+class Via(models.TextChoices):
+    """The way by which somebody acts; names of tokens and users are free texts, and may be alike."""
+
+    API = "API"
+    CONSOLE = "CONSOLE"
+    COMMAND = "COMMAND"
+    PLATFORM = "PLATFORM"
+
+
+class AuditKind(models.TextChoices):
+    """What an audit record is about."""
+
+    TASK = "task"
+    EXECUTION = "execution"
+    OPERATION = "operation"
+    CALENDAR = "calendar"
+    TEMPLATE = "template"
+    NAMESPACE = "namespace"
+    TOKEN = "token"  # noqa: S105 - a word, not a secret
+    CONSOLE = "console"
+    REQUEST = "request"
+
+
+class AuditVerb(models.TextChoices):
+    """What was done; a request that was refused has the method's name."""
+
+    CREATE = "create"
+    CHANGE = "change"
+    DELETE = "delete"
+    RESTORE = "restore"
+    TRIGGER = "trigger"
+    PAUSE = "pause"
+    RESUME = "resume"
+    SKIP = "skip"
+    BACKFILL = "backfill"
+    ABORT = "abort"
+    CANCEL = "cancel"
+    RETRY = "retry"
+    REVOKE = "revoke"
+    REFUSED = "refused"

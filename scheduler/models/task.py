@@ -99,6 +99,10 @@ class Task(models.Model):
     pause_reason = models.TextField(null=True, blank=True)
     paused_until = models.DateTimeField(null=True, blank=True)
 
+    template_name = models.CharField(
+        max_length=100, null=True, blank=True, help_text="The template that it was made of, which keeps its name."
+    )
+
     skip_slots = ArrayField(
         models.DateTimeField(), null=True, blank=True, help_text="Coming slots that somebody has asked to leave out."
     )

@@ -12,7 +12,7 @@ import pytest
 
 from drill.definitions import Work
 from drill.platform import Platform
-from scheduler import partitions
+from scheduler import partitions, retention
 from tests.acceptance.conftest import Watch
 from tests.acceptance.struck import CUT, Watched, every, is_running, run_sql
 
@@ -31,7 +31,7 @@ SLOW = {
     "finish": (
         "CREATE TRIGGER drill_slowly BEFORE UPDATE OF end_time ON task_execution_history"
         " EXECUTE FUNCTION drill_slowly()",
-        "^\\s*UPDATE task_execution_history h\\s+SET status = CASE",
+        "UPDATE task_execution_history h\\s+SET status = CASE",
     ),
 }
 QUICK_AGAIN = "DROP TRIGGER IF EXISTS drill_slowly ON task_execution_history"
@@ -166,16 +166,22 @@ def _fill(file: Path) -> None:
                 return
 
 
-def test_partitions_are_made_under_load_without_a_claim_that_waits(platform: Platform, watch: Watch) -> None:
+def test_partitions_are_made_and_removed_under_load_without_a_claim_that_waits(
+    platform: Platform, watch: Watch
+) -> None:
     watched = watch(*[every(1, lasts=9, now=platform.now()) for _ in range(20)])
     watched.wait_for_rows(20, "SUCCESS")
     before = _claims(platform)
     with platform.engines.connect() as connection:
         for days in range(1, 25):
             _make_partitions(connection, platform.now() + timedelta(days=days))
+        removed = [
+            retention.remove(connection, one) for one in partitions.existing(connection, "task_execution_history")[-12:]
+        ]
     verdict = watched.judged()
     after = _claims(platform)
 
+    assert removed == [True] * 12
     assert after["+Inf"] - before["+Inf"] >= 5
     assert after["0.25"] - before["0.25"] == after["+Inf"] - before["+Inf"]
     assert [str(finding) for finding in verdict.findings] == []

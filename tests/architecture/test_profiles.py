@@ -172,8 +172,14 @@ def test_a_profile_refuses_a_missing_key(profile: str) -> None:
         ("LEASE_SECONDS", "6"),
         ("LEASE_SECONDS", "soon"),
         ("REPUBLISH_AFTER_SECONDS", "0"),
+        ("AUDIT_KEPT_DAYS", "89"),
+        ("TRUSTED_PROXIES", "gateway"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
         ("BUNDLE_MAX", "0"),
         ("BUNDLE_MAX", "21"),
+        ("HISTORY_KEPT_DAYS", "9"),
+        ("HISTORY_MAX_GB", "0.5"),
+        ("HISTORY_MAX_GB", "nan"),
     ],
 )
 def test_it_refuses_unsafe_and_missing_settings_in_one_line(variable: str, value: str) -> None:
@@ -196,7 +202,17 @@ def test_no_process_starts_with_a_weak_key(starter: str) -> None:
 
 def test_an_empty_variable_is_an_unset_one() -> None:
     empty = dict.fromkeys(
-        ("METRICS_PORT", "HEALTH_PORT", "METRICS_OPEN", "BEHIND_TLS", "LOG_LEVEL", "LEASE_SECONDS", "BUNDLE_MAX"), ""
+        (
+            "METRICS_PORT",
+            "HEALTH_PORT",
+            "METRICS_OPEN",
+            "BEHIND_TLS",
+            "LOG_LEVEL",
+            "LEASE_SECONDS",
+            "BUNDLE_MAX",
+            "HISTORY_MAX_GB",
+        ),
+        "",
     )
     done = _run("manage.py", "check", environment=_environment("all") | empty)
     assert done.returncode == 0, done.stderr

@@ -16,6 +16,7 @@ from django.db import connection
 from platform_scheduler.embedded.layout import Layout
 from platform_scheduler.embedded.private_files import write_private
 from register.access import create_token
+from scheduler.acting import as_command
 from scheduler.clock import now
 from scheduler.models.choices import Role
 from scheduler.tokens import authenticate
@@ -33,7 +34,7 @@ class Command(BaseCommand):
     def handle(self, *_arguments: Any, **_options: Any) -> None:
         layout = Layout(Path(settings.DATA_DIR))
         layout.data_dir.mkdir(parents=True, exist_ok=True)
-        with alone():
+        with alone(), as_command("bootstrap"):
             call_command("migrate", interactive=False, verbosity=0)
             ensure_login(layout.login_file)
             ensure_token(layout.token_file, now=now())

@@ -13,6 +13,7 @@ from register.api.reading import read_backfill
 from register.drafting import DEFAULT_NAMESPACE
 from register.errors import BackfillOpen
 from scheduler import clock
+from scheduler.acting import as_command
 from scheduler.engine.states import TaskStatus
 from scheduler.errors import InvalidInput, SchedulerError
 from scheduler.models import Operation, Task
@@ -56,7 +57,8 @@ class Command(BaseCommand):
             if options["dry_run"]:
                 self._plan(backfilling.plan_backfill(task.id, given, namespace=None, now=now))
                 return
-            operation = backfilling.start_backfill(task.id, given, actor=ACTOR, namespace=None, now=now)
+            with as_command(ACTOR):
+                operation = backfilling.start_backfill(task.id, given, actor=ACTOR, namespace=None, now=now)
         except SchedulerError as refusal:
             raise CommandError(_said(refusal)) from None
         self.stdout.write(f"Backfill {operation.id} of {task.name}: {operation.total_count} slots.")

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from register.access import LONGEST_DAYS, create_token
 from scheduler import clock
+from scheduler.acting import as_command
 from scheduler.models.choices import Role
 
 
@@ -25,13 +26,14 @@ class Command(BaseCommand):
         if days is not None and not 0 < days <= LONGEST_DAYS:
             raise CommandError(f"--expires-in takes 1 to {LONGEST_DAYS} days.")
         try:
-            token, secret = create_token(
-                options["name"],
-                role=options["role"],
-                namespace=options["namespace"],
-                expires_at=now + timedelta(days=days) if days else None,
-                now=now,
-            )
+            with as_command("create_token"):
+                token, secret = create_token(
+                    options["name"],
+                    role=options["role"],
+                    namespace=options["namespace"],
+                    expires_at=now + timedelta(days=days) if days else None,
+                    now=now,
+                )
         except ValueError as refusal:
             raise CommandError(str(refusal)) from None
         place = token.namespace or "every namespace"

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseError
 
-from register import bulk, catalogue_file, inventory, progress
+from register import bulk, catalogue_file, inventory, ownership, progress
 from register.batch import PRUNED, Batch, HasRecords, Wishes, said
 from register.catalogue_file import Catalogue
 from register.declared import OWNER, Declared
@@ -20,6 +20,7 @@ from register.formats.record import UnreadableFile
 from register.offline import VALID, Check
 from register.terminal import one_line
 from scheduler import clock
+from scheduler.acting import as_command
 from scheduler.errors import SchedulerError
 
 
@@ -56,7 +57,7 @@ class Command(BaseCommand):
             catalogue = catalogue_file.read(options["catalogue"]) if options["catalogue"] else None
         except UnreadableFile as refusal:
             raise CommandError(str(refusal)) from None
-        with ExitStack() as open_files:
+        with as_command(ownership.ACTOR), ExitStack() as open_files:
             self._register(options, wishes, catalogue, open_files)
 
     def _register(

@@ -7,8 +7,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from register import operating
-from register.api.reading import read_pause, read_resume
+from register import operating, services
+from register.api.reading import read_changes, read_pause, read_resume
+from register.calendars.services import change_calendar, create_calendar
+from register.given import Given
 from scheduler import connections, firing, releases, sweep, transitions
 from scheduler.engine.states import Status
 from scheduler.models import Calendar, Execution, Task
@@ -163,6 +165,45 @@ def test_it_tells_which_rule_of_the_calendar_closed_a_slot(
 
     assert codes(answer) == ["slot", "calendar"]
     assert f"{due:%Y-%m-%d}" in answer["steps"][-1]["data"]["closedBecause"]
+
+
+def test_it_tells_by_the_rules_that_the_calendar_had_then(
+    viewer: Caller, new_task: Callable[..., Task], due: datetime
+) -> None:
+    day = f"{due:%Y-%m-%d}"
+    calendar = create_calendar(
+        Given({"name": "closed", "rules": {"dates": [day]}}), actor="edda", namespace=None, now=due - DAY
+    )
+    task = new_task(intervalSeconds=60, calendar="closed", misfireGraceSeconds=86_400)
+    claim(due + DAY)
+    change_calendar(calendar.id, Given({"rules": {}}), namespace=None, now=due + 2 * DAY)
+
+    answer = explain(viewer, at(task, due))
+
+    assert day in answer["steps"][-1]["data"]["closedBecause"]
+
+
+def test_it_tells_by_the_definition_that_it_had_then(
+    viewer: Caller, new_task: Callable[..., Task], due: datetime
+) -> None:
+    task = new_task(intervalSeconds=60, overlapPolicy="SKIP")
+    claim(due)
+    claim(due + MINUTE)
+    services.change_task(task.id, read_changes({"overlapPolicy": "ALLOW"}), namespace=None, now=due + MINUTE)
+
+    answer = explain(viewer, at(task, due + MINUTE))
+
+    assert "overlapPolicy is SKIP" in answer["summary"]
+
+
+def test_it_tells_by_the_definition_of_today_where_no_other_was_kept(
+    viewer: Caller, new_task: Callable[..., Task], due: datetime
+) -> None:
+    task = new_task(intervalSeconds=60, overlapPolicy="SKIP")
+    claim(due)
+    Task.objects.update(version=7)
+
+    assert explain(viewer, at(task, due))["outcome"] == "waits"
 
 
 def test_it_tells_what_a_pause_left_out(viewer: Caller, new_task: Callable[..., Task], due: datetime) -> None:

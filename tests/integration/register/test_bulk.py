@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from scheduler.models import Execution, Task
+from scheduler.models import AuditRecord, Execution, Revision, Task
 from tests.integration.conftest import Caller
 from tests.integration.register.filing import noop
 
@@ -161,6 +161,19 @@ def test_a_repeated_key_registers_once(editor: Caller) -> None:
 
     assert (first.json(), second.headers["Idempotency-Replayed"]) == (second.json(), "true")
     assert Task.objects.count() == 1
+
+
+def test_each_definition_leaves_its_revision_and_its_record(editor: Caller) -> None:
+    _send(editor, HOURLY, noop("Same"))
+    _send(editor, HOURLY | {"priority": 9}, noop("Same"), mode="upsert")
+
+    assert sorted(Revision.objects.values_list("task__name", "version", "created_by")) == [
+        ("Hourly", 1, "edda"), ("Hourly", 2, "edda"), ("Same", 1, "edda")
+    ]  # fmt: skip
+    records = AuditRecord.objects.filter(kind="task").order_by("object_name", "version")
+    assert list(records.values_list("object_name", "verb", "version", "actor")) == [
+        ("Hourly", "create", 1, "edda"), ("Hourly", "change", 2, "edda"), ("Same", "create", 1, "edda")
+    ]  # fmt: skip
 
 
 def test_the_number_of_statements_does_not_grow(editor: Caller) -> None:

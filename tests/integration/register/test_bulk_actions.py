@@ -10,7 +10,7 @@ import pytest
 from register import actions
 from scheduler import bulkactions, claims, connections, firing, transitions, verbs
 from scheduler.engine.states import Status
-from scheduler.models import Execution, Operation, OperationItem, Task
+from scheduler.models import AuditRecord, Execution, Operation, OperationItem, Revision, Task
 from scheduler.records import Outcome
 from tests.integration.conftest import Caller
 
@@ -281,6 +281,26 @@ def _executions(tasks: list[Task], *, now: datetime) -> tuple[UUID, UUID, UUID]:
     assert started is not None
     transitions.finish(connection, [Outcome(ended, started.fence, Status.FAILED)], now=now)
     return waiting, running, ended
+
+
+def test_it_leaves_the_revisions_and_records_of_whoever_asked(editor: Caller, three: list[Task], now: datetime) -> None:
+    operation = _carried_out(_send(editor, "set", ids=_ids(three[:1]), arguments={"priority": 9}), now=now)
+
+    assert Revision.objects.get(task=three[0], version=2).created_by == "edda"
+    record = AuditRecord.objects.get(object_id=str(three[0].id), verb="change")
+    assert (record.actor, record.version, record.reason) == ("edda", 2, f"Bulk action {operation.id}.")
+    assert AuditRecord.objects.get(kind="operation").after["total"] == 1
+
+
+@pytest.mark.parametrize("action", ["cancel", "retry"])
+def test_it_records_what_was_done_to_executions(
+    operator: Caller, three: list[Task], now: datetime, action: str
+) -> None:
+    ids = [str(id) for id in _executions(three, now=now)]
+
+    operation = _carried_out(_send(operator, action, on="executions", ids=ids), now=now)
+
+    assert AuditRecord.objects.filter(kind="execution", verb=action, actor="olaf").count() == operation.done_count > 0
 
 
 def test_it_goes_on_step_by_step(

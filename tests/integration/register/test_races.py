@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Barrier
 from typing import Any
 
@@ -10,12 +11,22 @@ import pytest
 from django.db import connection
 
 from register import executing, operating, services, validating
+from register.access import create_token, revoke_token
 from register.api.reading import read_changes, read_new_task, read_pause, read_resume
-from register.errors import NameTaken, NotRetryable, VersionStale
+from register.errors import (
+    NameTaken,
+    NotRetryable,
+    TemplateInUse,
+    TemplateNotFound,
+    TokenNotFound,
+    VersionStale,
+)
 from register.given import Given
+from register.templating import instances
+from register.templating import services as templates
 from scheduler import clock, connections, firing, sweep, transitions
 from scheduler.errors import TaskNotFound
-from scheduler.models import Execution, Handler, Task
+from scheduler.models import AuditRecord, Execution, Handler, Instance, Revision, Task, Template
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -216,3 +227,65 @@ def test_a_validation_holds_no_other_task_up(
 
     assert recorded == [other.id]
     assert [row.task_id for row in firing.claim(connections.current(), now=clock.now()).recorded] == [task.id]
+
+
+def test_each_of_two_changes_leaves_its_revision_and_its_record(task: Task, at_once: Callable[..., list[Any]]) -> None:
+    at_once(lambda: _change(task, priority=1), lambda: _change(task, labels={"a": "b"}))
+
+    kept = Revision.objects.filter(task=task).order_by("version")
+    last = kept.last()
+    assert [revision.version for revision in kept] == [1, 2, 3]
+    assert last is not None
+    assert (last.definition["priority"], last.definition["labels"]) == (1, {"a": "b"})
+    changes = AuditRecord.objects.filter(object_id=task.id, verb="change")
+    assert set(changes.values_list("version", flat=True)) == {2, 3}
+
+
+def test_two_revocations_of_one_token_leave_one_record(at_once: Callable[..., list[Any]]) -> None:
+    now = clock.now()
+    token, _ = create_token("ci", role="viewer", now=now)
+    revoke = partial(revoke_token, token.id, actor="ada", namespace=None, now=now)
+
+    outcomes = at_once(revoke, revoke)
+
+    assert outcomes.count(TokenNotFound) == 1
+    assert AuditRecord.objects.filter(verb="revoke").count() == 1
+
+
+@pytest.fixture
+def template(noop: None) -> Template:
+    """Makes tasks that do nothing."""
+    parameters = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    definition = {"name": "Task ${n}", "taskClass": "platform.noop"}
+    given = Given({"name": "noop", "parameters": parameters, "definition": definition})
+    return templates.create_template(given, actor="edda", namespace=None, now=clock.now())
+
+
+def _instantiate(template: Template, number: int) -> list[Task]:
+    wanted = [instances.Wanted({"n": number}, None, "")]
+    return instances.instantiate(template.id, wanted, actor="edda", namespace=None, now=clock.now())
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_a_template_is_deleted_or_has_a_task(
+    template: Template, at_once: Callable[..., list[Any]], attempt: int
+) -> None:
+    def delete() -> None:
+        templates.delete_template(template.id, namespace=None, now=clock.now())
+
+    made, deleted = at_once(lambda: _instantiate(template, 1), delete)
+
+    assert (made is TemplateNotFound) != (deleted is TemplateInUse)
+    assert Task.objects.count() == (0 if deleted is None else 1)
+
+
+def test_a_version_that_two_apply_changes_each_task_once(template: Template, at_once: Callable[..., list[Any]]) -> None:
+    task = _instantiate(template, 1)[0]
+    changed = Given({"definition": template.definition | {"priority": 9}})
+    templates.change_template(template.id, changed, namespace=None, now=clock.now())
+    apply = partial(instances.apply_version, template.id, after=None, namespace=None, now=clock.now())
+
+    at_once(apply, apply)
+
+    assert Revision.objects.filter(task=task).count() == 2
+    assert Instance.objects.get(task=task).version == 2

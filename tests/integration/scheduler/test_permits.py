@@ -11,7 +11,7 @@ from scheduler import claims, firing, permits, releases, requests, sweep
 from scheduler.claims import EVERYWHERE
 from scheduler.engine.states import Status
 from scheduler.records import Started
-from tests.hot_paths import MINUTE, SECOND, add_task, change, execution, executions, queue_one, statuses, task
+from tests.hot_paths import MINUTE, SECOND, add_task, audited, change, execution, executions, queue_one, statuses, task
 from tests.integration.scheduler.lifecycle import end, start
 
 
@@ -262,6 +262,7 @@ def test_it_pauses_a_task_whose_slots_fail_in_a_row(connection: psycopg.Connecti
     row = task(connection, weak)
     assert (row["status"], row["claim_at"], row["failed_slot_count"]) == ("PAUSED", None, 2)
     assert row["pause_reason"].startswith("2 slots have failed in a row; the last one, of ")
+    assert audited(connection, weak) == [("platform", "pause", "PAUSED")]
 
 
 def test_a_success_begins_anew(connection: psycopg.Connection, weak: UUID, now: datetime):
