@@ -15,7 +15,8 @@ from scheduler.models import Task
 from scheduler.revisions import DEFINITION
 
 _CHANGED: Final = tuple(dict.fromkeys([*DEFINITION, *timing.TIMING_COLUMNS, "version", "updated_at"]))
-_NEW: Final = ("id", *_CHANGED, "created_at", "created_by")
+# What is not among these a new task has from the table's own defaults.
+_NEW: Final = ("id", *_CHANGED, "created_at", "created_by", "template_name")
 
 _INSERT: Final = """
 INSERT INTO scheduler_tasks ({columns}) SELECT {columns} FROM json_to_recordset(%s::json) AS u ({typed})
