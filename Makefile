@@ -60,7 +60,7 @@ test-external: $(VENV)/.dev ## integration and acceptance against TEST_DATABASE_
 	# These bring engines of their own whatever is outside.
 	TEST_EXTERNAL=1 $(BIN)/python -m pytest -m acceptance --ignore-glob 'tests/acceptance/test_embedded_*.py' \
 		--ignore-glob 'tests/acceptance/test_faults_*.py' --ignore tests/acceptance/test_drill.py \
-		--ignore tests/acceptance/test_bench.py $(ARGS)
+		--ignore tests/acceptance/test_bench.py --ignore tests/acceptance/test_bundles.py $(ARGS)
 
 # Enough for Django to read its settings; nothing is connected to.
 CHECK_ENV = SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(60))') BEHIND_TLS=1 \

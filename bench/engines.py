@@ -56,7 +56,7 @@ def throw_away(*, is_durable: bool) -> Iterator[Engines]:
 @contextmanager
 def of_environment() -> Iterator[Engines]:
     """Use DATABASE_URL, whose user may create databases, and REDIS_URL. Raises CannotStart where one is not set."""
-    urls: dict[str, str] = getattr(settings, "SERVERS_OF_ENVIRONMENT", {})
+    urls = _urls()
     missing = [name for name in ("DATABASE_URL", "REDIS_URL") if not urls.get(name)]
     if missing:
         raise CannotStart(f"--here measures on the servers of the environment: set {' and '.join(missing)}.")
@@ -67,3 +67,16 @@ def of_environment() -> Iterator[Engines]:
             folder=Path(folder),
             description="of the environment",
         )
+
+
+def database_of_environment() -> str:
+    """Return DATABASE_URL, on whose server databases may be made. Raises CannotStart where it is not set."""
+    url = _urls().get("DATABASE_URL")
+    if not url:
+        raise CannotStart("Set DATABASE_URL to a server on which a database may be made, or name one with --database.")
+    return url
+
+
+def _urls() -> dict[str, str]:
+    urls: dict[str, str] = getattr(settings, "SERVERS_OF_ENVIRONMENT", {})
+    return urls

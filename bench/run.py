@@ -40,6 +40,7 @@ def run(options: Mapping[str, Any], *, say: Say, tell: Say) -> None:
         firings=options["firings"],
         peer=options["peer"],
         tasks=options["tasks"],
+        database=options["database"],
         seed=options["seed"],
     )
     chosen = [CASES[name] for name in options["cases"]]

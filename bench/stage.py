@@ -32,6 +32,7 @@ class Wishes:
     firings: int | None = None
     peer: str | None = None
     tasks: int | None = None
+    database: str | None = None
     seed: int = 1
 
 

@@ -13,11 +13,11 @@ from query.selectors import find_log
 from scheduler import clock, display
 from scheduler.engine.identity import lower_bound
 from scheduler.models import Execution, Handler, Node
+from scheduler.nodes import SILENT_AFTER
 from scheduler.paging import ReadOnlyAdmin
 
 LISTED = timedelta(days=8)
 AHEAD = timedelta(days=1)
-SILENT_AFTER = timedelta(seconds=15)
 ERROR_LENGTH = 120
 
 

@@ -1,11 +1,10 @@
 """What the platform consists of right now: the handlers that were announced and the nodes that beat."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from scheduler.models import Handler, Node
+from scheduler.nodes import SHOWN_FOR, SILENT_AFTER
 
-# A node that has been silent for longer is history, and each restart makes a new one.
-SHOWN_FOR = timedelta(days=1)
 MOST_SHOWN = 10_000
 
 
@@ -14,7 +13,12 @@ def handlers() -> list[Handler]:
     return list(Handler.objects.order_by("task_class")[:MOST_SHOWN])
 
 
-def nodes(*, now: datetime) -> list[Node]:
-    """Return the nodes that have been heard of within a day, the latest first."""
+def nodes(*, now: datetime, role: str | None = None, is_silent: bool | None = None) -> list[Node]:
+    """Return the nodes that have been heard of within a day, the latest first; of one role, silent or not."""
     heard = Node.objects.filter(heartbeat_at__gt=now - SHOWN_FOR)
+    if role is not None:
+        heard = heard.filter(role=role)
+    if is_silent is not None:
+        since = now - SILENT_AFTER
+        heard = heard.filter(heartbeat_at__lte=since) if is_silent else heard.filter(heartbeat_at__gt=since)
     return list(heard.order_by("-heartbeat_at", "id")[:MOST_SHOWN])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 
 class SchedulerError(Exception):
@@ -30,6 +31,14 @@ class BrokerUnavailable(SchedulerError):
 
 class PartitionMissing(SchedulerError):
     """No partition of history holds the row; the statement is repeated once there is one."""
+
+
+class HistoryRemoved(SchedulerError):
+    """Roll-ups are to be counted anew from before the oldest history that is kept, which begins at `kept_since`."""
+
+    def __init__(self, kept_since: datetime) -> None:
+        super().__init__(f"History is kept since {kept_since:%Y-%m-%dT%H:%M:%SZ} only.")
+        self.kept_since = kept_since
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,15 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
+from django.db.models.functions import Upper
 from django_filters import CharFilter, Filter  # type: ignore[import-untyped]
 
 from scheduler import lateness
 from scheduler.engine.states import TaskStatus
 from scheduler.filtering import FlagFilter, InstantFilter, ListFilter, WordsFilter
 from scheduler.keysets import Order
-from scheduler.models import Task
+from scheduler.models import Task, TaskSearch
 
 BANDS: dict[str, tuple[int, int]] = {"LOW": (1, 3), "NORMAL": (4, 6), "HIGH": (7, 9), "CRITICAL": (10, 10)}
 PRIORITIES = tuple(str(priority) for priority in range(1, 11))
@@ -44,7 +45,12 @@ class StatusFilter(WordsFilter):
     """Tasks with one of these statuses; deleted ones are left out unless they are asked for."""
 
     def filter(self, qs: QuerySet[Any], value: list[str]) -> QuerySet[Any]:
-        return super().filter(qs, value) if value else qs.exclude(status=TaskStatus.DELETED)
+        if not value:
+            return qs.exclude(status=TaskStatus.DELETED)
+        if TaskStatus.ACTIVE in value:
+            return super().filter(qs, value)
+        # All others are few; said of both, neither way to find them can show what the other would not.
+        return super().filter(qs, value).filter(id__in=searched(status__in=value))
 
 
 class LabelsWidget(forms.Widget):
@@ -69,13 +75,32 @@ class LabelsField(forms.Field):
         return labels
 
 
+def searched(**conditions: Any) -> QuerySet[TaskSearch, Any]:
+    """Return the ids of the tasks that meet these conditions, found beside the hot table."""
+    return TaskSearch.objects.filter(**conditions).values("task_id")
+
+
 class LabelFilter(Filter):  # type: ignore[misc]
-    """Rows whose task has all of these labels."""
+    """Rows whose task, named by `field_name`, has all of these labels."""
 
     field_class = LabelsField
 
     def filter(self, qs: QuerySet[Any], value: dict[str, str]) -> QuerySet[Any]:
-        return qs.filter(**{f"{self.field_name}__contains": value}) if value else qs
+        return qs.filter(**{f"{self.field_name}__in": searched(labels__contains=value)}) if value else qs
+
+
+class TaskClassFilter(CharFilter):  # type: ignore[misc]
+    """Rows whose task, named by `field_name`, is of this class."""
+
+    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return qs.filter(**{f"{self.field_name}__in": searched(task_class=value)}) if value else qs
+
+
+class SearchFilter(CharFilter):  # type: ignore[misc]
+    """Tasks whose name has this part, in any case."""
+
+    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return qs.filter(id__in=searched(name__contains=Upper(Value(value)))) if value else qs
 
 
 class SortField(forms.CharField):
@@ -107,10 +132,11 @@ class TaskFilter(ListFilter):
     status = StatusFilter(words=tuple(status.value for status in TaskStatus))
     priority = PriorityFilter(words=(*BANDS, *PRIORITIES))
     namespace = CharFilter()
-    taskClass = CharFilter(field_name="task_class")
+    taskClass = TaskClassFilter(field_name="id")
     queue = CharFilter()
-    label = LabelFilter(field_name="labels")
-    search = CharFilter(field_name="name", lookup_expr="icontains", max_length=255)
+    label = LabelFilter(field_name="id")
+    search = SearchFilter(max_length=255)
+    nextAfter = InstantFilter(method="due_from")
     nextBefore = InstantFilter(method="due_before")
     late = FlagFilter(method="is_late")
     sort = SortFilter()
@@ -132,6 +158,10 @@ class TaskFilter(ListFilter):
         """Leave the tasks whose next slot, with its jitter, lies before an instant."""
         # claim_at is the same instant, indexed, and NULL where none will come.
         return tasks.filter(claim_at__lt=value, next_execution_time__lt=value) if value else tasks
+
+    def due_from(self, tasks: QuerySet[Task], _name: str, value: datetime | None) -> QuerySet[Task]:
+        """Leave the tasks whose next slot, with its jitter, does not lie before an instant."""
+        return tasks.filter(claim_at__isnull=False, next_execution_time__gte=value) if value else tasks
 
     def is_late(self, tasks: QuerySet[Task], _name: str, value: bool | None) -> QuerySet[Task]:
         """Leave the tasks that are late, or those that are not."""

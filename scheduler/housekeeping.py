@@ -7,7 +7,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.conf import settings
 
-from scheduler import audit, clock, idempotency, nodes, retention
+from scheduler import audit, clock, idempotency, nodes, retention, rollups
 from scheduler.connections import current
 
 QUEUE = "platform"
@@ -54,10 +54,25 @@ def prune_audit() -> None:
         pass
 
 
+@shared_task(name="scheduler.forget_rollups", ignore_result=True)
+def forget_rollups() -> None:
+    """Delete roll-ups that are older than they are kept, some at a time."""
+    now = clock.now()
+    while rollups.forget(current(), now=now) == rollups.FORGET_BATCH:
+        pass
+
+
 CHORES: tuple[Chore, ...] = (
     Chore("Forget silent nodes", "scheduler.forget_nodes", 3600),
     Chore("Forget expired idempotency keys", "scheduler.forget_idempotency_keys", 900),
     Chore("Prune history", "scheduler.prune_history", 3600),
     Chore("Prune the audit", "scheduler.prune_audit", 86_400),
+    Chore("Forget old roll-ups", "scheduler.forget_rollups", 3600),
 )
-TASKS: tuple[Callable[[], None], ...] = (forget_nodes, forget_idempotency_keys, prune_history, prune_audit)
+TASKS: tuple[Callable[[], None], ...] = (
+    forget_nodes,
+    forget_idempotency_keys,
+    prune_history,
+    prune_audit,
+    forget_rollups,
+)

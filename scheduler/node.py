@@ -26,6 +26,7 @@ from scheduler import (
     permits,
     releases,
     reschedule,
+    rollups,
     sweep,
 )
 from scheduler.broker import BATCH
@@ -52,6 +53,7 @@ STEADY_BEFORE_LOSING_SECONDS = settings.LEASE_SECONDS / 3
 STALE_SECONDS = 5
 PARTITION_TRIES = 50
 RESCHEDULED_BATCHES = 20
+ROLLED_UP_BATCHES = 10
 
 
 class SchedulerNode:
@@ -233,6 +235,7 @@ class SchedulerNode:
             Timer(1, self._resume),
             Timer(1, self._lose),
             Timer(1, self._count_ranges),
+            Timer(1, self._roll_up),
             Timer(60, self._sweep_everywhere),
             Timer(60, self._recount_open),
             Timer(1, self._reschedule),
@@ -324,6 +327,11 @@ class SchedulerNode:
 
     def _count_ranges(self, connection: psycopg.Connection, _now: datetime) -> None:
         self._ranges.count(connection)
+
+    def _roll_up(self, connection: psycopg.Connection, _now: datetime) -> None:
+        for _ in range(ROLLED_UP_BATCHES):
+            if not rollups.take_in(connection, limit=rollups.BATCH):
+                return
 
     def _sweep_everywhere(self, connection: psycopg.Connection, now: datetime) -> None:
         """Look in all partitions: a long outage, a retry by hand and a long hold keep an old slot's id."""

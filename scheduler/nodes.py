@@ -3,7 +3,7 @@
 import json
 import os
 import socket
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,10 @@ from uuid import UUID
 import psycopg
 
 from scheduler import load
+
+# A node beats every five seconds at most; one that was silent for a day is history, and each restart makes a new one.
+SILENT_AFTER = timedelta(seconds=15)
+SHOWN_FOR = timedelta(days=1)
 
 _HEARTBEAT = """
 INSERT INTO scheduler_nodes AS n (id, role, hostname, pid, version, started_at, heartbeat_at, load)

@@ -12,7 +12,7 @@ from django_filters import CharFilter, Filter, UUIDFilter  # type: ignore[import
 from scheduler.engine.identity import BACKFILL, lower_bound
 from scheduler.engine.states import Status, Trigger
 from scheduler.filtering import ListFilter, WordsFilter
-from scheduler.filters import LabelFilter
+from scheduler.filters import LabelFilter, TaskClassFilter
 from scheduler.instants import DayOrInstantField, ZoneField
 from scheduler.keysets import Order
 from scheduler.models import Execution
@@ -99,12 +99,12 @@ class ExecutionFilter(HistoryFilter):
 
     namespace = CharFilter()
     taskId = UUIDFilter(field_name="task_id")
-    taskClass = CharFilter(field_name="task__task_class")
+    taskClass = TaskClassFilter(field_name="task")
     queue = CharFilter()
     trigger = WordsFilter(words=tuple(trigger.value for trigger in Trigger))
     nodeId = CharFilter(field_name="node_id")
     runId = UUIDFilter(field_name="run_id")
-    label = LabelFilter(field_name="task__labels")
+    label = LabelFilter(field_name="task")
 
     def __init__(self, *args: Any, now: datetime, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import psycopg
 
+from scheduler import endings
 from scheduler.engine.calendars import InvalidCalendar
 from scheduler.engine.schedules import InvalidSchedule, NeverSchedule, Schedule
 from scheduler.schedules import build
@@ -30,9 +31,13 @@ WHERE h.scheduled_until IS NOT NULL AND h.slot_count IS NULL
 ORDER BY h.id LIMIT %s
 """  # noqa: S608 - the columns stand above
 
-_COUNTED = """
-UPDATE task_execution_history h SET slot_count = %(count)s WHERE h.id = %(id)s AND h.slot_count IS NULL
-"""
+_COUNTED = f"""
+WITH ended AS (
+    UPDATE task_execution_history h SET slot_count = %(count)s WHERE h.id = %(id)s AND h.slot_count IS NULL
+    RETURNING h.id
+)
+{endings.NOTE}
+"""  # noqa: S608 - the note is ours
 
 
 @dataclass(slots=True)

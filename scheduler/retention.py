@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 HISTORY, LOGS = PARTITIONED_TABLES
 TRIES = 25
 
-_ADVISORY_KEY = 0x5C4ED002
+_ADVISORY_KEY = 0x5C4ED003
 
 
 @dataclass(frozen=True, slots=True)

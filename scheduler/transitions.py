@@ -8,7 +8,7 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import followups
+from scheduler import endings, followups
 from scheduler.connections import as_json
 from scheduler.engine.states import Reason, Status, Trigger
 from scheduler.errors import PartitionMissing
@@ -48,7 +48,12 @@ def record(
     """
     if not rows:
         return set()
-    parameters = {"rows": as_json(rows), "now": now, "in_batch": in_batch}
+    recorded = _insert(connection, rows, {"rows": as_json(rows), "now": now, "in_batch": in_batch})
+    endings.note(connection, [row.id for row in rows if _is_over(row) and row.id in recorded])
+    return recorded
+
+
+def _insert(connection: psycopg.Connection, rows: Sequence[NewExecution], parameters: dict[str, Any]) -> set[UUID]:
     try:
         inserted = connection.execute(_RECORD, parameters)
         # All of them is the rule, and 500 ids take a while to be read back.
@@ -60,6 +65,11 @@ def record(
         if error.diag.constraint_name is None:
             raise PartitionMissing from error
         raise
+
+
+def _is_over(row: NewExecution) -> bool:
+    """Tell whether a row is born final; a range whose slots are not counted yet is noted when they are."""
+    return row.status == Status.SKIPPED and (row.scheduled_until is None or row.slot_count is not None)
 
 
 _START = """
@@ -159,7 +169,8 @@ def renew(
     return dict(connection.execute(_RENEW, parameters | _bounds(ids)).fetchall())
 
 
-_FINISH = """
+_FINISH = f"""
+WITH ended AS (
 UPDATE task_execution_history h
 SET status = CASE WHEN u.status <> 'SUCCESS' AND h.cancel_requested_at IS NOT NULL THEN 'CANCELLED' ELSE u.status END,
     start_time = coalesce(u.start_time, h.start_time),
@@ -179,7 +190,9 @@ FROM unnest(
 WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.fence = u.fence AND h.status = 'RUNNING'
 RETURNING h.id, h.task_id, h.status, h.attempt, h.cause, h.scheduled_for, h.due_at, h.namespace, h.queue, h.priority,
     h.task_data, h.run_id, h.start_time, h.end_time, u.is_permanent
-"""
+), noted AS ({endings.NOTE})
+SELECT * FROM ended
+"""  # noqa: S608 - the note is ours
 
 
 def finish(connection: psycopg.Connection, outcomes: Sequence[Outcome], *, now: datetime) -> dict[UUID, Ended]:
@@ -244,14 +257,17 @@ def hold_again(connection: psycopg.Connection, looks: Mapping[UUID, datetime]) -
         connection.execute(_HOLD_AGAIN, parameters | _bounds(list(looks)))
 
 
-_CANCEL = """
+_CANCEL = f"""
+WITH ended AS (
 UPDATE task_execution_history h SET status = 'CANCELLED', end_time = %(now)s, reason = %(reason)s, not_before = NULL
 FROM task_execution_history was
 WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status IN ('QUEUED', 'SCHEDULED')
     AND was.id = h.id AND was.id BETWEEN %(low)s AND %(high)s
-RETURNING h.id, h.task_id, h.cause, h.queue, h.namespace, was.status = 'QUEUED',
-    NOT (was.status = 'SCHEDULED' AND was.reason = 'overlap' AND was.trigger IN ('CATCH_UP', 'BACKFILL'))
-"""
+RETURNING h.id, h.task_id, h.cause, h.queue, h.namespace, was.status = 'QUEUED' AS was_queued,
+    NOT (was.status = 'SCHEDULED' AND was.reason = 'overlap' AND was.trigger IN ('CATCH_UP', 'BACKFILL')) AS made_busy
+), noted AS ({endings.NOTE})
+SELECT * FROM ended
+"""  # noqa: S608 - the note is ours
 
 
 def cancel_waiting(

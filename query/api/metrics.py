@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from query import selectors
-from query.metrics import DEFAULT_WINDOW, WINDOWS, Metrics, Percentiles, measured
+from query.metrics import DEFAULT_WINDOW, WINDOWS, Metrics, Percentiles, begin_of, measured
 from scheduler.answers import MetricsAnswer
 from scheduler.parameters import Reader
 from scheduler.representations import Json, instant
@@ -23,19 +23,19 @@ class MetricsView(APIView):
         parameters=[OpenApiParameter("window", enum=list(WINDOWS), default=DEFAULT_WINDOW)],
     )  # fmt: skip
     def get(self, request: Request, task_id: UUID) -> Response:
-        """Measure the slots of the last 24 hours, 7 or 30 days, and compare them with the window before."""
+        """Measure the slots of the last 24 hours, 7 or 30 days, in full hours, and compare with the window before."""
         caller = caller_of(request)
         reader = Reader(request.query_params)
         reader.refuse_strangers(["window"])
         name = reader.word("window", default=DEFAULT_WINDOW, known=WINDOWS)
         reader.raise_faults()
         task = selectors.find_task(task_id, namespace=caller.namespace)
-        begin = caller.now - WINDOWS[name]
+        begin = begin_of(WINDOWS[name], now=caller.now)
         current = measured(task, begin=begin, end=caller.now)
         before = measured(task, begin=begin - WINDOWS[name], end=begin)
         return Response(
-            {"taskId": str(task.id), "window": name, **_shown(current), "previous": _shown(before),
-             "trend": _trend(current, before)}
+            {"taskId": str(task.id), "window": name, **_shown(current), "busiestHours": _busiest(current),
+             "previous": _shown(before), "trend": _trend(current, before)}
         )  # fmt: skip
 
 
@@ -49,12 +49,15 @@ def _shown(metrics: Metrics) -> Json:
         "throughputPerHour": _rounded(metrics.throughput_per_hour),
         "durationMs": _percentiles(metrics.duration),
         "latenessMs": _percentiles(metrics.lateness),
-        "isSampled": metrics.is_sampled,
     }
 
 
 def _percentiles(percentiles: Percentiles) -> Json:
-    return {name: getattr(percentiles, name) for name in ("p50", "p90", "p95", "p99")}
+    return {name: getattr(percentiles, name) for name in ("p50", "p90", "p95", "p99", "mean")}
+
+
+def _busiest(metrics: Metrics) -> list[Json]:
+    return [{"hour": hour, "executions": count} for hour, count in metrics.busiest_hours]
 
 
 def _trend(current: Metrics, before: Metrics) -> Json:

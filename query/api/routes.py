@@ -6,6 +6,7 @@ from query.api.executions import ExecutionsView, ExecutionView, HistoryView, Log
 from query.api.explain import ExecutionExplainView, SlotExplainView
 from query.api.metrics import MetricsView
 from query.api.revisions import RevisionsView, RevisionView
+from query.api.stats import OverviewView, TimelineView
 from query.api.upcoming import UpcomingView
 from query.api.views import TasksView, TaskView
 
@@ -22,4 +23,6 @@ ROUTES: dict[str, type[APIView]] = {
     "executions/<uuid:execution_id>": ExecutionView,
     "executions/<uuid:execution_id>/log": LogView,
     "executions/<uuid:execution_id>/explain": ExecutionExplainView,
+    "stats/overview": OverviewView,
+    "stats/timeline": TimelineView,
 }

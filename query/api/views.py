@@ -25,6 +25,7 @@ _FILTERS = [
     OpenApiParameter("queue"),
     OpenApiParameter("label", description="key:value; given more than once, all must hold."),
     OpenApiParameter("search", description="Part of the name."),
+    OpenApiParameter("nextAfter", OpenApiTypes.DATETIME, description="Tasks that fire next at this instant or later."),
     OpenApiParameter("nextBefore", OpenApiTypes.DATETIME, description="Tasks that fire next before this instant."),
     OpenApiParameter(
         "late",

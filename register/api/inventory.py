@@ -1,6 +1,7 @@
 """Handlers and nodes over HTTP; the gateway sends every path that is not query's here."""
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -8,6 +9,8 @@ from rest_framework.views import APIView
 from register import inventory
 from scheduler.answers import HandlerPage, NodePage
 from scheduler.errors import Fault, InvalidInput
+from scheduler.models.choices import NodeRole
+from scheduler.parameters import Reader
 from scheduler.representations import Json, handler_as_json, node_as_json, page_as_json
 from scheduler.tokens import caller_of
 
@@ -28,11 +31,23 @@ class HandlersView(APIView):
 class NodesView(APIView):
     """The running processes."""
 
-    @extend_schema(operation_id="listNodes", summary="List the nodes", tags=["platform"], responses={200: NodePage})
+    @extend_schema(
+        operation_id="listNodes", summary="List the nodes", tags=["platform"], responses={200: NodePage},
+        parameters=[
+            OpenApiParameter("role", enum=NodeRole.values),
+            OpenApiParameter("silent", OpenApiTypes.BOOL, description="No heartbeat for more than 15 s, or not."),
+        ],
+    )  # fmt: skip
     def get(self, request: Request) -> Response:
         """List the nodes that have been heard of within a day, the latest heartbeat first."""
-        refuse_parameters(request)
-        return whole([node_as_json(node) for node in inventory.nodes(now=caller_of(request).now)])
+        reader = Reader(request.query_params)
+        reader.refuse_strangers(["role", "silent"])
+        role = reader.word("role", default="", known=["", *NodeRole.values]) or None
+        silent = reader.word("silent", default="", known=["", "true", "false"])
+        reader.raise_faults()
+        is_silent = {"true": True, "false": False}.get(silent)
+        nodes = inventory.nodes(now=caller_of(request).now, role=role, is_silent=is_silent)
+        return whole([node_as_json(node) for node in nodes])
 
 
 def refuse_parameters(request: Request) -> None:

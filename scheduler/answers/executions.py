@@ -40,12 +40,13 @@ class ExecutionAnswer(Answer):
 
 
 class PercentilesAnswer(Answer):
-    """null where nothing was measured."""
+    """Off by 2 % at most, the mean by nothing; null where nothing was measured."""
 
     p50 = serializers.FloatField(allow_null=True)
     p90 = serializers.FloatField(allow_null=True)
     p95 = serializers.FloatField(allow_null=True)
     p99 = serializers.FloatField(allow_null=True)
+    mean = serializers.FloatField(allow_null=True)
 
 
 class TrendAnswer(Answer):
@@ -69,7 +70,6 @@ class PeriodMetricsAnswer(Answer):
     throughputPerHour = serializers.FloatField(help_text="What ran to an end, an hour.")
     durationMs = PercentilesAnswer(help_text="Of SUCCESS, FAILED and TIMED_OUT.")
     latenessMs = PercentilesAnswer(help_text="Of first attempts.")
-    isSampled = serializers.BooleanField(help_text="Above 100,000 executions the newest are measured.")
 
     def get_fields(self) -> Any:
         """Return the fields with `from`, which is a word of Python, among them."""
@@ -80,9 +80,15 @@ class PeriodMetricsAnswer(Answer):
         }
 
 
+class BusyHourAnswer(Answer):
+    hour = serializers.IntegerField(help_text="Of the day in the task's zone, 0 to 23.")
+    executions = serializers.IntegerField(help_text="What ran in it, on all days of the window.")
+
+
 class MetricsAnswer(PeriodMetricsAnswer):
     taskId = serializers.UUIDField()
     window = serializers.CharField()
+    busiestHours: Any = BusyHourAnswer(many=True, help_text="Up to three, the busiest first.")
     previous = PeriodMetricsAnswer(help_text="The window before.")
     trend = TrendAnswer()
 

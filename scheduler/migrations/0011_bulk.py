@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('scheduler', '0013_templates'),
+        ('scheduler', '0014_rollups'),
     ]
 
     operations = [

@@ -13,6 +13,8 @@ from scheduler.models.node import Node
 from scheduler.models.operation import Operation, OperationItem
 from scheduler.models.permit import Permit
 from scheduler.models.revision import CalendarRevision, Revision
+from scheduler.models.rollup import Ending, NamespaceRollUp, TaskRollUp
+from scheduler.models.search import TaskSearch
 from scheduler.models.task import Task
 from scheduler.models.template import Instance, Template, TemplateRevision
 
@@ -22,6 +24,7 @@ __all__ = [
     "Batch",
     "Calendar",
     "CalendarRevision",
+    "Ending",
     "Execution",
     "ExecutionLog",
     "Handler",
@@ -29,12 +32,15 @@ __all__ = [
     "Instance",
     "Lease",
     "Namespace",
+    "NamespaceRollUp",
     "Node",
     "Operation",
     "OperationItem",
     "Permit",
     "Revision",
     "Task",
+    "TaskRollUp",
+    "TaskSearch",
     "Template",
     "TemplateRevision",
 ]

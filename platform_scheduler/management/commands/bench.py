@@ -13,6 +13,8 @@ from platform_scheduler.embedded.errors import CannotStart
 RUN = "bench.run.run"
 LISTED = "bench.run.listed"
 CASES = "bench.cases.CASES"
+SEED = "bench.seeding.run"
+SEEDING = "seed-history"
 INTERRUPTED = 130
 
 
@@ -24,7 +26,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument
-        add("cases", nargs="*", metavar="CASE", help="see --list; `all` is each of them")
+        add("cases", nargs="*", metavar="CASE", help="see --list; `all` is each of them; or seed-history")
         add("--list", action="store_true", help="list the cases with their aims")
         add("--repeat", type=int, metavar="N", help="measure so many times (default: 5; what takes minutes, once)")
         add("--json", metavar="FILE", help="write the figures there as well, each repetition's")
@@ -32,19 +34,25 @@ class Command(BaseCommand):
         add("--here", action="store_true", help="on DATABASE_URL and REDIS_URL, in databases of its own there")
         add("--no-fsync", action="store_true", help="let the throw-away servers not wait for the disk")
         add("--firings", type=int, metavar="N", help="of the case endurance (default: 5,000,000)")
-        add("--tasks", type=int, metavar="N", help="of the case simulation (default: 10,000,000)")
-        add("--seed", type=int, default=1, metavar="N", help="of the case simulation: the same again for the same")
+        add("--tasks", type=int, metavar="N", help="of simulation (default: 10,000,000) and seed-history (100,000)")
+        add("--executions", type=int, metavar="N", help="of seed-history, about (default: 10,000,000)")
+        add("--database", metavar="URL", help="what seed-history fills, where it is empty, and query measures on")
+        add("--seed", type=int, default=1, metavar="N", help="of simulation and seed-history: the same for the same")
         add("--peer", choices=["beat"], help="in the case burst also measure django-celery-beat's own scheduler")
 
     def handle(self, *_arguments: Any, **options: Any) -> None:
         if options["list"]:
             self.stdout.write("\n".join(import_string(LISTED)()))
             return
-        options["cases"] = _chosen(options["cases"])
-        _require_positive(options, "repeat", "firings", "tasks")
+        is_seeding = options["cases"] == [SEEDING]
+        options["cases"] = [] if is_seeding else _chosen(options["cases"])
+        _require_positive(options, "repeat", "firings", "tasks", "executions")
         _require_writable(options["json"])
         try:
-            import_string(RUN)(options, say=self.stdout.write, tell=self.stderr.write)
+            if is_seeding:
+                import_string(SEED)(options, say=self.stdout.write)
+            else:
+                import_string(RUN)(options, say=self.stdout.write, tell=self.stderr.write)
         except CannotStart as refusal:
             raise CommandError(str(refusal)) from None
         except KeyboardInterrupt:

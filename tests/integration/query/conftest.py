@@ -6,14 +6,33 @@ from typing import Any
 
 import pytest
 
+from query import overview, timeline
 from scheduler import connections, transitions
 from scheduler.engine.identity import execution_id, slot_cause
 from scheduler.engine.states import Status, Trigger
 from scheduler.models import Execution, Task
+from scheduler.rebuild import rebuild
 from scheduler.records import NewExecution
 
 # In the partition of everything old, so that slots can be written down as dates.
 JANUARY = datetime(2023, 1, 15, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> None:
+    """Nothing is kept of what an earlier test was answered."""
+    overview.kept.clear()
+    timeline.kept.clear()
+
+
+@pytest.fixture
+def count(now: datetime) -> Callable[[], None]:
+    """Takes all that has ended into the roll-ups, as a node does."""
+
+    def take_in() -> None:
+        list(rebuild(connections.current(), begin=None, end=now + timedelta(hours=1)))
+
+    return take_in
 
 
 @pytest.fixture

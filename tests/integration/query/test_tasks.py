@@ -6,9 +6,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.http import QueryDict
 from django.test import Client
 
+from query.selectors import visible_tasks
 from scheduler import totals
+from scheduler.filters import TaskFilter, searched
 from scheduler.models import Execution, Task
 from tests.integration.conftest import Caller
 
@@ -89,6 +93,9 @@ def test_the_newest_comes_first(viewer: Caller, tasks: list[Task]) -> None:
         ("nextBefore=", "abcd"),
         ("late=", "abcd"),
         ("late=true", ""),
+        ("nextAfter=2000-01-01T00:00:00Z", "bcd"),
+        ("nextAfter=2199-01-01T00:00:00Z", ""),
+        ("nextAfter=2000-01-01T00:00:00Z&nextBefore=2001-01-01T00:00:00Z", ""),
         ("late=false", "abcd"),
     ],
 )
@@ -155,6 +162,7 @@ def test_it_lists_deleted_tasks_when_asked(viewer: Caller, tasks: list[Task]) ->
         ("late=yes", "late"),
         ("nextBefore=tomorrow", "nextBefore"),
         ("nextBefore=2031-01-01", "nextBefore"),
+        ("nextAfter=2031-01-01", "nextAfter"),
         ("nextBefore=2031-01-01T00:00:00", "nextBefore"),
         ("label=team", "label"),
         ("label=:a", "label"),
@@ -305,3 +313,33 @@ def test_one_task_takes_no_parameters(viewer: Caller, cleanup: Task) -> None:
     answer = viewer.send("get", f"tasks/{cleanup.id}?bogus=1")
 
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "bogus")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "index"),
+    [
+        ({"name__contains": "LEDGER AUD"}, "scheduler_search_name"),
+        ({"labels__contains": {"team": "red"}}, "scheduler_search_labels"),
+        ({"task_class": "rare.class"}, "scheduler_task_search_class"),
+        ({"status__in": ["PAUSED"]}, "scheduler_search_status"),
+    ],
+)
+def test_what_matches_little_is_found_by_an_index_beside_the_hot_table(
+    db: None, conditions: dict[str, Any], index: str
+) -> None:
+    with connection.cursor() as cursor:
+        # Of a table as small as a test's, PostgreSQL would rather read the whole.
+        cursor.execute(
+            "SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off"
+        )
+    plan = searched(**conditions).explain()
+
+    assert f"Bitmap Index Scan on {index}" in plan, plan
+
+
+@pytest.mark.parametrize("query", ["search=a", "label=team:red", "taskClass=x", "status=PAUSED"])
+def test_a_list_asks_beside_the_hot_table(now: datetime, query: str) -> None:
+    filters = TaskFilter(QueryDict(query), queryset=visible_tasks(namespace=None), now=now)
+
+    assert filters.is_valid()
+    assert "scheduler_task_search" in str(filters.qs.query)

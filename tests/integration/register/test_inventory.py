@@ -37,6 +37,28 @@ def test_it_lists_the_nodes_that_beat(viewer: Caller, nodes: list[Node]) -> None
     assert [node["pid"] for node in viewer.send("get", "nodes").json()["content"]] == [1]
 
 
+@pytest.mark.parametrize(
+    ("query", "pids"),
+    [("role=worker", [1, 3]), ("role=web", []), ("silent=true", [3]), ("silent=false&role=worker", [1])],
+)
+def test_it_lists_nodes_of_a_role_that_beat_or_are_silent(
+    viewer: Caller, nodes: list[Node], now: datetime, query: str, pids: list[int]
+) -> None:
+    silent = now - timedelta(seconds=16)
+    Node.objects.create(id=UUID(int=3), role="worker", hostname="h", pid=3, started_at=silent, heartbeat_at=silent)
+
+    assert [node["pid"] for node in viewer.send("get", f"nodes?{query}").json()["content"]] == pids
+
+
+@pytest.mark.parametrize(
+    ("query", "field"), [("role=cook", "role"), ("silent=maybe", "silent"), ("role=worker&role=web", "role")]
+)
+def test_nodes_of_no_such_kind_are_refused(viewer: Caller, query: str, field: str) -> None:
+    answer = viewer.send("get", f"nodes?{query}")
+
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, field)
+
+
 @pytest.mark.parametrize("path", ["handlers", "nodes"])
 def test_a_parameter_that_is_none_is_refused(viewer: Caller, path: str) -> None:
     answer = viewer.send("get", f"{path}?page=7")

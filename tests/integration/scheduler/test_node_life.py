@@ -6,12 +6,13 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from scheduler import clock, leases, nodes, partitions, sweep
+from scheduler import clock, leases, nodes, partitions, rollups, sweep
 from scheduler.broker import Broker
 from scheduler.node import BEAT_LEASE, BEAT_LEASE_TTL, SchedulerNode
 from scheduler.records import Ready
 from tests.hot_paths import DAY, LEASE, SECOND, Open, add_task, execution, queue_one, start_one, statuses, task
 from tests.integration.scheduler.hands import Hands
+from tests.integration.scheduler.rollups.counting import run, spans
 
 
 def steady(node: SchedulerNode, hands: Hands) -> None:
@@ -157,6 +158,16 @@ def test_it_goes_through_all_busy_tasks_in_turns(
 
 
 # The whole
+
+
+def test_it_takes_what_has_ended_into_the_roll_ups_each_second(
+    node: SchedulerNode, connection: psycopg.Connection, now: datetime, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(rollups, "BATCH", 1)
+    run(connection, add_task(connection), at=now)
+    run(connection, add_task(connection), at=now)
+    node._sweep(connection)
+    assert [row["success"] for row in spans(connection, "hour")] == [2]
 
 
 def test_it_is_ready_once_it_has_claimed(node: SchedulerNode, hands: Hands):

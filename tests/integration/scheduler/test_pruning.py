@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from scheduler import claims, transitions
+from scheduler import claims, rollups, transitions
 from scheduler.engine.states import Reason, Status
 from scheduler.records import Outcome, Started
 from tests.hot_paths import LEASE, add_task, lock_held, start_one
@@ -57,6 +57,11 @@ def mark(connection: psycopg.Connection, batch: list[Started], now: datetime) ->
 
 def forget(connection: psycopg.Connection, batch: list[Started], now: datetime) -> None:
     transitions.forget_published(connection, ids(batch))
+
+
+def count(connection: psycopg.Connection, batch: list[Started], now: datetime) -> None:
+    finish(connection, batch, now)
+    rollups.take_in(connection, limit=rollups.BATCH)
 
 
 @pytest.fixture
@@ -115,7 +120,7 @@ def test_it_reads_one_partition_for_one_execution(
     assert explainer.scanned == {partition(now)}
 
 
-@pytest.mark.parametrize("write", [renew, finish, release, cancel, mark, forget])
+@pytest.mark.parametrize("write", [renew, finish, release, cancel, mark, forget, count])
 def test_it_reads_one_partition_for_executions_of_one_day(
     batch: list[Started], explainer: Explainer, connection: psycopg.Connection, now: datetime, write: Write
 ):
@@ -123,7 +128,7 @@ def test_it_reads_one_partition_for_executions_of_one_day(
     assert explainer.scanned == {partition(now)}
 
 
-@pytest.mark.parametrize("write", [renew, finish, release, cancel, mark, forget])
+@pytest.mark.parametrize("write", [renew, finish, release, cancel, mark, forget, count])
 def test_it_reads_two_partitions_for_executions_of_two_days(
     batch: list[Started], explainer: Explainer, connection: psycopg.Connection, now: datetime, write: Write
 ):

@@ -6,7 +6,7 @@ from bench.cases import CASES
 from platform_scheduler.management.commands import bench
 
 
-@pytest.mark.parametrize("path", [bench.RUN, bench.LISTED, bench.CASES])
+@pytest.mark.parametrize("path", [bench.RUN, bench.LISTED, bench.CASES, bench.SEED])
 def test_it_reaches_the_measurements_by_name(path):
     assert import_string(path)
 
@@ -28,6 +28,9 @@ def test_it_lists_each_case_with_its_aims(capsys):
         (["burst", "--repeat=0"], "--repeat must be 1 or more"),
         (["burst", "--json=/no/such/folder/file"], "cannot be written: No such file or directory"),
         (["burst", "--firings=-1"], "--firings must be 1 or more"),
+        (["seed-history", "--executions=0"], "--executions must be 1 or more"),
+        (["seed-history", "burst"], "There is no case seed-history: burst, "),
+        (["seed-history", "--database=postgresql://x@127.0.0.1:1/x"], "migrate has failed: "),
     ],
 )
 def test_it_refuses_what_it_cannot_measure(arguments, message):

@@ -1,0 +1,124 @@
+"""How everything stands right now: one service for the API and the dashboard, kept for two seconds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from query import ended, queues, selectors
+from query.cache import Cache
+from query.numbers import ALWAYS, EXECUTIONS, NODES, Number, count_executions, count_tasks, link
+from query.queues import Queue
+from scheduler.engine.explanations import CLAIM_LATE_AFTER
+from scheduler.engine.states import OPEN, Status, TaskStatus
+from scheduler.models import Node, Task
+from scheduler.models.choices import NodeRole
+from scheduler.nodes import SHOWN_FOR, SILENT_AFTER
+
+KEPT_SECONDS: Final = 2.0
+NEXT_FIRES: Final = 10
+MOST_NODES: Final = 10_000
+
+_HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """What ended of the slots since an instant; failed is FAILED, TIMED_OUT and LOST."""
+
+    begin: datetime
+    succeeded: Number
+    failed: Number
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The nodes of one role that beat, those that have fallen silent within a day, and what the first can run."""
+
+    alive: Number
+    silent: Number
+    slots: int
+    last_heartbeat_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """How everything stood at `at`, in one namespace or in all."""
+
+    at: datetime
+    namespace: str | None
+    tasks: Mapping[str, Number]
+    late: Number
+    executions: Mapping[str, Number]
+    last_hour: Period
+    last_day: Period
+    due_within_hour: Number
+    next_fires: tuple[Task, ...]
+    schedulers: Fleet
+    workers: Fleet
+    queues: tuple[Queue, ...]
+
+    @property
+    def oldest_due_at(self) -> datetime | None:
+        """When the task that waits longest for a scheduler was due; None where nothing is due."""
+        first = self.next_fires[0].claim_at if self.next_fires else None
+        return first if first is not None and first <= self.at else None
+
+    @property
+    def is_scheduler_healthy(self) -> bool:
+        """Tell whether some scheduler beats, and nothing has been due for more than five seconds."""
+        oldest = self.oldest_due_at
+        return self.schedulers.alive.count > 0 and (oldest is None or self.at - oldest <= CLAIM_LATE_AFTER)
+
+
+kept: Cache[Overview] = Cache(KEPT_SECONDS)
+
+
+def overview(*, namespace: str | None, now: datetime) -> Overview:
+    """Return how everything stands, or stood up to two seconds ago."""
+    return kept.get(namespace, lambda: _overview(namespace, now))
+
+
+def _overview(namespace: str | None, now: datetime) -> Overview:
+    due = selectors.visible_tasks(namespace=namespace).filter(claim_at__isnull=False)
+    nodes = list(Node.objects.filter(heartbeat_at__gt=now - SHOWN_FOR).order_by("-heartbeat_at", "id")[:MOST_NODES])
+    return Overview(
+        at=now,
+        namespace=namespace,
+        tasks={status: count_tasks(namespace=namespace, now=now, status=status) for status in TaskStatus},
+        late=count_tasks(namespace=namespace, now=now, late="true"),
+        executions={
+            status: count_executions(namespace=namespace, now=now, status=status, startDate=ALWAYS)
+            for status in sorted(OPEN)
+        },
+        last_hour=_period(namespace, now - _HOUR),
+        last_day=_period(namespace, now - _DAY),
+        due_within_hour=count_tasks(namespace=namespace, now=now, nextBefore=now + _HOUR),
+        next_fires=tuple(due.order_by("claim_at", "id")[:NEXT_FIRES]),
+        schedulers=_fleet(nodes, NodeRole.SCHEDULER, now),
+        workers=_fleet(nodes, NodeRole.WORKER, now),
+        queues=queues.waiting(namespace=namespace, now=now),
+    )
+
+
+def _period(namespace: str | None, instant: datetime) -> Period:
+    begin = instant.replace(second=0, microsecond=0)
+    counts = ended.since(begin, namespace=namespace)
+
+    def number(*statuses: Status) -> Number:
+        shown = link(EXECUTIONS, status=",".join(statuses), startDate=begin)
+        return Number(sum(counts[status] for status in statuses), shown)
+
+    return Period(begin, number(Status.SUCCESS), number(Status.FAILED, Status.TIMED_OUT, Status.LOST))
+
+
+def _fleet(nodes: list[Node], role: NodeRole, now: datetime) -> Fleet:
+    heard = [node for node in nodes if node.role == role]
+    alive = [node for node in heard if node.heartbeat_at > now - SILENT_AFTER]
+    return Fleet(
+        alive=Number(len(alive), link(NODES, role=role.value, silent="false")),
+        silent=Number(len(heard) - len(alive), link(NODES, role=role.value, silent="true")),
+        slots=sum(node.load.get("concurrency", 0) for node in alive),
+        last_heartbeat_at=heard[0].heartbeat_at if heard else None,
+    )

@@ -1,0 +1,17 @@
+"""Endings: which executions have come to their end and are not in the roll-ups yet."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+import psycopg
+
+# Of a statement that ends rows and returns their ids as `ended`: the note costs one row, however many they are.
+NOTE = "INSERT INTO scheduler_endings (executions) SELECT array_agg(id) FROM ended HAVING count(*) > 0"
+
+
+def note(connection: psycopg.Connection, executions: Collection[UUID]) -> None:
+    """Write down, in the transaction that ends them, what the roll-ups are to take in."""
+    if executions:
+        # One text: a list costs psycopg 6 µs a value.
+        ids = f"{{{','.join(map(str, executions))}}}"
+        connection.execute("INSERT INTO scheduler_endings (executions) VALUES (%s::text::uuid[])", (ids,))

@@ -1,0 +1,186 @@
+"""Takes what has ended into the roll-ups: by task and hour, by namespace and minute. Each execution once.
+
+A note of an ending (`scheduler.endings`) is removed in the transaction that counts it: a crash undoes both, and a
+transaction that commits late is found when it has. One node at a time counts.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from uuid import UUID
+
+import psycopg
+
+from scheduler.engine.histograms import BOUNDS
+
+BATCH = 200
+# A statement that counts them may take five seconds; whoever deletes a task may end a hundred thousand at once.
+MOST_EXECUTIONS = 5_000
+FORGET_BATCH = 10_000
+HOURS_KEPT = timedelta(days=400)
+MINUTES_KEPT = timedelta(days=2)
+
+# Any number that no other advisory lock of the project has.
+ADVISORY_KEY = 0x5C4ED002
+
+_HOUR_MS = 3_600_000
+_DAY_MS = 24 * _HOUR_MS
+_BELOW_MILLISECONDS = 80
+
+# Of what ran to its own end: how long a LOST or CANCELLED one took says nothing of the work. Only a slot's first
+# attempt tells how late it began, and a backfill, which goes under fresh work, is late by its nature.
+MEASURED = """
+h.task_id, h.namespace, h.scheduled_for, h.status, h.attempt, coalesce(h.slot_count, 1) AS slots,
+CASE WHEN h.status IN ('SUCCESS', 'FAILED', 'TIMED_OUT') THEN h.execution_time_ms END AS duration_ms,
+CASE WHEN h.attempt = 1 AND h.trigger <> 'BACKFILL' AND h.start_time IS NOT NULL
+    THEN greatest(round(extract(epoch FROM h.start_time - h.due_at) * 1000), 0)::bigint END AS lateness_ms
+"""
+
+_OF_ENDINGS = f"""
+SELECT u.hour, {MEASURED}
+FROM unnest(%(id)s::uuid[], %(hour)s::timestamptz[]) AS u (id, hour)
+JOIN task_execution_history h ON h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s
+"""  # noqa: S608 - the columns stand above
+
+_COUNTS = """
+count(*) FILTER (WHERE status = 'SUCCESS') AS success, count(*) FILTER (WHERE status = 'FAILED') AS failed,
+count(*) FILTER (WHERE status = 'TIMED_OUT') AS timed_out, count(*) FILTER (WHERE status = 'CANCELLED') AS cancelled,
+count(*) FILTER (WHERE status = 'LOST') AS lost
+"""
+
+
+def _histogram(column: str) -> str:
+    """Return SQL for the histograms of a column of `ended`, one a task and hour."""
+    return f"""
+    SELECT task_id, hour, jsonb_object_agg(bucket, count) AS histogram FROM (
+        SELECT task_id, hour, width_bucket({column}, %(bounds)s::bigint[]) AS bucket, count(*) AS count
+        FROM ended WHERE {column} IS NOT NULL GROUP BY task_id, hour, bucket
+    ) buckets GROUP BY task_id, hour
+    """  # noqa: S608 - our own columns
+
+
+def _merged(column: str) -> str:
+    """Return SQL for the histogram of what a roll-up holds and what comes to it."""
+    return f"""
+    CASE WHEN r.{column} = '{{}}' THEN excluded.{column} WHEN excluded.{column} = '{{}}' THEN r.{column} ELSE (
+        SELECT jsonb_object_agg(bucket, count) FROM (
+            SELECT key AS bucket, sum(value::int) AS count FROM (
+                SELECT * FROM jsonb_each_text(r.{column}) UNION ALL SELECT * FROM jsonb_each_text(excluded.{column})
+            ) parts GROUP BY key
+        ) buckets
+    ) END
+    """  # noqa: S608 - our own columns
+
+
+def _added(*columns: str) -> str:
+    return ", ".join(f"{column} = r.{column} + excluded.{column}" for column in columns)
+
+
+_STATUSES = ("success", "failed", "timed_out", "cancelled", "lost", "skipped")
+_SUMS = (*_STATUSES, "retries", "duration_sum_ms", "lateness_sum_ms")
+
+COUNT_BY_TASK = f"""
+INSERT INTO scheduler_task_rollups AS r (task_id, hour, {", ".join(_SUMS)}, durations, lateness)
+SELECT task_id, hour, {", ".join(_SUMS)}, coalesce(d.histogram, '{{}}'), coalesce(l.histogram, '{{}}')
+FROM (
+    SELECT task_id, hour, {_COUNTS}, coalesce(sum(slots) FILTER (WHERE status = 'SKIPPED'), 0) AS skipped,
+        count(*) FILTER (WHERE attempt > 1) AS retries, coalesce(sum(duration_ms), 0) AS duration_sum_ms,
+        coalesce(sum(lateness_ms), 0) AS lateness_sum_ms
+    FROM ended GROUP BY task_id, hour
+) c
+LEFT JOIN ({_histogram("duration_ms")}) d USING (task_id, hour)
+LEFT JOIN ({_histogram("lateness_ms")}) l USING (task_id, hour)
+ON CONFLICT (task_id, hour) DO UPDATE
+SET {_added(*_SUMS)}, durations = {_merged("durations")}, lateness = {_merged("lateness")}
+"""  # noqa: S608 - the parts stand above
+
+COUNT_BY_NAMESPACE = f"""
+INSERT INTO scheduler_namespace_rollups AS r (span, namespace, begin, {", ".join(_STATUSES)})
+SELECT spans.span, names.namespace, date_trunc(spans.span, scheduled_for, 'UTC') AS began, {_COUNTS},
+    count(*) FILTER (WHERE status = 'SKIPPED')
+FROM ended CROSS JOIN (VALUES ('minute'), ('hour')) AS spans (span)
+CROSS JOIN LATERAL (VALUES (ended.namespace), ('')) AS names (namespace)
+GROUP BY spans.span, names.namespace, began
+ON CONFLICT (span, namespace, begin) DO UPDATE SET {_added(*_STATUSES)}
+"""  # noqa: S608 - the parts stand above
+
+_TAKE_IN = f"""
+WITH ended AS MATERIALIZED ({_OF_ENDINGS}), counted AS ({COUNT_BY_TASK})
+{COUNT_BY_NAMESPACE}
+"""
+
+_TAKE = """
+DELETE FROM scheduler_endings WHERE id IN (
+    SELECT id FROM (
+        SELECT id, sum(cardinality(executions)) OVER (ORDER BY id) - cardinality(executions) AS before
+        FROM (SELECT id, executions FROM scheduler_endings ORDER BY id LIMIT %s) oldest
+    ) counted WHERE before < %s
+) RETURNING executions
+"""
+
+
+def take_in(connection: psycopg.Connection, *, limit: int) -> int:
+    """Count the executions of the oldest endings, up to `limit`, fewer where they are long; return how many endings.
+
+    0 also where another node is at it.
+    """
+    with connection.transaction():
+        row = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (ADVISORY_KEY,)).fetchone()
+        if row != (True,):
+            return 0
+        endings = connection.execute(_TAKE, (limit, MOST_EXECUTIONS)).fetchall()
+        for executions in _parts(execution for (ids,) in endings for execution in ids):
+            _count(connection, executions)
+    return len(endings)
+
+
+def _parts(executions: Iterable[UUID]) -> Iterator[list[UUID]]:
+    """Yield executions whose ids lie in one day, so that each statement reads one partition, and not too many."""
+    for _, group in groupby(sorted(executions), key=lambda execution: _milliseconds(execution) // _DAY_MS):
+        of_day = list(group)
+        for start in range(0, len(of_day), MOST_EXECUTIONS):
+            yield of_day[start : start + MOST_EXECUTIONS]
+
+
+def _count(connection: psycopg.Connection, executions: list[UUID]) -> None:
+    parameters = {
+        "id": executions,
+        "hour": [_hour(execution) for execution in executions],
+        "low": executions[0],
+        "high": executions[-1],
+        "bounds": list(BOUNDS),
+    }
+    connection.execute(_TAKE_IN, parameters)
+
+
+def _hour(execution: UUID) -> datetime:
+    begun = _milliseconds(execution) // _HOUR_MS
+    return datetime.fromtimestamp(begun * 3600, tz=UTC)
+
+
+def _milliseconds(execution: UUID) -> int:
+    return execution.int >> _BELOW_MILLISECONDS
+
+
+_FORGET_HOURS = """
+DELETE FROM scheduler_task_rollups WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM scheduler_task_rollups WHERE hour < %(before)s ORDER BY hour LIMIT %(limit)s
+))
+"""
+_FORGET_SPANS = """
+DELETE FROM scheduler_namespace_rollups WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM scheduler_namespace_rollups
+    WHERE span = %(span)s AND begin < %(before)s ORDER BY begin LIMIT %(limit)s
+))
+"""
+
+
+def forget(connection: psycopg.Connection, *, now: datetime, limit: int = FORGET_BATCH) -> int:
+    """Delete up to `limit` roll-ups of each kind that are older than they are kept; return the most of one kind."""
+    hours = {"before": now - HOURS_KEPT, "limit": limit}
+    minutes = {"before": now - MINUTES_KEPT, "limit": limit}
+    return max(
+        connection.execute(_FORGET_HOURS, hours).rowcount,
+        connection.execute(_FORGET_SPANS, hours | {"span": "hour"}).rowcount,
+        connection.execute(_FORGET_SPANS, minutes | {"span": "minute"}).rowcount,
+    )

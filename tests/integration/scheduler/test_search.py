@@ -1,0 +1,81 @@
+"""What tasks are searched by follows their definitions, and costs a firing nothing."""
+
+from datetime import datetime
+from importlib import import_module
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from scheduler import firing
+from tests.hot_paths import MINUTE, add_task, change
+
+migration = import_module("scheduler.migrations.0014_rollups")
+
+
+def searched(connection: psycopg.Connection, task_id: UUID) -> tuple[Any, ...] | None:
+    return connection.execute(
+        "SELECT name, task_class, labels, status FROM scheduler_task_search WHERE task_id = %s", (task_id,)
+    ).fetchone()
+
+
+def version(connection: psycopg.Connection, task_id: UUID) -> tuple[Any, ...] | None:
+    """Return what tells one writing of the row from another."""
+    return connection.execute(
+        "SELECT ctid::text, xmin::text FROM scheduler_task_search WHERE task_id = %s", (task_id,)
+    ).fetchone()
+
+
+def test_it_knows_a_task_that_is_registered(connection: psycopg.Connection):
+    task_id = add_task(connection, name="Straße 1", labels='{"team": "red"}')
+    assert searched(connection, task_id) == ("STRAßE 1", "platform.noop", {"team": "red"}, "ACTIVE")
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"name": "other"}, ("OTHER", "platform.noop", {}, "ACTIVE")),
+        ({"task_class": "platform.sleep"}, ("TASK", "platform.sleep", {}, "ACTIVE")),
+        ({"labels": '{"a": "b"}'}, ("TASK", "platform.noop", {"a": "b"}, "ACTIVE")),
+        ({"status": "PAUSED"}, ("TASK", "platform.noop", {}, "PAUSED")),
+    ],
+)
+def test_it_follows_a_change(connection: psycopg.Connection, columns: dict[str, str], expected: tuple[Any, ...]):
+    task_id = add_task(connection, name="task")
+    change(connection, "scheduler_tasks", task_id, **columns)
+    assert searched(connection, task_id) == expected
+
+
+def test_it_forgets_what_is_removed(connection: psycopg.Connection):
+    task_id = add_task(connection)
+    connection.execute("DELETE FROM scheduler_tasks WHERE id = %s", (task_id,))
+    assert searched(connection, task_id) is None
+
+
+def test_a_firing_does_not_touch_it(connection: psycopg.Connection, now: datetime):
+    task_id = add_task(connection, next_slot_for=now - MINUTE)
+    before = version(connection, task_id)
+    assert firing.claim(connection, now=now).task_count == 1
+    assert version(connection, task_id) == before
+
+
+def test_the_migration_fills_in_what_is_missing_or_stale(connection: psycopg.Connection):
+    missing, stale = add_task(connection, name="a"), add_task(connection, name="b")
+    right = add_task(connection, name="c")
+    connection.execute("DELETE FROM scheduler_task_search WHERE task_id = %s", (missing,))
+    connection.execute("UPDATE scheduler_task_search SET name = 'old' WHERE task_id = %s", (stale,))
+    before = version(connection, right)
+    connection.execute(migration.FILL)
+    assert [(searched(connection, one) or ("",))[0] for one in (missing, stale)] == ["A", "B"]
+    assert version(connection, right) == before
+
+
+def test_the_migration_goes_on_where_the_extension_is_not_to_be_had(connection: psycopg.Connection):
+    with connection.transaction(force_rollback=True):
+        connection.execute("DROP EXTENSION pg_trgm CASCADE")
+        connection.execute("CREATE ROLE search_nobody")
+        connection.execute("SET LOCAL ROLE search_nobody")
+        connection.execute(migration.TRIGRAMS)
+        found = connection.execute("SELECT to_regclass('scheduler_search_name')").fetchone()
+    assert found == (None,)
