@@ -11,5 +11,8 @@ if __name__ == "__main__":
     if sys.argv[1:2] and sys.argv[1] in settings:
         # They make what every other profile insists on: servers, passwords, a key.
         os.environ["DJANGO_SETTINGS_MODULE"] = f"platform_scheduler.settings.{settings[sys.argv[1]]}"
+    if sys.argv[1:2] == ["register_tasks"] and "--dry-run" in sys.argv:
+        if any(argument.split("=")[0] == "--catalogue" for argument in sys.argv):
+            os.environ["DJANGO_SETTINGS_MODULE"] = "platform_scheduler.settings.offline"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "platform_scheduler.settings.all")
     execute_from_command_line(sys.argv)

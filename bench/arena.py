@@ -82,9 +82,9 @@ class Arena:
         with self._all_running("peer", [program]) as pids:
             yield pids
 
-    def run(self, program: Program) -> None:
-        """Run a command of the platform to its end. Raises CannotStart where it fails."""
-        processes.run_to_end(program, folder=self._folder, environment=self._environment)
+    def run(self, program: Program) -> processes.Usage:
+        """Run a command of the platform to its end and return what it took. Raises CannotStart where it fails."""
+        return processes.run_to_end(program, folder=self._folder, environment=self._environment)
 
     def scalar(self, statement: str, parameters: Mapping[str, object] | None = None) -> float:
         """Return the one number that a statement answers."""

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from platform_scheduler.embedded.errors import CannotStart
@@ -34,16 +35,26 @@ def running(program: Program, *, folder: Path, environment: Mapping[str, str]) -
         _end(process, program)
 
 
-def run_to_end(program: Program, *, folder: Path, environment: Mapping[str, str]) -> None:
-    """Run the program to its end. Raises CannotStart, with the end of its log, where it fails."""
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a program that has ended took: CPU seconds, and bytes of memory at its peak."""
+
+    cpu_seconds: float
+    peak_bytes: int
+
+
+def run_to_end(program: Program, *, folder: Path, environment: Mapping[str, str]) -> Usage:
+    """Run the program to its end; return what it took. Raises CannotStart, with the end of its log, where it fails."""
     log = folder / f"{program.name}.log"
     process = _launch(program, folder=folder, environment=environment, log=log)
     try:
-        status = process.wait()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
     finally:
         _end(process, program)
-    if status != 0:
+    if process.returncode != 0:
         raise CannotStart(f"{program.name} has failed: {log.read_text()[-TAIL:]}")
+    return Usage(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
 
 def command(name: str, *arguments: str, profile: str = "all") -> Program:

@@ -35,6 +35,7 @@ from register.errors import (
     NotRetryable,
     OperationEnded,
     OperationNotFound,
+    RecordsRefused,
     SharedForbidden,
     TaskCompleted,
     TaskInUse,
@@ -124,7 +125,7 @@ def plain_answer(problem: Problem) -> HttpResponse:
 def problem_of(exception: Exception) -> Problem | None:
     """Return what is to be answered to `exception`, None where it is a fault of ours."""
     if isinstance(exception, InvalidInput):
-        return invalid_input(exception.faults)
+        return _refused_input(exception)
     if isinstance(exception, ValidationError):
         return invalid_input(list(faults_of(exception.detail)))
     if isinstance(exception, APIException):
@@ -139,6 +140,12 @@ def problem_of(exception: Exception) -> Problem | None:
         logger.error("The database refused a value that validation let pass.", exc_info=exception)
         return Problem(400, "invalid-input", "A value cannot be stored.")
     return None
+
+
+def _refused_input(exception: InvalidInput) -> Problem:
+    if isinstance(exception, RecordsRefused):
+        return Problem(422, "records-refused", exception.summary, exception.faults)
+    return invalid_input(exception.faults)
 
 
 def invalid_input(faults: Iterable[Fault]) -> Problem:

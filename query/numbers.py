@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 
 from query import selectors
-from query.filters import TaskFilter
-from query.periods import ExecutionFilter
+from scheduler.filters import TaskFilter
+from scheduler.periods import ExecutionFilter
 from scheduler.representations import instant
 from scheduler.totals import total_of
 

@@ -7,9 +7,9 @@ from typing import Final
 from django.db import connection
 
 from query.numbers import ALWAYS, EXECUTIONS, Number, link
-from query.periods import AHEAD
 from scheduler.engine.identity import lower_bound
 from scheduler.engine.states import Status
+from scheduler.periods import AHEAD
 
 MOST_COUNTED: Final = 100_000
 

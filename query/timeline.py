@@ -11,9 +11,9 @@ from django.db import connection
 from query import ended
 from query.cache import Cache
 from query.numbers import EXECUTIONS, TASKS, link
-from query.periods import AHEAD
 from scheduler.engine.identity import lower_bound
 from scheduler.engine.states import FINAL, OPEN
+from scheduler.periods import AHEAD
 
 KEPT_SECONDS: Final = 2.0
 MOST_OPEN: Final = 100_000

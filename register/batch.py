@@ -1,27 +1,31 @@
 """Registers all records of some files, prunes what they no longer name, and counts what became of it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import blake2b
+from functools import cached_property
 from itertools import chain, islice
 from typing import Any, Protocol
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from register import bulk, ordering, ownership, plan, services
-from register.bulk import FAILED, Key
+from register.bulk import FAILED, Entry, Key, Registrar, Result, Work
+from register.catalogue_file import Catalogue
+from register.drafting import DEFAULT_NAMESPACE
 from register.errors import TaskInUse
 from register.formats.record import Record
-from register.services import DEFAULT_NAMESPACE
+from register.stored import Stored
 from scheduler.errors import Fault, TaskNotFound
-from scheduler.models import Task
 
 PRUNED = "pruned"
-LOOKED_UP_AT_ONCE = 100
 
 Say = Callable[[str], None]
+
+_Registered = tuple[list[Record], list[Result]]
 
 
 class HasRecords(Protocol):
@@ -43,17 +47,20 @@ class Wishes:
     atomic: bool = False
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class Batch:
-    """One run. `complain` is told each fault, `tell` each line of a dry run's plan, `advance` each record's end."""
+    """One run. `complain` is told each fault, `tell` each line of a dry run's plan, `advance` each record's end.
+
+    With a `catalogue` its handlers are there, and no others.
+    """
 
     wishes: Wishes
     now: datetime
     complain: Say
     tell: Say
     advance: Callable[[], None] = lambda: None
+    catalogue: Catalogue | None = None
     counts: Counter[str] = field(default_factory=Counter)
-    _named: set[bytes] = field(default_factory=set)
 
     def run(self, sources: Sequence[HasRecords], *, is_complete: bool) -> None:
         """Register the files; with `is_complete` False some others could not be read, so that nothing is pruned."""
@@ -66,83 +73,75 @@ class Batch:
                 transaction.set_rollback(True)
 
     def _run(self, sources: Sequence[HasRecords], *, is_complete: bool) -> None:
-        records = ordering.upstreams_first(
-            chain.from_iterable(source.records() for source in sources), home=self.wishes.namespace or DEFAULT_NAMESPACE
-        )
-        while some := list(islice(records, LOOKED_UP_AT_ONCE)):
-            self._register_some(some)
+        every = chain.from_iterable(source.records() for source in sources)
+        batches = _batches(ordering.upstreams_first(every, home=self.wishes.namespace or DEFAULT_NAMESPACE))
+        # Inside a transaction every statement goes over its connection.
+        in_turn = connection.in_atomic_block
+        for records, results in self._registered(batches) if in_turn else self._registered_side_by_side(batches):
+            for record, result in zip(records, results, strict=True):
+                self._note(record, result)
+                self.advance()
         if self.wishes.prune and is_complete and not self.counts[FAILED]:
             self._prune()
 
-    def _register_some(self, records: Sequence[Record]) -> None:
-        completed = [self._completed(record.fields) for record in records]
-        is_upsert = self.wishes.mode == bulk.UPSERT
-        existing = bulk.find([key for key in map(bulk.key_of, completed) if key]) if is_upsert else {}
-        for record, fields in zip(records, completed, strict=True):
-            key = bulk.key_of(fields)
-            task = existing.get(key) if key else None
-            self._register(record, ownership.stamped(fields, self.wishes.owner, existing=task), task)
-            self.advance()
+    def _registered(self, batches: Iterable[list[Record]]) -> Iterator[_Registered]:
+        for records in batches:
+            yield records, self._registrar.store(self._prepared(records))
 
-    def _register(self, record: Record, fields: Any, existing: Task | None) -> None:
-        faults = record.faults or tuple(self._known_faults(fields))
-        if faults and not isinstance(fields, dict):
-            result = bulk.Result(FAILED, faults)
-        else:
-            result = self._stored(fields, faults, existing)
-            if self.wishes.dry_run and _waits_only(result):
-                # What it waits for was planned, and taken back.
-                result = self._stored(ordering.without(fields, self._has_named), faults, existing)
+    def _registered_side_by_side(self, batches: Iterable[list[Record]]) -> Iterator[_Registered]:
+        """Check a batch here while PostgreSQL stores the one before for another thread: each takes about as long."""
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="store") as storing:
+            try:
+                before: tuple[list[Record], Future[list[Result]]] | None = None
+                for records in batches:
+                    works = self._prepared(records)
+                    if before is not None:
+                        yield before[0], before[1].result()
+                    # With its context: what the log says of this run, it says there too.
+                    before = records, storing.submit(copy_context().run, self._registrar.store, works)
+                if before is not None:
+                    yield before[0], before[1].result()
+            finally:
+                storing.submit(_disconnect)
+
+    def _prepared(self, records: Sequence[Record]) -> list[Work]:
+        return self._registrar.prepare([Entry(record.fields, record.faults) for record in records])
+
+    @cached_property
+    def _registrar(self) -> Registrar:
+        return Registrar(
+            mode=self.wishes.mode,
+            actor=ownership.ACTOR,
+            home=self.wishes.namespace or DEFAULT_NAMESPACE,
+            owner=self.wishes.owner,
+            dry_run=self.wishes.dry_run,
+            now=self.now,
+            among=Stored(self.catalogue.handlers if self.catalogue else None),
+        )
+
+    def _note(self, record: Record, result: Result) -> None:
         self.counts[result.outcome] += 1
         for fault in result.faults:
-            self.complain(f"{record.place}{f'.{fault.field}' if fault.field else ''}: {fault.message}")
+            self.complain(said(record, fault))
         if self.wishes.dry_run:
             for line in plan.lines_of(result, now=self.now):
                 self.tell(line)
 
-    def _stored(self, fields: Any, faults: Sequence[Fault], existing: Task | None) -> bulk.Result:
-        return bulk.register(
-            fields,
-            faults=faults,
-            existing=existing,
-            mode=self.wishes.mode,
-            actor=ownership.ACTOR,
-            now=self.now,
-            dry_run=self.wishes.dry_run,
-        )
-
-    def _has_named(self, key: Key) -> bool:
-        return _digest(key) in self._named
-
-    def _completed(self, fields: Any) -> Any:
-        if isinstance(fields, dict) and self.wishes.namespace is not None:
-            fields = {"namespace": self.wishes.namespace} | fields
-        return fields
-
-    def _known_faults(self, fields: Any) -> Iterator[Fault]:
-        """Yield what is wrong with a record beyond what is in it: another one of the files has its name."""
-        key = bulk.key_of(fields)
-        if key is None:
-            return
-        digest = _digest(key)
-        if digest in self._named:
-            yield Fault("name", "taken", "An earlier record of these files has this name.")
-        self._named.add(digest)
-
     def _prune(self) -> None:
+        owned = ownership.registered_by(self.wishes.owner or "", namespace=self.wishes.namespace)
         # Listed first: a cursor would not survive the transactions of the deletions.
-        owner = self.wishes.owner or ""
-        surplus = [
-            (task_id, key)
-            for task_id, key in ownership.registered_by(owner, namespace=self.wishes.namespace)
-            if not self._has_named(key)
-        ]
+        surplus = [(task_id, key) for task_id, key in owned if not self._registrar.has_named(key)]
         if self.wishes.dry_run:
             for _, key in surplus:
                 self.tell(plan.prune_line(key))
             self.counts[PRUNED] += len(surplus)
             return
-        for _, key in ordering.dependents_first(surplus, self._prune_one):
+        joined = ordering.joined([task_id for task_id, _ in surplus])
+        alone = [task_id for task_id, _ in surplus if task_id not in joined]
+        for at in range(0, len(alone), bulk.BATCH):
+            # Fewer where somebody else was faster.
+            self.counts[PRUNED] += len(services.delete_tasks(alone[at : at + bulk.BATCH], now=self.now))
+        for _, key in ordering.dependents_first([one for one in surplus if one[0] in joined], self._prune_one):
             self.counts[FAILED] += 1
             self.complain(f"{'/'.join(key)}: it is not pruned, for other tasks depend on it.")
 
@@ -158,11 +157,16 @@ class Batch:
         return True
 
 
-def _waits_only(result: bulk.Result) -> bool:
-    """Tell whether nothing is wrong with a record but that what it depends on is not there."""
-    return bool(result.faults) and all(fault.code == "unknown_task" for fault in result.faults)
+def said(record: Record, fault: Fault) -> str:
+    """Return the line for a fault of a record, with its place."""
+    return f"{record.place}{f'.{fault.field}' if fault.field else ''}: {fault.message}"
 
 
-def _digest(key: Key) -> bytes:
-    """Return what stands for a name: a million of them take 60 MB, whatever their length."""
-    return blake2b("\0".join(key).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def _disconnect() -> None:
+    """Close the connection of the thread that this runs in: each has one of its own."""
+    connection.close()
+
+
+def _batches(records: Iterator[Record]) -> Iterator[list[Record]]:
+    while some := list(islice(records, bulk.BATCH)):
+        yield some

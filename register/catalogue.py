@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -28,9 +29,13 @@ def find_handler(task_class: str) -> Handler | None:
     return Handler.objects.filter(task_class=task_class).first()
 
 
-def unknown_task_class(task_class: str) -> Fault:
+def known_queues() -> set[str]:
+    """Return the queues that workers have announced with their handlers."""
+    return {queue for queues in Handler.objects.values_list("queues", flat=True) for queue in queues}
+
+
+def unknown_task_class(task_class: str, known: Iterable[str]) -> Fault:
     """Return the refusal of a name that no worker has announced."""
-    known = Handler.objects.order_by("task_class").values_list("task_class", flat=True)
     return Fault(
         "taskClass",
         "unknown_task_class",

@@ -9,6 +9,7 @@ from register import catalogue
 from scheduler import schedules
 from scheduler.engine.schedules import Caution, Schedule, cautions, duration_words
 from scheduler.engine.states import TaskStatus
+from scheduler.engine.suggestions import did_you_mean
 from scheduler.models import Task
 from scheduler.models.choices import MisfirePolicy, OverlapPolicy
 
@@ -90,6 +91,10 @@ def _standing(task: Task) -> Iterator[Caution]:
     if catalogue.find_handler(task.task_class) is None:
         words = f"No worker has announced {task.task_class[:100]!r}: its executions fail until one has."
         yield Caution("unknown_task_class", words)
+    queues = catalogue.known_queues()
+    if queues and task.queue not in queues:
+        words = f"No worker that has announced itself takes the queue {task.queue!r}.{did_you_mean(task.queue, queues)}"
+        yield Caution("unknown_queue", words)
 
 
 def _days(gap: timedelta) -> str:

@@ -2,11 +2,20 @@
 
 from collections.abc import Sequence
 
-from scheduler.errors import SchedulerError
+from scheduler.errors import Fault, InvalidInput, SchedulerError
 
 
 class NameTaken(SchedulerError):
     """Another task of this namespace has this name already."""
+
+
+class RecordsRefused(InvalidInput):
+    """Some records are bad, and none was to be stored without the others."""
+
+    def __init__(self, count: int, *, of: int, faults: Sequence[Fault]) -> None:
+        super().__init__(faults)
+        subject = "1 record is" if count == 1 else f"{count:,} records are"
+        self.summary = f"{subject} bad of {of:,}, and nothing was written; see errors."
 
 
 class VersionStale(SchedulerError):

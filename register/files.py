@@ -30,18 +30,28 @@ class Source:
 
     def records(self) -> Iterator[Record]:
         """Yield the records with their places. Raises UnreadableFile."""
-        try:
+        with self._refusing():
             self.stream.seek(0)
             for index, record in enumerate(FORMATS[self.format].read(self.stream)):
                 yield replace(record, place=f"{self.name}: tasks[{index}]")
+
+    def count(self) -> int:
+        """Return how many records there are; a file that cannot be read to its end is refused here."""
+        if self.format != "ndjson":
+            return sum(1 for _ in self.records())
+        with self._refusing():
+            self.stream.seek(0)
+            return ndjson_file.count(self.stream)
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """Name the file in what is said against it."""
+        try:
+            yield
         except UnreadableFile as refusal:
             raise UnreadableFile(f"{self.name}: {refusal}") from None
         except OSError as error:
             raise _unopened(self.name, error) from None
-
-    def count(self) -> int:
-        """Return how many records there are; a file that cannot be read to its end is refused here."""
-        return sum(1 for _ in self.records())
 
 
 def open_source(file: str, *, format_name: str | None = None) -> Source:

@@ -1,6 +1,6 @@
 """Finds and locks the task that a verb is about; its slots up to now are recorded first."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -35,19 +35,26 @@ def lock(
 ) -> tuple[Task, list[Ready]]:
     """Record the task's slots up to `now`, which locks it, and return it as it then is with what to publish.
 
-    A pause whose end has come is over, whether or not a sweep has seen it. Raises TaskNotFound, `if_deleted`,
-    VersionStale.
+    Raises TaskNotFound, `if_deleted`, VersionStale.
     """
     visible(task_id, namespace=namespace)
-    connection = connections.current()
-    pauses.end_if_over(connection, task_id, now=now)
-    ready = firing.record_due(connection, task_id, now=now)
+    ready = record_due([task_id], now=now)
     task = visible(task_id, namespace=namespace)
     if task.status == TaskStatus.DELETED:
         raise if_deleted
     if versions is not None and task.version not in versions:
         raise VersionStale
     return task, ready
+
+
+def record_due(task_ids: Collection[UUID], *, now: datetime) -> list[Ready]:
+    """Record the tasks' slots up to `now` and return what to publish; they stay locked until the caller commits.
+
+    A pause whose end has come is over, whether or not a sweep has seen it.
+    """
+    connection = connections.current()
+    pauses.end_if_over(connection, task_ids, now=now)
+    return firing.record_all_due(connection, task_ids, now=now)
 
 
 def publish_after_commit(ready: Sequence[Ready], *, now: datetime) -> None:

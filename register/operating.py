@@ -13,6 +13,7 @@ from register import catalogue, journal, secrets
 from register.errors import NotPaused, TaskCompleted
 from register.given import Given
 from register.locking import lock, publish_after_commit, visible
+from register.stored import Stored
 from scheduler import connections, firing, pauses, schedules
 from scheduler.engine.schedules import InvalidSchedule
 from scheduler.engine.states import TaskStatus
@@ -38,7 +39,7 @@ def trigger_task(task_id: UUID, given: Given, *, namespace: str | None, now: dat
         if task_data is not None and (handler := catalogue.find_handler(task.task_class)):
             faults += catalogue.task_data_faults(handler, task_data)
         if task_data is not None:
-            faults += secrets.unlisted(task_data, namespace=task.namespace)
+            faults += secrets.unlisted(task_data, namespace=task.namespace, among=Stored())
         if faults:
             raise InvalidInput(faults)
         execution, ready = firing.trigger(connections.current(), task_id, request=uuid4(), task_data=task_data, now=now)
@@ -83,18 +84,23 @@ def resume_task(task_id: UUID, given: Given, *, namespace: str | None, now: date
         raise InvalidInput(given.faults)
     with atomic():
         before = _standing(visible(task_id, namespace=namespace))
-        try:
-            catch_up = bool(given.values.get("catch_up"))
-            was_paused = pauses.resume(connections.current(), task_id, catch_up=catch_up, now=now)
-        except InvalidSchedule as refusal:
-            raise InvalidInput([Fault(refusal.field, refusal.code, str(refusal), is_impossible=True)]) from None
+        catch_up = bool(given.values.get("catch_up"))
+        resumed = pauses.resume(connections.current(), [task_id], catch_up=catch_up, now=now)
+        if (refusal := resumed.get(task_id)) is not None:
+            raise _unworkable(refusal) from refusal
         task = visible(task_id, namespace=namespace)
         if task.status == TaskStatus.DELETED:
             raise TaskDeleted
-        if not was_paused:
+        if task_id not in resumed:
             raise NotPaused
         journal.note(AuditVerb.RESUME, task, before=before, after=_standing(task) | {"catchUp": catch_up}, now=now)
     return task
+
+
+def _unworkable(refusal: Exception) -> Exception:
+    if isinstance(refusal, InvalidSchedule):
+        return InvalidInput([Fault(refusal.field, refusal.code, str(refusal), is_impossible=True)])
+    return refusal
 
 
 def skip_slot(task_id: UUID, given: Given, *, namespace: str | None, now: datetime) -> Task:

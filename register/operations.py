@@ -13,11 +13,11 @@ from django.db.transaction import atomic
 
 from register import journal
 from register.errors import OperationEnded, OperationNotFound
-from scheduler import backfills, connections
+from scheduler import backfills, bulkactions, connections
 from scheduler.engine.identity import BACKFILL
 from scheduler.engine.states import OPEN
 from scheduler.models import Execution, Operation
-from scheduler.models.choices import AuditVerb
+from scheduler.models.choices import AuditVerb, OperationKind
 from scheduler.models.operation import UNFINISHED
 from scheduler.representations import instant
 
@@ -44,7 +44,8 @@ def abort_operation(operation_id: UUID, *, namespace: str | None, now: datetime)
     """
     with atomic():
         before = find_operation(operation_id, namespace=namespace)
-        if not backfills.abort(connections.current(), operation_id, now=now):
+        abort = bulkactions.abort if before.kind == OperationKind.BULK_ACTION else backfills.abort
+        if not abort(connections.current(), operation_id, now=now):
             raise OperationEnded
         operation = find_operation(operation_id, namespace=namespace)
         if before.abort_requested_at is None:

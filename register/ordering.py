@@ -2,22 +2,35 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+from django.db.models import Q
 
 from register.bulk import Key, key_of
-from register.formats.record import Record
-from register.services import DEFAULT_NAMESPACE
+from register.drafting import DEFAULT_NAMESPACE
+from scheduler.models import Task
 
 Item = TypeVar("Item")
 
 
-def upstreams_first(records: Iterable[Record], *, home: str = DEFAULT_NAMESPACE) -> Iterator[Record]:
+class HasFields(Protocol):
+    """A record, wherever it came from."""
+
+    @property
+    def fields(self) -> Any: ...
+
+
+R = TypeVar("R", bound=HasFields)
+
+
+def upstreams_first(records: Iterable[R], *, home: str = DEFAULT_NAMESPACE) -> Iterator[R]:
     """Yield the records, those with dependencies last, each after the ones of them that it names.
 
     Only those are kept in memory. A cycle is told of each of its records, in the order in which they came. `home` is
     the namespace of records that name none.
     """
-    waiting: list[Record] = []
+    waiting: list[R] = []
     for record in records:
         if names(record.fields):
             waiting.append(record)
@@ -26,7 +39,7 @@ def upstreams_first(records: Iterable[Record], *, home: str = DEFAULT_NAMESPACE)
     yield from _sorted(waiting, home)
 
 
-def _sorted(records: Sequence[Record], home: str) -> Iterator[Record]:
+def _sorted(records: Sequence[R], home: str) -> Iterator[R]:
     keys = [key_of({"namespace": home} | record.fields) for record in records]
     at = {key: index for index, key in enumerate(keys) if key is not None}
     sorter = TopologicalSorter[int]()
@@ -46,6 +59,12 @@ def names(fields: Any) -> list[str]:
     entries = given if isinstance(given, list) else []
     named = (entry.get("name") for entry in entries if isinstance(entry, dict))
     return [name.strip() for name in named if isinstance(name, str)]
+
+
+def joined(task_ids: Sequence[UUID]) -> set[UUID]:
+    """Return which of these tasks depend on others, or have others depend on them."""
+    either = Q(has_dependencies=True) | Q(has_dependents=True)
+    return set(Task.objects.filter(either, id__in=task_ids).values_list("id", flat=True))
 
 
 def without(fields: Any, is_known: Callable[[Key], bool]) -> Any:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-from register.bulk import Key
 from scheduler.engine.states import TaskStatus
 from scheduler.models import Task
 
@@ -28,7 +27,7 @@ def stamped(fields: Any, owner: str | None, *, existing: Task | None) -> Any:
     return {"owner": answers} | fields | {"labels": labels | {LABEL: owner}}
 
 
-def registered_by(owner: str, *, namespace: str | None) -> Iterator[tuple[Any, Key]]:
+def registered_by(owner: str, *, namespace: str | None) -> Iterator[tuple[Any, tuple[str, str]]]:
     """Yield id and key of the tasks that this owner's files have created, in one namespace or in all."""
     tasks = Task.objects.filter(created_by=ACTOR, labels__contains={LABEL: owner}).exclude(status=TaskStatus.DELETED)
     if namespace is not None:

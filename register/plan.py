@@ -39,6 +39,11 @@ def lines_of(result: Result, *, now: datetime) -> Iterator[str]:
         yield _heading("unchanged", key)
 
 
+def remark(words: str) -> str:
+    """Return a line about the record above it."""
+    return _INDENT + words
+
+
 def prune_line(key: Key) -> str:
     """Return the plan's line for a task that the files no longer name."""
     return _heading("prune", key)

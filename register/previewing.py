@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from register import cautions, rules, timing
 from register.calendars import naming
+from register.drafting import DEFAULT_NAMESPACE
 from register.errors import NamespaceForbidden
 from register.given import Given
-from register.services import DEFAULT_NAMESPACE
+from register.stored import Stored
 from scheduler import schedules
 from scheduler.engine.calendars import Calendar as Rules
 from scheduler.engine.calendars import CalendarRules, InvalidCalendar, read_calendar
@@ -43,7 +44,7 @@ def preview(given: Given, *, namespace: str | None, now: datetime) -> Preview:
 
     Raises InvalidInput, NamespaceForbidden.
     """
-    values, faults = naming.resolved(given.values, namespace=_namespace(given, namespace))
+    values, faults = naming.resolved(given.values, namespace=_namespace(given, namespace), among=Stored())
     after: datetime = values.get("after") or now
     task = _task(values, at=after)
     under = _calendar(task, values.get("calendar_rules"))

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 from register import timing
@@ -74,16 +75,24 @@ def _delays(task: Task) -> Iterable[Fault]:
 
 
 def _attempts_end_in_time(task: Task) -> Iterable[Fault]:
-    policy = replace(RetryPolicy.from_json(task.retry_policy), jitter=False)
-    longest = timedelta(seconds=task.timeout_seconds)
-    for attempt in range(1, task.max_retry_count + 1):
-        longest += policy.delay(attempt=attempt, execution=UUID(int=0)) + timedelta(seconds=task.timeout_seconds)
+    longest = _longest_slot(RetryPolicy.from_json(task.retry_policy), task.max_retry_count, task.timeout_seconds)
     if longest > LONGEST_SLOT:
         yield _impossible(
             "maxRetryCount",
             f"All attempts of one slot must end within 8 days; with timeoutSeconds and the delays of retryPolicy "
             f"these could take {longest}. Lower one of the three.",
         )
+
+
+# Thousands of tasks share a policy.
+@lru_cache(maxsize=4096)
+def _longest_slot(policy: RetryPolicy, max_retry_count: int, timeout_seconds: int) -> timedelta:
+    """Return how long all attempts of one slot may take together."""
+    steady = replace(policy, jitter=False)
+    longest = timedelta(seconds=timeout_seconds)
+    for attempt in range(1, max_retry_count + 1):
+        longest += steady.delay(attempt=attempt, execution=UUID(int=0)) + timedelta(seconds=timeout_seconds)
+    return longest
 
 
 def _fixed_delay(task: Task) -> Iterable[Fault]:
@@ -135,8 +144,10 @@ def _never_fires(task: Task, *, changed: frozenset[str], now: datetime) -> Itera
     if slot is None and changed & timing.SCHEDULE_COLUMNS != {"end_at"}:
         yield _impossible(kind, _no_slot(task, kind, now))
     elif slot is not None and not schedules.is_fixed_delay(task):
-        yield from _closed_always(task, slot)
-        yield from jitter_faults(schedules.of(task), task.jitter_seconds, now=now)
+        if task.calendar is not None:
+            yield from _closed_always(task, slot)
+        if task.jitter_seconds:
+            yield from jitter_faults(schedules.of(task), task.jitter_seconds, now=now)
     elif task.jitter_seconds >= (task.interval_seconds or math.inf):
         yield _impossible("jitterSeconds", "This must be shorter than intervalSeconds.")
 

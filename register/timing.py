@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from scheduler import schedules
 from scheduler.engine.calendars import CalendarPolicy
@@ -54,13 +55,13 @@ def first_slot_of(task: Task, *, now: datetime) -> datetime | None:
     return first_slot(schedules.grid(task), after=after, last_slot=task.last_slot_for)
 
 
-def set_first_slot(task: Task, *, now: datetime) -> None:
+def set_first_slot(task: Task, *, now: datetime, runs_a_slot: bool = False) -> None:
     """Set the slot columns and the status that follows from them; a paused task stays paused.
 
     A task without a schedule is ACTIVE: it waits for requests. One whose schedule has no slot left is COMPLETED. One
     with a fixed delay that runs is ACTIVE too: its next slot waits for the end.
     """
-    is_waiting = schedules.is_fixed_delay(task) and _runs_a_slot(task)
+    is_waiting = schedules.is_fixed_delay(task) and runs_a_slot
     task.next_slot_for = slot = None if is_waiting else first_slot_of(task, now=now)
     if task.status != TaskStatus.PAUSED:
         is_waiting = is_waiting or isinstance(schedules.grid(task), NeverSchedule)
@@ -70,7 +71,10 @@ def set_first_slot(task: Task, *, now: datetime) -> None:
     task.next_execution_time = schedules.shown_at(task, slot) if fires else None
 
 
-def _runs_a_slot(task: Task) -> bool:
-    """Tell whether an execution of one of the task's own slots is open, not one by hand."""
-    mine = Execution.objects.filter(task_id=task.id, status__in=sorted(OPEN), cause__startswith="slot:")
-    return task.last_slot_for is not None and mine.exists()
+def running(tasks: Collection[Task]) -> set[UUID]:
+    """Return which of these tasks run one of their own slots with a fixed delay, not one by hand."""
+    delayed = [task.id for task in tasks if schedules.is_fixed_delay(task) and task.last_slot_for is not None]
+    if not delayed:
+        return set()
+    mine = Execution.objects.filter(task_id__in=delayed, status__in=sorted(OPEN), cause__startswith="slot:")
+    return set(mine.values_list("task_id", flat=True))

@@ -51,5 +51,6 @@ def as_command(name: str) -> Iterator[None]:
 
 
 def by_token(name: str, *, token_id: int) -> None:
-    """Note whose token came with the request that is being answered."""
-    _current.set(replace(_current.get(), name=name, via=Via.API, token_id=token_id))
+    """Note whose token came with the request that is being answered; where none is, there is nobody to name."""
+    if _current.get() is not PLATFORM:
+        _current.set(replace(_current.get(), name=name, via=Via.API, token_id=token_id))

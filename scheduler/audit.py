@@ -78,6 +78,54 @@ def record_standing(
     connection.execute(_RECORD_STANDING, _by(acting.PLATFORM, now=now) | others)
 
 
+_RECORD_MANY = """
+INSERT INTO scheduler_audit (
+    recorded_at, actor, via, token_id, address, reason, verb, kind, object_id, object_name, namespace, version, after
+)
+SELECT %(now)s, %(actor)s, %(via)s, %(token)s, %(address)s::inet, %(reason)s,
+    %(verb)s, 'task', t.id::text, t.name, t.namespace, CASE WHEN %(is_defining)s THEN t.version END, %(after)s::jsonb
+FROM scheduler_tasks t WHERE t.id = ANY(%(ids)s)
+"""
+
+
+def record_many(
+    connection: psycopg.Connection,
+    task_ids: Collection[UUID],
+    *,
+    verb: AuditVerb,
+    now: datetime,
+    after: dict[str, Any] | None = None,
+    is_defining: bool = False,
+) -> None:
+    """Write down that whoever acts has done the same to many tasks, in one statement.
+
+    `is_defining` says that it has made a version of each, which a revision keeps.
+    """
+    parameters: dict[str, Any] = {"ids": list(task_ids), "verb": verb, "is_defining": is_defining}
+    parameters["after"] = as_json([after])[1:-1] if after is not None else None
+    connection.execute(_RECORD_MANY, _by(acting.current(), now=now) | parameters)
+
+
+_RECORD_EXECUTIONS = """
+INSERT INTO scheduler_audit (
+    recorded_at, actor, via, token_id, address, reason, verb, kind, object_id, object_name, namespace
+)
+SELECT %(now)s, %(actor)s, %(via)s, %(token)s, %(address)s::inet, %(reason)s,
+    %(verb)s, 'execution', h.id::text, t.name, h.namespace
+FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+WHERE h.id = ANY(%(ids)s) AND h.id BETWEEN %(low)s AND %(high)s
+"""
+
+
+def record_executions(
+    connection: psycopg.Connection, executions: Collection[UUID], *, verb: AuditVerb, now: datetime
+) -> None:
+    """Write down that whoever acts has done the same to many executions, in one statement."""
+    if executions:
+        bounds = {"ids": list(executions), "low": min(executions), "high": max(executions)}
+        connection.execute(_RECORD_EXECUTIONS, _by(acting.current(), now=now) | {"verb": verb} | bounds)
+
+
 _PRUNE = """
 DELETE FROM scheduler_audit WHERE id = ANY (ARRAY(
     SELECT id FROM scheduler_audit WHERE recorded_at < %s ORDER BY recorded_at, id DESC LIMIT %s

@@ -14,7 +14,7 @@ import psycopg
 
 from scheduler import audit, backlog, batches, births, claims, clock, overlaps, permits, schedules, transitions
 from scheduler.connections import as_json
-from scheduler.engine.admission import AWAITING, TURN_TAKERS, Standing, take_nothing
+from scheduler.engine.admission import AWAITING, TURN_TAKERS, Admission, Standing, take_nothing
 from scheduler.engine.firing import Fire, Misfire, Pass, Plan, plan
 from scheduler.engine.identity import slot_cause
 from scheduler.engine.schedules import Schedule
@@ -120,16 +120,41 @@ def claim(
 def record_due(connection: psycopg.Connection, task_id: UUID, *, now: datetime) -> list[Ready]:
     """Record one task's slots up to `now` as the claim would have, inside the caller's transaction.
 
+    The task stays locked until the caller commits.
+    """
+    return record_all_due(connection, [task_id], now=now)
+
+
+def record_all_due(connection: psycopg.Connection, task_ids: Collection[UUID], *, now: datetime) -> list[Ready]:
+    """Record these tasks' slots up to `now`, as `record_due` does for one; they are locked in order of id.
+
     Every change of a definition begins here, so that the old definition answers for its own slots; one that still
-    waits for its jitter is recorded, and goes when it is due. The task stays locked until the caller commits.
+    waits for its jitter is recorded, and goes when it is due. Some 1,000 rows are written at a time.
     """
     ready: list[Ready] = []
-    while (task := claims.task(connection, task_id)) and task.status == TaskStatus.ACTIVE:
-        if task.next_slot_for is None or task.next_slot_for > now:
-            break
-        moves = _moves(connection, [_plan(task, now, waits_for_jitter=False)], now=now)
-        ready += _write(connection, moves, now=now, in_batch=False).ready
+    waiting = list(task_ids)
+    while waiting:
+        due = [task for task in claims.tasks(connection, waiting) if _is_due(task, now)]
+        planned = _plan_some(due, now)
+        if planned:
+            ready += _write(connection, _moves(connection, planned, now=now), now=now, in_batch=False).ready
+        waiting = [task.id for task in due]
     return ready
+
+
+def _is_due(task: DueTask, now: datetime) -> bool:
+    return task.status == TaskStatus.ACTIVE and task.next_slot_for is not None and task.next_slot_for <= now
+
+
+def _plan_some(due: Sequence[DueTask], now: datetime) -> list[_Planned]:
+    planned: list[_Planned] = []
+    row_count = 0
+    for task in due:
+        if row_count >= ROWS_PER_CLAIM:
+            break
+        planned.append(_plan(task, now, waits_for_jitter=False))
+        row_count += len(planned[-1].plan.records)
+    return planned
 
 
 def trigger(
@@ -146,13 +171,35 @@ def trigger(
             raise TaskNotFound
         if task.status == TaskStatus.DELETED:
             raise TaskDeleted
-        admission = overlaps.admit(connection, task, Trigger.MANUAL)
-        cause = f"manual:{request}"
-        row = births.fired(task, admission, slot=now, due_at=now, cause=cause, trigger=Trigger.MANUAL, now=now)
-        inserted = transitions.record(connection, [replace(row, task_data=task_data)], now=now)
-        if inserted:
-            overlaps.count(connection, task, row, admission, now=now)
-    return row.id, _ready([row] if inserted else [], {})
+        rows, ready = trigger_all(connection, [task], request=request, task_data=task_data, now=now)
+    return rows[0].id, ready
+
+
+def trigger_all(
+    connection: psycopg.Connection, tasks: Sequence[DueTask], *, request: UUID, task_data: str | None, now: datetime
+) -> tuple[list[NewExecution], list[Ready]]:
+    """Record an execution of each of these locked tasks, in the caller's transaction; return them, and what to publish.
+
+    Those that overlap may not let run are SKIPPED, each with its reason.
+    """
+    standings = overlaps.standings(connection, tasks)
+    limits = permits.lock(connection, set(chain.from_iterable(map(overlaps.keys_of, tasks))))
+    admitted = [(task, _admit(task, standings.get(task.id, Standing()), limits)) for task in tasks]
+    rows = [replace(_by_hand(task, admission, request, now=now), task_data=task_data) for task, admission in admitted]
+    inserted = transitions.record(connection, rows, now=now)
+    new = [(task, row, admission) for (task, admission), row in zip(admitted, rows, strict=True) if row.id in inserted]
+    overlaps.count_all(connection, new, now=now)
+    return rows, _ready([row for _, row, _ in new], {})
+
+
+def _admit(task: DueTask, standing: Standing, limits: Permits) -> Admission:
+    take = partial(limits.take, overlaps.keys_of(task))
+    return standing.admit(task.overlap_policy, Trigger.MANUAL, limit=task.max_concurrency, take=take)
+
+
+def _by_hand(task: DueTask, admission: Admission, request: UUID, *, now: datetime) -> NewExecution:
+    cause = f"manual:{request}"
+    return births.fired(task, admission, slot=now, due_at=now, cause=cause, trigger=Trigger.MANUAL, now=now)
 
 
 def first_slot(schedule: Schedule, *, after: datetime, last_slot: datetime | None) -> datetime | None:

@@ -15,6 +15,7 @@ from django.conf import settings
 from scheduler import (
     backfills,
     batches,
+    bulkactions,
     claims,
     clock,
     delays,
@@ -76,6 +77,7 @@ class SchedulerNode:
         self._ranges = RangeCounter()
         self._recount_after = EVERYWHERE
         self._backfill_after = EVERYWHERE
+        self._action_after = EVERYWHERE
         self._lease_timer = Timer(5, self._renew_beat_lease)
         self._release_timer = Timer(1, self._release)
         self._ended = threading.Event()
@@ -272,6 +274,7 @@ class SchedulerNode:
             Timer(60, self._revive_delays),
             Timer(60, self._recount_permits),
             self._backfill_timer,
+            Timer(0.5, self._advance_actions),
         ]
 
     def _sweep(self, connection: psycopg.Connection) -> float:
@@ -343,6 +346,15 @@ class SchedulerNode:
             self._fill_partitions(connection, now)
             return
         self._backfill_after = advanced.after or EVERYWHERE
+        self.publisher.hand_over(advanced.ready)
+
+    def _advance_actions(self, connection: psycopg.Connection, now: datetime) -> None:
+        try:
+            advanced = bulkactions.advance(connection, after=self._action_after, now=now, may_fire=not self._is_flooded)
+        except PartitionMissing:
+            self._fill_partitions(connection, now)
+            return
+        self._action_after = advanced.after or EVERYWHERE
         self.publisher.hand_over(advanced.ready)
 
     def _count_ranges(self, connection: psycopg.Connection, _now: datetime) -> None:

@@ -1,5 +1,6 @@
 """Overlaps: what a task has open when one more execution comes, whether it may go, and what gives way to it."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from functools import partial
@@ -48,13 +49,18 @@ def count(
     connection: psycopg.Connection, task: DueTask, row: NewExecution, admission: Admission, *, now: datetime
 ) -> None:
     """Count an admitted row that was recorded: among its task's open ones, and on the limits; make room for it."""
-    if row.status is Status.SKIPPED:
-        return
-    followups.count_opened(connection, [task.id])
-    if row.status is Status.QUEUED:
-        permits.use(connection, dict.fromkeys(keys_of(task), 1))
-    if admission.cancels:
-        make_room(connection, {task.id: row.id}, now=now)
+    count_all(connection, [(task, row, admission)], now=now)
+
+
+def count_all(
+    connection: psycopg.Connection, admitted: Iterable[tuple[DueTask, NewExecution, Admission]], *, now: datetime
+) -> None:
+    """Count admitted rows of different tasks, as `count` does one."""
+    open_ones = [one for one in admitted if one[1].status is not Status.SKIPPED]
+    followups.count_opened(connection, [task.id for task, _, _ in open_ones])
+    queued = (task for task, row, _ in open_ones if row.status is Status.QUEUED)
+    permits.use(connection, Counter(key for task in queued for key in keys_of(task)))
+    make_room(connection, {task.id: row.id for task, row, admission in open_ones if admission.cancels}, now=now)
 
 
 def make_room(

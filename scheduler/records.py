@@ -3,7 +3,8 @@
 Those that are made for each firing are not frozen, and made by position: both together cost a ninth of the time.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -246,6 +247,37 @@ class UpstreamEnd:
     task_id: UUID
     run_id: UUID
     scheduled_for: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Which of them the verb was done to, which refused it and why, and what is to be published.
+
+    The rest was so already.
+    """
+
+    done: Collection[UUID] = ()
+    refused: dict[UUID, str] = field(default_factory=dict)
+    ready: Sequence[Ready] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LockedAction:
+    """A locked bulk action, PENDING or RUNNING, with how many of its items have been dealt with, and how."""
+
+    id: UUID
+    arguments: dict[str, Any]
+    errors: list[dict[str, Any]]
+    done_count: int
+    failed_count: int
+    skipped_count: int
+    created_by: str | None
+    abort_requested_at: datetime | None
+
+    @property
+    def position(self) -> int:
+        """The number of the next item."""
+        return self.done_count + self.failed_count + self.skipped_count
 
 
 @dataclass(frozen=True, slots=True)

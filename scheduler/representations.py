@@ -22,7 +22,7 @@ from scheduler.models import (
     Task,
     Template,
 )
-from scheduler.models.choices import OperationStatus
+from scheduler.models.choices import OperationKind, OperationStatus
 
 Json = dict[str, Any]
 
@@ -230,7 +230,6 @@ def token_as_json(token: ApiToken) -> Json:
 
 def operation_as_json(operation: Operation, *, running: int, now: datetime) -> Json:
     """Return an operation; `running` are its open executions, which its row does not hold."""
-    arguments = operation.arguments
     return {
         "id": str(operation.id),
         "kind": operation.kind,
@@ -238,12 +237,7 @@ def operation_as_json(operation: Operation, *, running: int, now: datetime) -> J
         "namespace": operation.namespace,
         "taskId": str(operation.task_id) if operation.task_id else None,
         "taskName": operation.task.name if operation.task else None,
-        "arguments": {
-            "from": _instant_of(arguments["from"]),
-            "to": _instant_of(arguments["to"]),
-            "maxParallel": arguments["maxParallel"],
-            "rerun": arguments["rerun"],
-        },
+        "arguments": _arguments(operation),
         "counts": {
             "total": operation.total_count or 0,
             "done": operation.done_count,
@@ -253,12 +247,24 @@ def operation_as_json(operation: Operation, *, running: int, now: datetime) -> J
         },
         "progress": _progress(operation),
         "estimatedEndAt": instant(_estimated_end(operation, now=now)),
-        "errors": [{**error, "slot": _instant_of(error["slot"])} for error in operation.errors],
+        "errors": [{"id": None, **error, "slot": _instant_of(error["slot"])} for error in operation.errors],
         "createdAt": instant(operation.created_at),
         "createdBy": operation.created_by,
         "startedAt": instant(operation.started_at),
         "endedAt": instant(operation.ended_at),
         "abortRequestedAt": instant(operation.abort_requested_at),
+    }
+
+
+def _arguments(operation: Operation) -> Json:
+    arguments: Json = operation.arguments
+    if operation.kind == OperationKind.BULK_ACTION:
+        return arguments
+    return {
+        "from": _instant_of(arguments["from"]),
+        "to": _instant_of(arguments["to"]),
+        "maxParallel": arguments["maxParallel"],
+        "rerun": arguments["rerun"],
     }
 
 

@@ -1,5 +1,6 @@
 """What people ask of an execution: to end, or to be tried again. Inside the caller's transaction."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
@@ -7,12 +8,13 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import births, claims, overlaps, transitions
+from scheduler import audit, births, claims, overlaps, transitions
 from scheduler.engine.admission import Admission
 from scheduler.engine.identity import retry_id
 from scheduler.engine.states import Status, TaskStatus, Trigger
 from scheduler.errors import TaskDeleted
-from scheduler.records import Attempt, DueTask, NewExecution, Ready
+from scheduler.models.choices import AuditVerb
+from scheduler.records import Attempt, Done, DueTask, NewExecution, Ready
 
 RETRYABLE = frozenset({Status.FAILED, Status.TIMED_OUT, Status.LOST, Status.CANCELLED})
 
@@ -36,6 +38,44 @@ def cancel(connection: psycopg.Connection, execution_id: UUID, *, reason: str, n
         return False
     transitions.request_cancel(connection, execution_id, reason=reason, now=now)
     return True
+
+
+def cancel_all(connection: psycopg.Connection, executions: Sequence[UUID], *, reason: str, now: datetime) -> Done:
+    """Cancel what waits and ask what runs to end, many at once; what has ended has no more to cancel."""
+    attempts = claims.attempts(connection, executions)
+    waiting = [one.id for one in attempts if one.status in (Status.QUEUED, Status.SCHEDULED)]
+    running = [one.id for one in attempts if one.status is Status.RUNNING]
+    transitions.cancel_waiting(connection, waiting, reason=reason, now=now)
+    transitions.request_cancel(connection, *running, reason=reason, now=now)
+    audit.record_executions(connection, [*waiting, *running], verb=AuditVerb.CANCEL, now=now)
+    return Done([*waiting, *running], _gone(executions, attempts))
+
+
+def retry_all(connection: psycopg.Connection, executions: Sequence[UUID], *, now: datetime) -> Done:
+    """Try many executions again, one after another: each is admitted by what those before it have left open."""
+    attempts = claims.attempts(connection, executions)
+    # Executions before tasks, and those by id: further down each finds its own locked already.
+    claims.lock_tasks(connection, {one.task_id for one in attempts})
+    refused = _gone(executions, attempts)
+    done: list[UUID] = []
+    ready: list[Ready] = []
+    for attempt in attempts:
+        try:
+            retried = retry(connection, attempt.id, now=now)
+        except TaskDeleted:
+            refused[attempt.id] = str(TaskDeleted.__doc__)
+            continue
+        if retried.execution is None:
+            refused[attempt.id] = retried.refusal
+        else:
+            done.append(attempt.id)
+            ready += retried.ready
+    audit.record_executions(connection, done, verb=AuditVerb.RETRY, now=now)
+    return Done(done, refused, ready)
+
+
+def _gone(executions: Sequence[UUID], attempts: Sequence[Attempt]) -> dict[UUID, str]:
+    return dict.fromkeys(set(executions) - {one.id for one in attempts}, "There is no such execution.")
 
 
 def retry(connection: psycopg.Connection, execution_id: UUID, *, now: datetime) -> Retried:

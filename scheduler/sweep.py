@@ -77,8 +77,7 @@ def resume(connection: psycopg.Connection, *, now: datetime) -> int:
     """End the pauses whose `until` has come; return how many. What another node holds, it ends."""
     with connection.transaction():
         ended = claims.ended_pauses(connection, now=now, limit=RESUME_BATCH)
-        for task, until in ended:
-            pauses.end(connection, task, until=until, now=now)
+        pauses.end(connection, ended, now=now)
     return len(ended)
 
 

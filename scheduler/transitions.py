@@ -340,17 +340,21 @@ CANCEL_CHANNEL = "execution_cancel"
 _REQUEST_CANCEL = """
 UPDATE task_execution_history h
 SET cancel_requested_at = coalesce(h.cancel_requested_at, %(now)s), reason = coalesce(h.reason, %(reason)s)
-WHERE h.id = %(id)s AND h.status = 'RUNNING'
+WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'RUNNING'
 """
 
+_NOTIFY_CANCEL = "SELECT pg_notify(%s, id) FROM unnest(%s::text[]) AS u (id)"
 
-def request_cancel(connection: psycopg.Connection, execution: UUID, *, reason: str, now: datetime) -> None:
+
+def request_cancel(connection: psycopg.Connection, *executions: UUID, reason: str, now: datetime) -> None:
     """Note that what runs is to end, and who asked first stands in its reason.
 
     Its worker hears of it when the caller commits, by NOTIFY, and again with each renewal of the lease.
     """
-    connection.execute(_REQUEST_CANCEL, {"id": execution, "reason": reason, "now": now})
-    connection.execute("SELECT pg_notify(%s, %s)", (CANCEL_CHANNEL, str(execution)))
+    if executions:
+        parameters: dict[str, Any] = {"id": list(executions), "reason": reason, "now": now}
+        connection.execute(_REQUEST_CANCEL, parameters | _bounds(executions))
+        connection.execute(_NOTIFY_CANCEL, (CANCEL_CHANNEL, list(map(str, executions))))
 
 
 _PUBLISHED = """

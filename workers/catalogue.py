@@ -11,14 +11,15 @@ from workers.registry import Handler
 
 _ANNOUNCE = """
 INSERT INTO scheduler_handlers (task_class, description, schema, defaults, schedules, version, queues, node_id, seen_at)
-SELECT u.task_class, u.description, u.schema::jsonb, u.defaults::jsonb, '[]', u.version, %(queues)s::jsonb,
-    %(node_id)s, %(now)s
+SELECT u.task_class, u.description, u.schema::jsonb, u.defaults::jsonb, u.schedules::jsonb, u.version,
+    %(queues)s::jsonb, %(node_id)s, %(now)s
 FROM unnest(%(task_class)s::text[], %(description)s::text[], %(schema)s::text[], %(defaults)s::text[],
-    %(version)s::text[]) AS u (task_class, description, schema, defaults, version)
+    %(schedules)s::text[], %(version)s::text[]) AS u (task_class, description, schema, defaults, schedules, version)
 ORDER BY u.task_class
 ON CONFLICT (task_class) DO UPDATE
 SET description = excluded.description, schema = excluded.schema, defaults = excluded.defaults,
-    version = excluded.version, queues = excluded.queues, node_id = excluded.node_id, seen_at = excluded.seen_at
+    schedules = excluded.schedules, version = excluded.version, queues = excluded.queues,
+    node_id = excluded.node_id, seen_at = excluded.seen_at
 """
 
 
@@ -34,6 +35,7 @@ def announce(
             "description": [handler.description for handler in known],
             "schema": [json.dumps(handler.schema) for handler in known],
             "defaults": [json.dumps(handler.defaults) for handler in known],
+            "schedules": [json.dumps(handler.schedules) for handler in known],
             "version": [handler.version for handler in known],
             "queues": json.dumps(list(queues)),
             "node_id": str(node),

@@ -29,3 +29,7 @@ class UnknownHandler(LookupError):
 
 class DuplicateHandler(ValueError):
     """Two handlers claim one public name."""
+
+
+class InvalidDeclaration(ValueError):
+    """A handler declares a schedule that can be no record of a task."""

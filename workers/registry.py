@@ -1,6 +1,7 @@
 """The handlers of this worker, by public name. Tasks name a handler, never an import path."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib import import_module
@@ -9,7 +10,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from workers.context import Context
-from workers.errors import DuplicateHandler, UnknownHandler
+from workers.errors import DuplicateHandler, InvalidDeclaration, UnknownHandler
 
 Data = dict[str, Any]
 Function = Callable[[Data, Context], Any]
@@ -28,6 +29,7 @@ class Handler:
     defaults: dict[str, Any] = field(default_factory=dict)
     version: str = ""
     fills_templates: bool = False
+    schedules: tuple[dict[str, Any], ...] = ()
 
     def faults(self, data: Data) -> list[str]:
         """Return what the handler's JSON schema says against `data`, a sentence each."""
@@ -46,13 +48,18 @@ def handler(
     defaults: dict[str, Any] | None = None,
     version: str = "",
     fills_templates: bool = False,
+    schedules: Sequence[dict[str, Any]] = (),
 ) -> Callable[[Function], Function]:
     """Register the decorated function under a public name.
 
     `schema` is a JSON schema (2020-12) of the task data, `defaults` are task fields used where a registration leaves
     them out; with `fills_templates` the texts of the task data may hold `{{scheduledFor}}` and its like, as in the
-    built-in handlers. Raises DuplicateHandler, and jsonschema.SchemaError for a schema that is none.
+    built-in handlers. `schedules` are tasks of this handler, declared beside it: each with a `name` and other fields of
+    a task, which `register_tasks --from-code` registers. Raises DuplicateHandler, InvalidDeclaration, and
+    jsonschema.SchemaError for a schema that is none.
     """
+    for declared in schedules:
+        _check_declared(declared, task_class)
 
     def register(function: Function) -> Function:
         if task_class in _handlers and _handlers[task_class].function is not function:
@@ -60,11 +67,23 @@ def handler(
         Draft202012Validator.check_schema(schema or ANYTHING)
         _handlers[task_class] = Handler(
             task_class, function, description or (function.__doc__ or "").strip(), schema or ANYTHING, defaults or {},
-            version, fills_templates,
+            version, fills_templates, tuple(schedules),
         )  # fmt: skip
         return function
 
     return register
+
+
+def _check_declared(declared: Any, task_class: str) -> None:
+    """Refuse what can be no record; all else register checks, which knows the fields. Raises InvalidDeclaration."""
+    if not isinstance(declared, dict) or not isinstance(declared.get("name"), str):
+        raise InvalidDeclaration(f"{task_class}: a declared schedule is a dict with a name; {declared!r} is none.")
+    if declared.get("taskClass", task_class) != task_class:
+        raise InvalidDeclaration(f"{task_class}: the schedule {declared['name']!r} names another taskClass.")
+    try:
+        json.dumps(declared, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidDeclaration(f"{task_class}: {declared['name']!r} is not what JSON can hold: {error}") from None
 
 
 def load(modules: list[str]) -> None:

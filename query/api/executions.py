@@ -9,12 +9,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from query import selectors
-from query.periods import LATEST_FIRST, LISTED, ExecutionFilter, HistoryFilter
 from scheduler.answers import ExecutionAnswer, ExecutionPage, LogAnswer
 from scheduler.engine.states import Status, Trigger
 from scheduler.lists import PAGING_PARAMETERS, answer_list
 from scheduler.models import Execution
 from scheduler.parameters import refuse_all
+from scheduler.periods import LATEST_FIRST, LISTED, ExecutionFilter, HistoryFilter
 from scheduler.representations import Json, execution_as_json, log_as_json
 from scheduler.tokens import caller_of
 

@@ -9,9 +9,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from query import selectors
-from query.filters import BANDS, DEFAULT_SORT, SORTS, TaskFilter
 from scheduler.answers import TaskAnswer, TaskPage
 from scheduler.engine.states import TaskStatus
+from scheduler.filters import BANDS, DEFAULT_SORT, SORTS, TaskFilter
 from scheduler.lists import PAGING_PARAMETERS, answer_list
 from scheduler.parameters import refuse_all
 from scheduler.representations import etag, task_as_json

@@ -11,6 +11,7 @@ from register import operations
 from register.admin.verbs import VerbsAdmin
 from scheduler import clock, display
 from scheduler.models import Operation
+from scheduler.models.choices import OperationKind
 from scheduler.representations import operation_as_json
 
 
@@ -41,10 +42,12 @@ class OperationAdmin(VerbsAdmin):
         """Show how much of it has come to an end."""
         return f"{_shown(operation)['progress']:.0%} of {operation.total_count or 0:,}"
 
-    @admin.display(description="period")
+    @admin.display(description="about")
     def period(self, operation: Any) -> str:
-        """Show which slots it is about."""
+        """Show which slots it is about, or what is done to which rows."""
         arguments = _shown(operation)["arguments"]
+        if operation.kind == OperationKind.BULK_ACTION:
+            return f"{arguments['action']} {arguments['on']}"
         again = ", also what has succeeded" if arguments["rerun"] else ""
         return f"{arguments['from']} to {arguments['to']}, {arguments['maxParallel']} at once{again}"
 
@@ -63,7 +66,9 @@ class OperationAdmin(VerbsAdmin):
         """Show the first slots that have failed."""
         errors = _shown(operation)["errors"]
         return format_html_join(
-            "", "{} {} {}<br>", ((one["slot"] or "", one["status"] or "", one["message"] or "") for one in errors)
+            "",
+            "{} {} {}<br>",
+            ((one["slot"] or one["id"] or "", one["status"] or "", one["message"] or "") for one in errors),
         )
 
     @admin.action(description="Abort", permissions=["change"])

@@ -29,7 +29,7 @@ class BackfillView(OperatorView):
         """Run the slots from <= slot < to that have no SUCCESS, oldest first, under fresh work."""
         caller = caller_of(request)
         given = read_backfill(request.data)
-        return _accepted(
+        return accepted(
             backfilling.start_backfill(task_id, given, actor=caller.name, namespace=caller.namespace, now=caller.now),
             caller,
         )
@@ -76,7 +76,7 @@ class AbortView(OperatorView):
         """Begin nothing more and cancel what waits; it is ABORTED once what runs has ended."""
         caller = caller_of(request)
         read_nothing(request.data)
-        return _accepted(operations.abort_operation(operation_id, namespace=caller.namespace, now=caller.now), caller)
+        return accepted(operations.abort_operation(operation_id, namespace=caller.namespace, now=caller.now), caller)
 
 
 def _shown(operation: Operation, caller: Caller) -> dict[str, object]:
@@ -84,6 +84,6 @@ def _shown(operation: Operation, caller: Caller) -> dict[str, object]:
     return operation_as_json(operation, running=running, now=caller.now)
 
 
-def _accepted(operation: Operation, caller: Caller) -> Response:
+def accepted(operation: Operation, caller: Caller) -> Response:
     """Return the answer that shows an operation, for whoever wants to follow it."""
     return Response(_shown(operation, caller), status=202, headers={"Location": f"/api/v1/operations/{operation.id}"})

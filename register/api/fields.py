@@ -18,6 +18,7 @@ from scheduler.engine.suggestions import did_you_mean
 
 TASK_DATA_MAX_BYTES = 64 * 1024
 CALENDAR_MAX_BYTES = 64 * 1024
+RECORDS_MAX_COUNT = 10_000
 LABELS_MAX_COUNT = 64
 LABEL_KEY_MAX_LENGTH = 63
 LABEL_VALUE_MAX_LENGTH = 255
@@ -230,7 +231,7 @@ class TaskData(serializers.Field[str, Any, str, Any]):
     }
 
     def to_internal_value(self, data: Any) -> str:
-        text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False)
+        text = data if isinstance(data, str) else task_data_text(data)
         size = len(text.encode())
         if size > TASK_DATA_MAX_BYTES:
             self.fail("max_bytes", limit=f"{TASK_DATA_MAX_BYTES:,}", size=f"{size:,}")
@@ -247,6 +248,25 @@ class TaskData(serializers.Field[str, Any, str, Any]):
 
     def to_representation(self, value: Any) -> str:
         return str(value)
+
+
+class Records(serializers.Field[list[Any], Any, list[Any], Any]):
+    """Many records, each of which is read by itself later on."""
+
+    default_error_messages = {
+        "invalid": "This must be a list of tasks.",
+        "max_count": "There may be {limit:,} tasks in one request; send them in several.",
+    }
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if not isinstance(data, list):
+            self.fail("invalid")
+        if len(data) > RECORDS_MAX_COUNT:
+            self.fail("max_count", limit=RECORDS_MAX_COUNT)
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        return value
 
 
 @extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
@@ -280,6 +300,11 @@ class Labels(serializers.Field[dict[str, str], Any, dict[str, str], Any]):
 
     def _refusal(self, code: str, limit: int) -> list[Any]:
         return [ErrorDetail(self.error_messages[code].format(limit=limit), code=code)]
+
+
+def task_data_text(data: Any) -> str:
+    """Return task data that came as an object in the text in which they are kept."""
+    return json.dumps(data, ensure_ascii=False)
 
 
 def _accepted(text: str, check: Any) -> str:

@@ -14,8 +14,8 @@ from register import bulk, definition, previewing, validating
 from register.api.preconditions import accepted_versions
 from register.api.reading import read_changes, read_new_task, read_preview
 from register.api.serializers import PreviewInput, ValidateInput
+from register.drafting import DEFAULT_NAMESPACE
 from register.previewing import Preview
-from register.services import DEFAULT_NAMESPACE
 from register.validating import Edit
 from scheduler.answers import PreviewAnswer, ValidateAnswer
 from scheduler.errors import Fault, InvalidInput

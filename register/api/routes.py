@@ -2,8 +2,10 @@
 
 from rest_framework.views import APIView
 
+from register.api.actions import ExecutionActionView, TaskActionView
 from register.api.audit import AuditRecordView, AuditView
 from register.api.backfills import AbortView, BackfillView, OperationsView, OperationView
+from register.api.bulk import BulkView
 from register.api.calendars import CalendarPreviewView, CalendarsView, CalendarView, ClosedDaysView
 from register.api.executions import CancelView, RetryView
 from register.api.inventory import HandlersView, NodesView
@@ -18,6 +20,9 @@ from register.api.views import CloneView, TasksView, TaskView
 
 ROUTES: dict[str, type[APIView]] = {
     "tasks": TasksView,
+    "tasks/bulk": BulkView,
+    "tasks/bulk-action": TaskActionView,
+    "executions/bulk-action": ExecutionActionView,
     "tasks/validate": ValidateView,
     "tasks/<uuid:task_id>": TaskView,
     "tasks/<uuid:task_id>/trigger": TriggerView,

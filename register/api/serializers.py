@@ -1,7 +1,10 @@
 """The request bodies of the write API: which fields there are, of which type and within which bounds."""
 
+from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.fields import SkipField
@@ -17,6 +20,7 @@ from register.api.fields import (
     Labels,
     Line,
     Number,
+    Records,
     RequestKey,
     TaskData,
     Text,
@@ -64,6 +68,10 @@ READ_ONLY = frozenset(
 # Of the contract, and refused until something honours them: an accepted field that does nothing would be a lie.
 NOT_YET = frozenset("flexSeconds listensTo sla uses circuitPolicy notifyOn notifyChannel retentionDays".split())
 
+# Values that have been accepted once, of each field, and are not looked at again.
+MOST_ACCEPTED = 10_000
+_OF_ONE_TASK = frozenset({"name", "description", "taskData"})
+
 
 class Strict(serializers.Serializer[Any]):
     """A body whose every name is known; all faults are told at once, beside what could be read."""
@@ -77,16 +85,33 @@ class Strict(serializers.Serializer[Any]):
         values: dict[str, Any] = {}
         faults = [self._unknown(name) for name in data if name not in self.fields]
         faulty: set[str] = set()
-        for name, field in self.fields.items():
+        for name, field in self._asked(data):
             column = str(field.source)
             try:
-                values[column] = field.run_validation(data.get(name, serializers.empty))
+                values[column] = self._read_field(name, field, data.get(name, serializers.empty))
             except SkipField:
                 continue
             except ValidationError as refusal:
                 faults += faults_of(refusal.detail, path=name)
                 faulty.add(column)
         return Given(values, tuple(faults), frozenset(faulty))
+
+    def _read_field(self, name: str, field: Any, value: Any) -> Any:
+        return field.run_validation(value)
+
+    def _asked(self, data: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        """Yield the fields that have something to say, in order: those given, and those that may not be left out."""
+        for name, field, speaks_when_absent in self._in_order:
+            if speaks_when_absent or name in data:
+                yield name, field
+
+    @cached_property
+    def _in_order(self) -> list[tuple[str, Any, bool]]:
+        is_partial = bool(self.partial)
+        return [
+            (name, field, not is_partial and (field.required or field.default is not serializers.empty))
+            for name, field in self.fields.items()
+        ]
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         """Return the values of a body inside another one. Raises ValidationError with all faults, by field."""
@@ -198,6 +223,39 @@ class TaskInput(Strict):
     retryOn = Outcomes(source="retry_on", required=False)
     labels: Any = Labels(required=False)
     owner = Line(max_length=255, allow_null=True, required=False)
+
+
+class RecordInput(TaskInput):
+    """A task's definition among many, whose zones, queues, policies and numbers are mostly those of others."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._accepted: dict[tuple[str, type, Any], Any] = {}
+
+    def _read_field(self, name: str, field: Any, value: Any) -> Any:
+        if name in _OF_ONE_TASK or not isinstance(value, str | int):
+            return super()._read_field(name, field, value)
+        known = name, type(value), value
+        accepted = self._accepted.get(known)
+        if accepted is None:
+            accepted = super()._read_field(name, field, value)
+            if len(self._accepted) >= MOST_ACCEPTED:
+                self._accepted.clear()
+            self._accepted[known] = accepted
+        return accepted
+
+
+@extend_schema_field(TaskInput(many=True))
+class TaskRecords(Records):
+    """Many tasks."""
+
+
+class BulkInput(Strict):
+    """Tasks to register: `create` refuses names that are taken, `upsert` changes those; `atomic` is all or none."""
+
+    mode = Word(("create", "upsert"), default="create")
+    atomic = Flag(default=False)
+    tasks = TaskRecords(help_text="At most 10,000.")
 
 
 class ValidateInput(TaskInput):

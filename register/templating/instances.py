@@ -10,9 +10,9 @@ from django.db import transaction
 
 from register import definition, services
 from register.api.reading import read_changes, read_new_task
+from register.drafting import DEFAULT_NAMESPACE
 from register.errors import NameTaken, TemplateNotFound
 from register.given import Given
-from register.services import DEFAULT_NAMESPACE
 from register.templating import parameters, selectors
 from register.templating.services import with_changes, writable
 from scheduler import claims, connections

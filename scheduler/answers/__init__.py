@@ -1,6 +1,7 @@
 """The shapes of the API's answers, for its OpenAPI document; `scheduler.representations` fills them."""
 
 from scheduler.answers.audit import AuditAnswer, AuditPage
+from scheduler.answers.bulk import ActedOnAnswer, ActionPlanAnswer, BulkAnswer, RecordAnswer
 from scheduler.answers.calendars import (
     CalendarAnswer,
     CalendarEffectAnswer,
@@ -31,7 +32,6 @@ from scheduler.answers.executions import (
 )
 from scheduler.answers.operations import (
     OperationAnswer,
-    OperationArgumentsAnswer,
     OperationCountsAnswer,
     OperationErrorAnswer,
     OperationPage,
@@ -107,9 +107,12 @@ __all__ = [
     "OVERLAP_POLICIES",
     "ROLES",
     "TASK_STATUSES",
+    "ActedOnAnswer",
+    "ActionPlanAnswer",
     "Answer",
     "AuditAnswer",
     "AuditPage",
+    "BulkAnswer",
     "BusyHourAnswer",
     "CalendarAnswer",
     "CalendarEffectAnswer",
@@ -145,7 +148,6 @@ __all__ = [
     "NodePage",
     "NumberAnswer",
     "OperationAnswer",
-    "OperationArgumentsAnswer",
     "OperationCountsAnswer",
     "OperationErrorAnswer",
     "OperationPage",
@@ -157,6 +159,7 @@ __all__ = [
     "ProblemAnswer",
     "QueueDepthAnswer",
     "RangeAnswer",
+    "RecordAnswer",
     "RefusalAnswer",
     "RetriedRunAnswer",
     "RetryPolicyAnswer",

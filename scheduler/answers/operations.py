@@ -11,27 +11,18 @@ from scheduler.models.choices import (
 )
 
 
-class OperationArgumentsAnswer(Answer):
-    to = serializers.DateTimeField()
-    maxParallel = serializers.IntegerField()
-    rerun = serializers.BooleanField()
-
-    def get_fields(self) -> Any:
-        """Return the fields with `from`, which is a word of Python, among them."""
-        return {"from": serializers.DateTimeField(), **super().get_fields()}
-
-
 class OperationCountsAnswer(Answer):
-    """Slots, each by its latest attempt."""
+    """Of a backfill slots, each by its latest attempt; of a bulk action tasks or executions."""
 
     total = serializers.IntegerField()
-    done = serializers.IntegerField(help_text="SUCCESS.")
-    failed = serializers.IntegerField(help_text="Ended, and not as a SUCCESS.")
-    skipped = serializers.IntegerField(help_text="Left out: they had a SUCCESS, were open, or were to be skipped.")
+    done = serializers.IntegerField(help_text="SUCCESS; the verb was done.")
+    failed = serializers.IntegerField(help_text="Ended, and not as a SUCCESS; refused.")
+    skipped = serializers.IntegerField(help_text="Left out: nothing was to be done.")
     running = serializers.IntegerField(help_text="Queued, held, running or about to be tried again.")
 
 
 class OperationErrorAnswer(Answer):
+    id = serializers.UUIDField(allow_null=True, help_text="The task or execution of a bulk action.")
     slot = serializers.DateTimeField(allow_null=True, help_text="null where it is about the whole.")
     status = serializers.CharField(allow_null=True)
     message = serializers.CharField(allow_null=True)
@@ -44,7 +35,9 @@ class OperationAnswer(Answer):
     namespace = serializers.CharField(allow_null=True)
     taskId = serializers.UUIDField(allow_null=True)
     taskName = serializers.CharField(allow_null=True)
-    arguments = OperationArgumentsAnswer()
+    arguments: Any = serializers.DictField(
+        help_text="Of a BACKFILL from, to, maxParallel, rerun; of a BULK_ACTION on, action, arguments, filter."
+    )
     counts = OperationCountsAnswer()
     progress = serializers.FloatField(help_text="0 to 1.")
     estimatedEndAt = serializers.DateTimeField(allow_null=True)

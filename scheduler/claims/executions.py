@@ -27,6 +27,19 @@ def attempt(connection: psycopg.Connection, execution: UUID) -> Attempt | None:
     return Attempt(row[0], row[1], Status(row[2]), *row[3:]) if row else None
 
 
+_ATTEMPTS = """
+SELECT id, task_id, status, attempt, cause, scheduled_for, due_at, task_data, run_id FROM task_execution_history
+WHERE id = ANY(%(ids)s::uuid[]) AND id BETWEEN %(low)s AND %(high)s ORDER BY id FOR UPDATE
+"""
+
+
+def attempts(connection: psycopg.Connection, executions: Collection[UUID]) -> list[Attempt]:
+    """Lock executions in order of id, waiting for whoever starts or ends them; those that are gone are left out."""
+    parameters = {"ids": list(executions), "low": min(executions), "high": max(executions)}
+    rows = connection.execute(_ATTEMPTS, parameters)
+    return [Attempt(row[0], row[1], Status(row[2]), *row[3:]) for row in rows]
+
+
 _EXPIRED = """
 SELECT h.id, h.fence, h.node_id, h.lease_expires_at FROM task_execution_history h
 WHERE h.status = 'RUNNING' AND h.lease_expires_at < %(now)s AND h.id >= %(low)s

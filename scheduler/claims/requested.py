@@ -1,14 +1,17 @@
 """What people have asked for: calendars, templates, namespaces that they edit or use, operations to be carried out."""
 
 import json
+from collections.abc import Collection
 from uuid import UUID
 
 import psycopg
 
-from scheduler.records import LockedOperation
+from scheduler.records import LockedAction, LockedOperation
 
 # Whoever sets a calendar on a task keeps it; an edit of its rules goes on beside them, a deletion does not.
-_KEEP_CALENDAR = "SELECT id FROM scheduler_calendars WHERE id = %s AND deleted_at IS NULL FOR KEY SHARE"
+_KEEP_CALENDARS = """
+SELECT id FROM scheduler_calendars WHERE id = ANY(%s) AND deleted_at IS NULL ORDER BY id FOR KEY SHARE
+"""
 
 
 _EDIT_CALENDAR = "SELECT id FROM scheduler_calendars WHERE id = %s AND deleted_at IS NULL FOR NO KEY UPDATE"
@@ -17,9 +20,9 @@ _EDIT_CALENDAR = "SELECT id FROM scheduler_calendars WHERE id = %s AND deleted_a
 _END_CALENDAR = "SELECT id FROM scheduler_calendars WHERE id = %s AND deleted_at IS NULL FOR UPDATE"
 
 
-def keep_calendar(connection: psycopg.Connection, calendar_id: UUID) -> bool:
-    """Keep a calendar from being deleted until the transaction ends; False where it is deleted already."""
-    return connection.execute(_KEEP_CALENDAR, (calendar_id,)).fetchone() is not None
+def keep_calendars(connection: psycopg.Connection, calendar_ids: Collection[UUID]) -> set[UUID]:
+    """Keep calendars from being deleted until the transaction ends; return those that are not deleted already."""
+    return {row[0] for row in connection.execute(_KEEP_CALENDARS, (list(calendar_ids),))} if calendar_ids else set()
 
 
 def calendar_to_edit(connection: psycopg.Connection, calendar_id: UUID) -> bool:
@@ -65,3 +68,18 @@ def operation(connection: psycopg.Connection, operation_id: UUID, *, waits: bool
     row = connection.execute(_OPERATION + ("" if waits else " SKIP LOCKED"), (operation_id,)).fetchone()
     # As text: Django's connections read JSON as text, those of the loops do not.
     return LockedOperation(row[0], row[1], json.loads(row[2]), *row[3:]) if row else None
+
+
+_ON_MANY = """
+SELECT id, arguments::text, errors::text, done_count, failed_count, skipped_count, created_by, abort_requested_at
+FROM scheduler_operations
+WHERE id = %s AND kind = 'BULK_ACTION' AND status IN ('PENDING', 'RUNNING') FOR UPDATE
+"""
+
+
+def operation_on_many(
+    connection: psycopg.Connection, operation_id: UUID, *, waits: bool = False
+) -> LockedAction | None:
+    """Lock one bulk action; None where it has ended, or another holds it and this one does not wait."""
+    row = connection.execute(_ON_MANY + ("" if waits else " SKIP LOCKED"), (operation_id,)).fetchone()
+    return LockedAction(row[0], json.loads(row[1]), json.loads(row[2]), *row[3:]) if row else None

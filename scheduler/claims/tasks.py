@@ -112,6 +112,16 @@ def task(connection: psycopg.Connection, task_id: UUID) -> DueTask | None:
     return DueTask(*row) if row else None
 
 
+_TASKS = f"""
+SELECT {_TASK_COLUMNS} FROM scheduler_tasks WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+"""  # noqa: S608 - the columns are those of DueTask
+
+
+def tasks(connection: psycopg.Connection, task_ids: Collection[UUID]) -> list[DueTask]:
+    """Lock tasks in order of id, waiting for whoever holds them; those that are not there are left out."""
+    return [DueTask(*row) for row in connection.execute(_TASKS, (list(task_ids),))] if task_ids else []
+
+
 # Calendar by calendar and in the index's order: joined freely, all tasks would be read each second to find none.
 _BY_OLD_RULES = f"""
 SELECT {_TASK_COLUMNS} FROM scheduler_tasks

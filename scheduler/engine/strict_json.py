@@ -30,8 +30,14 @@ def loads(text: str) -> Any:
     except ValueError:
         # Python refuses to read an integer of more than 4,300 digits: the time would grow with their square.
         raise InvalidJson("A number has too many digits.") from None
-    refuse_unstorable(value)
+    if not _is_plain(text):
+        refuse_unstorable(value)
     return value
+
+
+def _is_plain(text: str) -> bool:
+    """Tell whether a text can hold neither half surrogates nor deep nesting: most are so, and need no second look."""
+    return text.isascii() and "\\u" not in text and text.count("{") + text.count("[") <= MAX_DEPTH
 
 
 _TOO_DEEP = f"It is nested more than {MAX_DEPTH} levels deep."

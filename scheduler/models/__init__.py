@@ -11,7 +11,7 @@ from scheduler.models.idempotency import IdempotencyKey
 from scheduler.models.lease import Lease
 from scheduler.models.namespace import Namespace
 from scheduler.models.node import Node
-from scheduler.models.operation import Operation
+from scheduler.models.operation import Operation, OperationItem
 from scheduler.models.permit import Permit
 from scheduler.models.revision import CalendarRevision, Revision
 from scheduler.models.rollup import Ending, NamespaceRollUp, TaskRollUp
@@ -37,6 +37,7 @@ __all__ = [
     "NamespaceRollUp",
     "Node",
     "Operation",
+    "OperationItem",
     "Permit",
     "Revision",
     "Task",

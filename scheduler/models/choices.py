@@ -30,6 +30,7 @@ class IntervalMode(models.TextChoices):
 
 class OperationKind(models.TextChoices):
     BACKFILL = "BACKFILL"
+    BULK_ACTION = "BULK_ACTION"
 
 
 class OperationStatus(models.TextChoices):

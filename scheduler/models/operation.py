@@ -45,3 +45,18 @@ class Operation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+
+class OperationItem(models.Model):
+    """What a bulk action is about: tasks or executions, numbered in order of their ids; gone once it has ended."""
+
+    pk = models.CompositePrimaryKey("operation_id", "number")
+    operation = models.ForeignKey(Operation, on_delete=models.CASCADE, db_index=False, related_name="items")
+    number = models.IntegerField()
+    item_id = models.UUIDField()
+
+    class Meta:
+        db_table = "scheduler_operation_items"
+
+    def __str__(self) -> str:
+        return str(self.item_id)

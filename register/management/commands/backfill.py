@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from register import backfilling, operations
 from register.api.reading import read_backfill
+from register.drafting import DEFAULT_NAMESPACE
 from register.errors import BackfillOpen
-from register.services import DEFAULT_NAMESPACE
 from scheduler import clock
 from scheduler.acting import as_command
 from scheduler.engine.states import TaskStatus

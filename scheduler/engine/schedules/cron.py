@@ -169,6 +169,7 @@ def _cached_cron(expression: str, time_zone: str) -> CronSchedule:
     return CronSchedule(expression, time_zone)
 
 
+@lru_cache(maxsize=_CACHE_SIZE)
 def _read(expression: str) -> CronText:
     if len(expression) > MAX_LENGTH:
         raise malformed_cron(

@@ -28,9 +28,9 @@ _ITEM: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Field:
-    """What one field of a cron text may hold; `names[0]` stands for `low`."""
+    """What one field of a cron text may hold; `names[0]` stands for `low`. There is one of each, known by identity."""
 
     label: str
     low: int
@@ -81,6 +81,7 @@ class FieldReader:
             raise malformed_cron(" ".join(self._faults))
 
 
+@lru_cache(maxsize=1024)
 def is_open(hour_text: str) -> bool:
     """Return whether an hour field means every hour, in one of the contract's four spellings."""
     return re.sub(r"\b0+(?=[0-9])", "", hour_text) in OPEN_HOURS

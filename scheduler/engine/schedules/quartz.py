@@ -6,6 +6,7 @@ by accident, the manual decides or the text is refused (contract §7).
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from scheduler.engine.schedules import fields
@@ -47,6 +48,7 @@ def parse_quartz(texts: Sequence[str]) -> CronText:
     return CronText(WallTimes(dates, times), fields.is_open(hour))
 
 
+@lru_cache(maxsize=4096)
 def _day_rule(month_day: str, week_day: str) -> DayRule:
     for text, field in ((month_day, fields.DAY_OF_MONTH), (week_day, fields.DAY_OF_WEEK)):
         if "?" in text and text != "?":

@@ -9,12 +9,12 @@ import pytest
 from django.db import connection
 
 from query.metrics import measured
-from query.periods import ExecutionFilter, HistoryFilter
 from query.selectors import history_of, visible_executions
 from scheduler import connections, transitions
 from scheduler.engine.identity import backfill_cause, execution_id
 from scheduler.engine.states import Status, Trigger
 from scheduler.models import Execution, Task
+from scheduler.periods import ExecutionFilter, HistoryFilter
 from scheduler.records import NewExecution
 from tests.integration.conftest import Caller
 

@@ -10,9 +10,9 @@ from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.validation import validate_schema
 
 from platform_scheduler.documents import document
-from query.filters import TaskFilter
-from query.periods import ExecutionFilter
 from register.api.serializers import TaskInput
+from scheduler.filters import TaskFilter
+from scheduler.periods import ExecutionFilter
 from tests.integration.conftest import Caller
 
 

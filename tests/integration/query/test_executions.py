@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
-from query.periods import ExecutionFilter
 from query.selectors import visible_executions
 from scheduler.models import Execution, Task
+from scheduler.periods import ExecutionFilter
 from tests.integration.conftest import Caller
 
 RUN = UUID(int=7)

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from query.periods import HistoryFilter
 from query.selectors import history_of
 from scheduler.models import Task
+from scheduler.periods import HistoryFilter
 from tests.integration.conftest import Caller
 
 

@@ -10,9 +10,9 @@ from django.db import connection
 from django.http import QueryDict
 from django.test import Client
 
-from query.filters import TaskFilter, searched
 from query.selectors import visible_tasks
 from scheduler import totals
+from scheduler.filters import TaskFilter, searched
 from scheduler.models import Execution, Task
 from tests.integration.conftest import Caller
 

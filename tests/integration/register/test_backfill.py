@@ -62,7 +62,7 @@ def test_it_shows_how_it_has_ended(operator: Caller, hourly: Task, now: datetime
 
     assert (body["status"], body["progress"], body["counts"]["failed"]) == ("COMPLETED", 1, 2)
     assert body["errors"][0] == {
-        "slot": hours(now, -2, 0)["from"], "status": "FAILED", "message": "no such host",
+        "id": None, "slot": hours(now, -2, 0)["from"], "status": "FAILED", "message": "no such host",
     }  # fmt: skip
 
 

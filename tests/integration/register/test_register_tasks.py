@@ -112,7 +112,7 @@ def test_the_conflict_changes_nothing(file: File) -> None:
 def test_a_name_stands_once_in_the_files(file: File, mode: str) -> None:
     said = register(file(TWO), file("- {name: ' One', taskClass: platform.noop}", "more.yaml"), "--mode", mode)
 
-    assert said.err[0].endswith("more.yaml: tasks[0].name: An earlier record of these files has this name.")
+    assert said.err[0].endswith("more.yaml: tasks[0].name: An earlier record has this name.")
     assert said.summary == "2 created, 0 updated, 0 unchanged"
 
 

@@ -48,6 +48,7 @@ def task(new_task: Callable[..., Task]) -> Task:
         ({"cronExpression": "0 7 * * * ?", "misfirePolicy": "SKIP"}, []),
         ({"runAt": "2030-01-02T00:00:00Z", "misfirePolicy": "SKIP", "misfireGraceSeconds": 0}, ["misfire_skip"]),
         ({"runAt": "2030-01-01T11:59:30Z"}, []),
+        ({"queue": "defualt"}, ["unknown_queue"]),
         ({"taskClass": "no.such", "allowUnknownTaskClass": True}, ["unknown_task_class"]),
         ({"cronExpression": "0 0 9 * * ?"}, ["crowded_minute"]),
         (

@@ -114,6 +114,13 @@ def test_it_lets_the_last_announcement_count(connection: psycopg.Connection, now
     assert rows == [("acme.test", "new")]
 
 
+def test_it_announces_declared_schedules(connection: psycopg.Connection, now: datetime):
+    for schedules in ((), ({"name": "Nightly"},)):
+        one = registry.Handler("acme.test", print, schedules=schedules)
+        catalogue.announce(connection, [one], node=NODE, queues=[], now=now)
+    assert connection.execute("SELECT schedules FROM scheduler_handlers").fetchall() == [([{"name": "Nightly"}],)]
+
+
 def test_it_announces_nothing_where_there_is_nothing(connection: psycopg.Connection, now: datetime):
     catalogue.announce(connection, [], node=NODE, queues=[], now=now)
     assert connection.execute("SELECT 1 FROM scheduler_handlers").fetchall() == []

@@ -1,12 +1,14 @@
 """Handlers by public name."""
 
 from collections.abc import Iterator
+from math import nan
+from typing import Any
 
 import pytest
 from jsonschema import SchemaError
 
 from workers import registry
-from workers.errors import DuplicateHandler, UnknownHandler
+from workers.errors import DuplicateHandler, InvalidDeclaration, UnknownHandler
 from workers.registry import handler
 
 SCHEMA = {
@@ -123,3 +125,26 @@ def test_it_says_every_fault_at_once():
 def test_it_takes_any_object_without_a_schema():
     handler("acme.report")(report)
     assert registry.find("acme.report").faults({"anything": [1, None]}) == []
+
+
+def test_it_keeps_the_schedules_declared_beside_a_handler() -> None:
+    schedule = {"name": "Nightly", "cronExpression": "0 0 2 * * ?"}
+    handler("acme.report", schedules=[schedule])(report)
+
+    assert registry.find("acme.report").schedules == (schedule,)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        5,
+        {},
+        {"name": 5},
+        {"name": "A", "taskClass": "another"},
+        {"name": "A", "taskData": {1, 2}},
+        {"name": "A", "x": nan},
+    ],
+)
+def test_it_refuses_what_can_be_no_schedule(schedule: Any) -> None:
+    with pytest.raises(InvalidDeclaration):
+        handler("acme.report", schedules=[schedule])(report)

@@ -187,7 +187,7 @@ def test_a_range_of_a_pause_is_one_end(flow: Workflow, now: datetime):
     _scheduled(flow, "load", seconds=60, first=now - 5 * MINUTE, status="PAUSED", claim_at=None)
     flow.add("report", "load")
     with flow.connection.transaction():
-        pauses.resume(flow.connection, flow.tasks["load"], catch_up=False, now=now)
+        pauses.resume(flow.connection, [flow.tasks["load"]], catch_up=False, now=now)
     flow.carry_on()
     assert flow.statuses("report") == ["SKIPPED/dependency"]
 

@@ -9,10 +9,10 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django_filters import CharFilter, Filter, UUIDFilter  # type: ignore[import-untyped]
 
-from query.filters import LabelFilter, TaskClassFilter
 from scheduler.engine.identity import BACKFILL, lower_bound
 from scheduler.engine.states import Status, Trigger
 from scheduler.filtering import ListFilter, WordsFilter
+from scheduler.filters import LabelFilter, TaskClassFilter
 from scheduler.instants import DayOrInstantField, ZoneField
 from scheduler.keysets import Order
 from scheduler.models import Execution
