@@ -22,7 +22,7 @@ MOST_FAULTS: Final = 1_000
 class _Numbered(NamedTuple):
     """A record with its place in the request."""
 
-    index: int
+    number: int
     fields: Any
 
 
@@ -39,7 +39,7 @@ def submit(
     keys = [key_of({"namespace": home} | fields if isinstance(fields, dict) else fields) for fields in records]
     by_name = sorted(range(len(records)), key=lambda index: keys[index] or ("", ""))
     in_turn = ordering.upstreams_first([_Numbered(index, records[index]) for index in by_name], home=home)
-    order = [record.index for record in in_turn]
+    order = [record.number for record in in_turn]
     results: dict[int, Result] = {}
     with transaction.atomic() if is_atomic else nullcontext():
         if connection.in_atomic_block:
