@@ -55,7 +55,7 @@ def open_connection(db: None) -> Iterator[Open]:
         for table in _TABLES:
             connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
         # Its rows cannot be deleted.
-        if connection.execute("SELECT FROM scheduler_audit LIMIT 1").fetchone():
+        if connection.execute("SELECT FROM scheduler_audit LIMIT 1").fetchone() is not None:
             connection.execute("TRUNCATE scheduler_audit")
 
 

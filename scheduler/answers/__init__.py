@@ -105,6 +105,7 @@ __all__ = [
     "CALENDAR_POLICIES",
     "EXECUTION_STATUSES",
     "OVERLAP_POLICIES",
+    "RECORD_OUTCOMES",
     "ROLES",
     "TASK_STATUSES",
     "ActedOnAnswer",

@@ -5,12 +5,13 @@ from typing import Any
 from rest_framework import serializers
 
 from scheduler.answers.common import Answer, FaultAnswer
+from scheduler.answers.words import RECORD_OUTCOMES
 
 
 class RecordAnswer(Answer):
     index = serializers.IntegerField(help_text="In the request's list, from 0.")
     id = serializers.UUIDField(allow_null=True, help_text="null where it failed.")
-    outcome = serializers.ChoiceField(["created", "updated", "unchanged", "failed"])
+    outcome = serializers.ChoiceField(RECORD_OUTCOMES)
     errors: Any = FaultAnswer(many=True, help_text="Of a record that failed; fields as tasks[17].cronExpression.")
 
 

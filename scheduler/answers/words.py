@@ -15,3 +15,4 @@ CONDITIONS = [condition.value for condition in Condition]
 DEPENDENCY_MODES = [mode.value for mode in Mode]
 CALENDAR_POLICIES = [policy.value for policy in CalendarPolicy]
 ROLES = Role.values
+RECORD_OUTCOMES = ["created", "updated", "unchanged", "failed"]
