@@ -87,6 +87,7 @@ from scheduler.answers.words import (
     CALENDAR_POLICIES,
     EXECUTION_STATUSES,
     OVERLAP_POLICIES,
+    RECORD_OUTCOMES,
     ROLES,
     TASK_STATUSES,
 )
