@@ -86,6 +86,7 @@ from scheduler.answers.templates import (
 from scheduler.answers.words import (
     CALENDAR_POLICIES,
     EXECUTION_STATUSES,
+    EXPLAINED_OUTCOMES,
     OVERLAP_POLICIES,
     RECORD_OUTCOMES,
     ROLES,
@@ -105,6 +106,7 @@ from scheduler.answers.workflows import (
 __all__ = [
     "CALENDAR_POLICIES",
     "EXECUTION_STATUSES",
+    "EXPLAINED_OUTCOMES",
     "OVERLAP_POLICIES",
     "RECORD_OUTCOMES",
     "ROLES",

@@ -5,8 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from scheduler.answers.common import Answer, PageAnswer
-from scheduler.answers.words import EXECUTION_STATUSES
-from scheduler.engine.explanations import Outcome
+from scheduler.answers.words import EXECUTION_STATUSES, EXPLAINED_OUTCOMES
 from scheduler.engine.states import Trigger
 
 
@@ -105,7 +104,7 @@ class ExplanationAnswer(Answer):
     taskName = serializers.CharField()
     executionId = serializers.UUIDField(allow_null=True, help_text="null where no execution has been recorded.")
     scheduledFor = serializers.DateTimeField(allow_null=True, help_text="The slot, null where there is none.")
-    outcome = serializers.ChoiceField([outcome.value for outcome in Outcome])
+    outcome = serializers.ChoiceField(EXPLAINED_OUTCOMES)
     summary = serializers.CharField(help_text="All of it in one sentence.")
     steps: Any = StepAnswer(many=True, help_text="Oldest first, as far as their times are known.")
 

@@ -1,6 +1,7 @@
 """The words of the answers that are one of a few."""
 
 from scheduler.engine.calendars import CalendarPolicy
+from scheduler.engine.explanations import Outcome
 from scheduler.engine.states import Status, TaskStatus
 from scheduler.engine.workflows import Condition, Mode
 from scheduler.models.choices import (
@@ -15,4 +16,5 @@ CONDITIONS = [condition.value for condition in Condition]
 DEPENDENCY_MODES = [mode.value for mode in Mode]
 CALENDAR_POLICIES = [policy.value for policy in CalendarPolicy]
 ROLES = Role.values
+EXPLAINED_OUTCOMES = [outcome.value for outcome in Outcome]
 RECORD_OUTCOMES = ["created", "updated", "unchanged", "failed"]
