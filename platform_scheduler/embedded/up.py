@@ -120,6 +120,8 @@ class Up:
         self._console.done("Database", "up to date")
 
     def _start_services(self, supervisor: Supervisor, plan: Plan) -> None:
+        # Whoever sees a service answer finds the settings for commands beside it.
+        plan.write_environment()
         for program in plan.services:
             supervisor.start_program(program.name)
         for program in plan.services:
@@ -154,7 +156,6 @@ class Up:
             raise CannotStart(f"supervisord has ended: {error}; start again.") from None
 
     def _summarize(self, plan: Plan) -> None:
-        plan.write_environment()
         user, password = plan.layout.login_file.read_text().split()
         token = plan.layout.token_file.read_text().strip()
         say = self._console.line
