@@ -14,7 +14,7 @@ from register.errors import NotPaused, TaskCompleted
 from register.given import Given
 from register.locking import lock, publish_after_commit, visible
 from register.stored import Stored
-from scheduler import connections, firing, pauses, schedules
+from scheduler import connections, pauses, schedules, triggers
 from scheduler.engine.schedules import InvalidSchedule
 from scheduler.engine.states import TaskStatus
 from scheduler.errors import Fault, InvalidInput, TaskDeleted
@@ -42,7 +42,9 @@ def trigger_task(task_id: UUID, given: Given, *, namespace: str | None, now: dat
             faults += secrets.unlisted(task_data, namespace=task.namespace, among=Stored())
         if faults:
             raise InvalidInput(faults)
-        execution, ready = firing.trigger(connections.current(), task_id, request=uuid4(), task_data=task_data, now=now)
+        execution, ready = triggers.trigger(
+            connections.current(), task_id, request=uuid4(), task_data=task_data, now=now
+        )
         publish_after_commit(ready, now=now)
         made = Execution.objects.select_related("task").get(id=execution)
         journal.note(AuditVerb.TRIGGER, task, after={"executionId": str(made.id), "status": made.status}, now=now)

@@ -8,7 +8,6 @@ from scheduler import schedules
 from scheduler.engine.calendars import CalendarPolicy
 from scheduler.engine.schedules import NeverSchedule
 from scheduler.engine.states import OPEN, TaskStatus
-from scheduler.firing import first_slot
 from scheduler.models import Execution, Task
 from scheduler.models.choices import IntervalMode, OverlapPolicy
 
@@ -52,7 +51,7 @@ def first_slot_of(task: Task, *, now: datetime) -> datetime | None:
         after = now - _TICK
     if schedules.is_fixed_delay(task) and task.last_slot_for is not None:
         return schedules.after_end(task, now)
-    return first_slot(schedules.grid(task), after=after, last_slot=task.last_slot_for)
+    return schedules.grid(task).next_after(max(after, task.last_slot_for) if task.last_slot_for else after)
 
 
 def set_first_slot(task: Task, *, now: datetime, runs_a_slot: bool = False) -> None:

@@ -195,7 +195,7 @@ def _record(
     followups.count_opened(connection, [row.task_id for row in recorded if births.makes_busy(row)])
     queued = [row for row in recorded if row.status is Status.QUEUED]
     permits.use(connection, dict.fromkeys(limits.left, len(queued)))
-    return [Ready(row.id, row.queue, row.priority, row.timeout_seconds) for row in queued]
+    return births.ready(queued)
 
 
 def _born(

@@ -1,13 +1,16 @@
 """Rows as they are born: from a locked task and what is decided about a slot."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
+from uuid import UUID
 
 from scheduler.engine.admission import FIRST_WAIT, LONGEST_WAIT, TURN_TAKERS, Admission
 from scheduler.engine.firing import Pass
 from scheduler.engine.identity import execution_id, slot_cause
 from scheduler.engine.states import Reason, Status, Trigger
-from scheduler.records import DueTask, NewExecution
+from scheduler.records import DueTask, NewExecution, Ready
 
 
 def fired(
@@ -86,3 +89,15 @@ def passed(
     )
     is_single = entry.until == entry.slot
     return replace(row, scheduled_until=entry.until, slot_count=1 if is_single else slot_count)
+
+
+_UNKNOWN: Mapping[UUID, float] = MappingProxyType({})
+
+
+def ready(rows: Iterable[NewExecution], expected_ms: Mapping[UUID, float] = _UNKNOWN) -> list[Ready]:
+    """Return what of these rows is to be published; `expected_ms` says of which tasks it is known how long they run."""
+    return [
+        Ready(row.id, row.queue, row.priority, row.timeout_seconds, expected_ms.get(row.task_id))
+        for row in rows
+        if row.status is Status.QUEUED
+    ]

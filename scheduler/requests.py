@@ -97,8 +97,7 @@ def retry(connection: psycopg.Connection, execution_id: UUID, *, now: datetime) 
     if not transitions.record(connection, [row], now=now):
         return Retried("It has been tried again already: there is a newer attempt.")
     overlaps.count(connection, task, row, admission, now=now)
-    ready = Ready(row.id, row.queue, row.priority, row.timeout_seconds)
-    return Retried("", row.id, (ready,) if row.status is Status.QUEUED else ())
+    return Retried("", row.id, tuple(births.ready([row])))
 
 
 def _next(task: DueTask, attempt: Attempt, admission: Admission, *, now: datetime) -> NewExecution:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import audit, claims, firing, pauses, revisions, transitions
+from scheduler import audit, claims, firing, pauses, revisions, transitions, triggers
 from scheduler.engine.states import Reason, TaskStatus
 from scheduler.models.choices import AuditVerb
 from scheduler.records import Done, DueTask, Ready
@@ -58,7 +58,7 @@ def resume(connection: psycopg.Connection, task_ids: Collection[UUID], *, catch_
 def trigger(connection: psycopg.Connection, task_ids: Collection[UUID], *, request: UUID, now: datetime) -> Done:
     """Run each now, whatever its schedule and a pause say; overlaps and limits are obeyed."""
     tasks, refused = _standing(connection, task_ids)
-    _, ready = firing.trigger_all(connection, tasks, request=request, task_data=None, now=now)
+    _, ready = triggers.trigger_all(connection, tasks, request=request, task_data=None, now=now)
     ids = [task.id for task in tasks]
     audit.record_many(connection, ids, verb=AuditVerb.TRIGGER, now=now)
     return Done(ids, refused, ready)

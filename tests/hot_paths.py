@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Json
 
 from platform_scheduler.celery import app
-from scheduler import claims, clock, firing, schedules, transitions
+from scheduler import claims, clock, schedules, transitions, triggers
 from scheduler.connections import connect
 from scheduler.records import Held, Started
 
@@ -166,7 +166,7 @@ def slots(connection: psycopg.Connection, task_id: UUID) -> list[datetime]:
 
 def queue_one(connection: psycopg.Connection, task_id: UUID, *, now: datetime, task_data: str | None = None) -> UUID:
     """Request an execution of the task and return its id: QUEUED, not yet published."""
-    execution_id, _ = firing.trigger(connection, task_id, request=uuid4(), task_data=task_data, now=now)
+    execution_id, _ = triggers.trigger(connection, task_id, request=uuid4(), task_data=task_data, now=now)
     return execution_id
 
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import psycopg
 
-from scheduler import firing, transitions
+from scheduler import transitions, triggers
 from scheduler.engine.identity import execution_id
 from scheduler.engine.states import Status, TaskStatus, Trigger
 from scheduler.engine.suggestions import did_you_mean
@@ -85,7 +85,7 @@ def begin(connection: psycopg.Connection, task: Task, *, at: datetime, task_data
     """
     lease = max(SHORTEST_LEASE, timedelta(seconds=task.timeout_seconds))
     with connection.transaction():
-        execution, _ = firing.trigger(connection, task.id, request=uuid4(), task_data=task_data, now=at)
+        execution, _ = triggers.trigger(connection, task.id, request=uuid4(), task_data=task_data, now=at)
         started = transitions.start(connection, execution, node_id=node_name(), lease_expires_at=now + lease, now=now)
         if started is None:
             raise TaskBusy(f"{task.name} is busy and its overlapPolicy is {task.overlap_policy}: nothing was run.")

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 import redis
 
-from scheduler import dispatch, firing, leases, partitions, permits, releases, sweep, transitions
+from scheduler import dispatch, firing, leases, partitions, permits, releases, sweep, transitions, triggers
 from scheduler.broker import Broker
 from scheduler.engine.states import Status, Trigger
 from scheduler.records import NewExecution
@@ -117,7 +117,7 @@ def test_it_finds_the_same_request_when_it_comes_twice_at_once(
 
     def ask(asking: psycopg.Connection) -> tuple[UUID, list[Any]]:
         with asking.transaction():
-            return firing.trigger(asking, task_id, request=request, task_data=None, now=now)
+            return triggers.trigger(asking, task_id, request=request, task_data=None, now=now)
 
     answers = together(*(partial(ask, open_connection()) for _ in range(3)))
     assert ({one for one, _ in answers}, statuses(connection, task_id)) == ({answers[0][0]}, ["QUEUED"])

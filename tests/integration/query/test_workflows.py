@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from scheduler import connections, dependents, firing, transitions
+from scheduler import connections, dependents, transitions, triggers
 from scheduler.claims import EVERYWHERE
 from scheduler.engine.states import Status
 from scheduler.models import Execution, Task
@@ -56,7 +56,7 @@ def _end(execution: Any, status: Status, now: datetime) -> None:
 @pytest.fixture
 def run(report: Task, extract: Task, now: datetime) -> Any:
     """A run whose root has succeeded."""
-    execution, _ = firing.trigger(connections.current(), extract.id, request=uuid4(), task_data=None, now=now)
+    execution, _ = triggers.trigger(connections.current(), extract.id, request=uuid4(), task_data=None, now=now)
     _end(execution, Status.SUCCESS, now)
     return execution
 
@@ -115,7 +115,7 @@ def test_a_run_shows_what_its_conditions_come_to(viewer: Caller, run: Any, extra
 def test_a_run_that_has_ended_is_as_good_as_its_worst(
     viewer: Caller, clean: Task, extract: Task, now: datetime
 ) -> None:
-    execution, _ = firing.trigger(connections.current(), extract.id, request=uuid4(), task_data=None, now=now)
+    execution, _ = triggers.trigger(connections.current(), extract.id, request=uuid4(), task_data=None, now=now)
     _end(execution, Status.FAILED, now)
 
     body = viewer.send("get", f"runs/{execution}").json()

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from register import actions
-from scheduler import bulkactions, claims, connections, firing, transitions, verbs
+from scheduler import bulkactions, claims, connections, transitions, triggers, verbs
 from scheduler.engine.states import Status
 from scheduler.models import AuditRecord, Execution, Operation, OperationItem, Revision, Task
 from scheduler.records import Outcome
@@ -122,7 +122,7 @@ def test_a_trigger_obeys_overlap(operator: Caller, new_task: NewTask, now: datet
 
 
 def test_it_deletes(editor: Caller, three: list[Task], now: datetime) -> None:
-    firing.trigger(connections.current(), three[0].id, request=uuid4(), task_data=None, now=now)
+    triggers.trigger(connections.current(), three[0].id, request=uuid4(), task_data=None, now=now)
 
     operation = _carried_out(_send(editor, "delete", ids=_ids(three[:2])), now=now)
 
@@ -274,7 +274,7 @@ def _executions(tasks: list[Task], *, now: datetime) -> tuple[UUID, UUID, UUID]:
     connection = connections.current()
     Task.objects.update(max_retry_count=0)
     waiting, running, ended = (
-        firing.trigger(connection, task.id, request=uuid4(), task_data=None, now=now)[0] for task in tasks
+        triggers.trigger(connection, task.id, request=uuid4(), task_data=None, now=now)[0] for task in tasks
     )
     transitions.start(connection, running, node_id="n", lease_expires_at=now + MINUTE, now=now)
     started = transitions.start(connection, ended, node_id="n", lease_expires_at=now + MINUTE, now=now)

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from scheduler import connections, dependents, firing, transitions
+from scheduler import connections, dependents, transitions, triggers
 from scheduler.claims import EVERYWHERE
 from scheduler.engine.states import Status
 from scheduler.models import Execution, Task
@@ -46,7 +46,7 @@ def _carry_on(now: datetime) -> None:
 @pytest.fixture
 def run(tasks: dict[str, Task], now: datetime) -> Any:
     """A run whose root has failed."""
-    run_id, _ = firing.trigger(connections.current(), tasks["extract"].id, request=uuid4(), task_data=None, now=now)
+    run_id, _ = triggers.trigger(connections.current(), tasks["extract"].id, request=uuid4(), task_data=None, now=now)
     _end(tasks["extract"], Status.FAILED, now)
     return run_id
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from scheduler import firing
+from scheduler import firing, triggers
 from scheduler.errors import TaskDeleted, TaskNotFound
 from tests.hot_paths import MINUTE, SECOND, add_task, executions, queue_one, slots, statuses, task
 
@@ -46,7 +46,7 @@ def test_it_ends_at_a_broken_definition_before_a_change(connection: psycopg.Conn
 
 def test_it_queues_what_somebody_asks_for(connection: psycopg.Connection, now: datetime):
     task_id = add_task(connection, next_slot_for=now + MINUTE)
-    execution_id, (ready,) = firing.trigger(connection, task_id, request=uuid4(), task_data='{"a": 1}', now=now)
+    execution_id, (ready,) = triggers.trigger(connection, task_id, request=uuid4(), task_data='{"a": 1}', now=now)
     (row,) = executions(connection, task_id)
     assert (row["id"], row["status"], row["trigger"], row["task_data"], row["scheduled_for"]) == (
         execution_id, "QUEUED", "MANUAL", '{"a": 1}', now,
@@ -56,8 +56,8 @@ def test_it_queues_what_somebody_asks_for(connection: psycopg.Connection, now: d
 
 def test_it_finds_the_same_request_again(connection: psycopg.Connection, now: datetime):
     task_id, request = add_task(connection, next_slot_for=now + MINUTE, overlap_policy="SKIP"), uuid4()
-    first, _ = firing.trigger(connection, task_id, request=request, task_data=None, now=now)
-    second, ready = firing.trigger(connection, task_id, request=request, task_data=None, now=now)
+    first, _ = triggers.trigger(connection, task_id, request=request, task_data=None, now=now)
+    second, ready = triggers.trigger(connection, task_id, request=request, task_data=None, now=now)
     assert (second, ready, statuses(connection, task_id)) == (first, [], ["QUEUED"])
     assert task(connection, task_id)["open_count"] == 1
 

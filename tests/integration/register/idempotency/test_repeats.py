@@ -168,7 +168,7 @@ def test_a_failure_that_is_answered_is_not_remembered(
     operator: Caller, cleanup: Task, failure: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as failing:
-        failing.setattr("register.operating.firing.trigger", Mock(side_effect=failure))
+        failing.setattr("register.operating.triggers.trigger", Mock(side_effect=failure))
         assert trigger(operator, cleanup).status_code == 503
 
     assert not IdempotencyKey.objects.exists()

@@ -1,0 +1,221 @@
+"""Moves: what becomes of due tasks. Which slots have passed, what each may do now, and where its task goes on."""
+
+import logging
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache, partial
+from itertools import chain
+from uuid import UUID
+
+import psycopg
+
+from scheduler import audit, births, overlaps, permits, schedules
+from scheduler.connections import as_json
+from scheduler.engine.admission import AWAITING, TURN_TAKERS, Standing, take_nothing
+from scheduler.engine.firing import Fire, Misfire, Pass, Plan, plan
+from scheduler.engine.identity import slot_cause
+from scheduler.engine.slots import Slots
+from scheduler.engine.states import Status, TaskStatus
+from scheduler.models.choices import AuditVerb
+from scheduler.permits import Permits
+from scheduler.records import DueTask, NewExecution
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Move:
+    """What the claim writes on one task.
+
+    `newcomer` is the execution for which its open ones are cancelled, `limited` the keys of the permits that each of
+    its QUEUED rows takes.
+    """
+
+    task: DueTask
+    rows: list[NewExecution]
+    last_slot: datetime | None
+    next_slot: datetime | None
+    claim_at: datetime | None
+    shown_at: datetime | None
+    status: TaskStatus
+    pause_reason: str | None = None
+    newcomer: UUID | None = None
+    limited: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Planned:
+    """One task's slots and what becomes of those that are due; no slots but an error where that cannot be told."""
+
+    task: DueTask
+    slots: Slots | None
+    plan: Plan
+    error: Exception | None = None
+
+    @property
+    def fires(self) -> bool:
+        """Tell whether any of its slots may run."""
+        return any(isinstance(entry, Fire) for entry in self.plan.records)
+
+    @property
+    def catches_up(self) -> bool:
+        """Tell whether some of its slots will take turns."""
+        return any(isinstance(entry, Fire) and entry.trigger in TURN_TAKERS for entry in self.plan.records)
+
+
+_NOTHING = Plan((), None, None)
+_UNWORKABLE = "Task %s has no next slot that can be worked out; it is paused."
+
+
+def plan_due(task: DueTask, now: datetime, *, waits_for_jitter: bool = True) -> Planned:
+    """Work out what is due of one task; whatever its definition does wrong is told with it."""
+    try:
+        slots, due = schedules.slots_of(task), task.next_slot_for
+        if due is None:
+            return Planned(task, slots, _NOTHING)
+        at = now if waits_for_jitter else max(now, slots.due_at(slots.latest_at(now) or due))
+        skipped = task.skip_slots or ()
+        misfire = _misfire(task.misfire_policy, task.misfire_grace_seconds, task.catch_up_limit)
+        return Planned(task, slots, plan(slots, due=due, now=at, misfire=misfire, skipped=skipped))
+    except Exception as error:  # one definition may not stop the claim of all others
+        logger.exception(_UNWORKABLE, task.id)
+        return Planned(task, None, _NOTHING, error)
+
+
+def decide(connection: psycopg.Connection, planned: Sequence[Planned], *, now: datetime) -> list[Move]:
+    """Decide on every slot by what its task has open, and on where the task goes on."""
+    catching_up = {one.task.id for one in planned if one.catches_up}
+    standings = overlaps.standings(connection, (one.task for one in planned), catching_up=catching_up)
+    keys = {overlaps.keys_of(one.task) for one in planned if one.fires}
+    limits = permits.lock(connection, set(chain.from_iterable(keys)))
+    return [_move_or_pause(one, standings.get(one.task.id) or Standing(), limits, now=now) for one in planned]
+
+
+def _move_or_pause(planned: Planned, standing: Standing, limits: Permits, *, now: datetime) -> Move:
+    if planned.slots is None:
+        return paused(planned.task, planned.error)
+    try:
+        return _move(planned, planned.slots, standing, limits, now=now)
+    except Exception as error:  # nor may it here
+        logger.exception(_UNWORKABLE, planned.task.id)
+        return paused(planned.task, error)
+
+
+def _move(planned: Planned, slots: Slots, standing: Standing, limits: Permits, *, now: datetime) -> Move:
+    task = planned.task
+    rows, newcomer = _rows(planned, slots, standing, limits, now=now)
+    next_slot = planned.plan.next_slot
+    is_waiting = schedules.is_fixed_delay(task) and bool(rows)
+    if is_waiting and rows[-1].status is Status.SKIPPED:
+        next_slot, is_waiting = schedules.after_end(task, now), False
+    shown = slots.first_shown(next_slot, skipped=task.skip_slots or ())
+    return Move(
+        task,
+        rows,
+        planned.plan.last_slot,
+        next_slot,
+        claim_at=slots.looked_at(next_slot) if next_slot is not None else None,
+        shown_at=slots.due_at(shown) if shown is not None else None,
+        status=TaskStatus.ACTIVE if next_slot is not None or is_waiting else TaskStatus.COMPLETED,
+        newcomer=newcomer,
+        limited=limits.limited(overlaps.keys_of(task)) if limits.left else (),
+    )
+
+
+def _rows(
+    planned: Planned, slots: Slots, standing: Standing, limits: Permits, *, now: datetime
+) -> tuple[list[NewExecution], UUID | None]:
+    """Return the rows of the slots that are due, and the last of them for which open executions are cancelled."""
+    task, newcomer = planned.task, None
+    take = partial(limits.take, overlaps.keys_of(task)) if limits.left else take_nothing
+    rows: list[NewExecution] = []
+    for entry in planned.plan.records:
+        due_at = slots.due_at(entry.slot)
+        if isinstance(entry, Pass):
+            rows.append(births.passed(task, entry, due_at=due_at, now=now))
+            continue
+        admission = (
+            AWAITING
+            if task.has_dependencies
+            else standing.admit(task.overlap_policy, entry.trigger, limit=task.max_concurrency, take=take)
+        )
+        rows.append(
+            births.fired(
+                task,
+                admission,
+                slot=entry.slot,
+                due_at=due_at,
+                cause=slot_cause(entry.slot),
+                trigger=entry.trigger,
+                now=now,
+            )
+        )
+        newcomer = rows[-1].id if admission.cancels else newcomer
+    return rows, newcomer
+
+
+def paused(task: DueTask, error: Exception | None) -> Move:
+    """Return what pauses one task whose definition, or whose rows, cannot be used."""
+    reason = f"Its next slot cannot be worked out: {error}"
+    return Move(task, [], None, task.next_slot_for, None, None, TaskStatus.PAUSED, reason)
+
+
+_MOVE_ON = """
+UPDATE scheduler_tasks t
+SET next_slot_for = u.next_slot, next_execution_time = u.shown_at, claim_at = u.claim_at,
+    last_slot_for = coalesce(u.last_slot, t.last_slot_for), status = u.status,
+    pause_reason = coalesce(u.pause_reason, t.pause_reason),
+    open_count = CASE WHEN t.overlap_policy = 'ALLOW' THEN 0 ELSE t.open_count + u.opened END
+FROM json_to_recordset(%s::json) AS u (
+    id uuid, next_slot timestamptz, claim_at timestamptz, shown_at timestamptz, last_slot timestamptz, status text,
+    pause_reason text, opened int
+)
+WHERE t.id = u.id
+"""
+
+# By which rules the next slot was worked out: a claim that read them just before an edit is worked out anew.
+_BY_CALENDAR = """
+UPDATE scheduler_tasks t SET calendar_version = u.calendar_version
+FROM unnest(%s::uuid[], %s::int[]) AS u (id, calendar_version)
+WHERE t.id = u.id AND t.calendar_version IS DISTINCT FROM u.calendar_version
+"""
+
+
+def write(connection: psycopg.Connection, moves: Sequence[Move], inserted: set[UUID], *, now: datetime) -> None:
+    """Move the tasks on; `inserted` are those of their rows that were new."""
+    if not moves:
+        return
+    connection.execute(_MOVE_ON, (as_json([_moved_on(move, inserted) for move in moves]),))
+    under = [move.task for move in moves if move.task.calendar_version is not None]
+    if under:
+        connection.execute(_BY_CALENDAR, ([task.id for task in under], [task.calendar_version for task in under]))
+    if paused := [move.task.id for move in moves if move.pause_reason is not None]:
+        audit.record_standing(connection, paused, verb=AuditVerb.PAUSE, before=TaskStatus.ACTIVE, now=now)
+
+
+def _moved_on(move: Move, inserted: set[UUID]) -> dict[str, object]:
+    return {
+        "id": move.task.id,
+        "next_slot": move.next_slot,
+        "claim_at": move.claim_at,
+        "shown_at": move.shown_at,
+        "last_slot": move.last_slot,
+        "status": move.status,
+        "pause_reason": move.pause_reason,
+        # A row that stood already is open or not by another copy's count.
+        "opened": sum(births.makes_busy(row) for row in move.rows if row.id in inserted),
+    }
+
+
+def taken(moves: Sequence[Move], inserted: Collection[UUID]) -> Counter[str]:
+    """Return how many units of each limited key the new rows take."""
+    rows = ((move, row) for move in moves if move.limited for row in move.rows)
+    queued = (move for move, row in rows if row.status is Status.QUEUED and row.id in inserted)
+    return Counter(key for move in queued for key in move.limited)
+
+
+@lru_cache(maxsize=1024)
+def _misfire(policy: str, grace_seconds: int, limit: int) -> Misfire:
+    return Misfire(policy, timedelta(seconds=grace_seconds), limit)
