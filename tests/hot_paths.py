@@ -160,6 +160,11 @@ def statuses(connection: psycopg.Connection, task_id: UUID | None = None) -> lis
     return [row["status"] for row in executions(connection, task_id)]
 
 
+def statuses_of(connection: psycopg.Connection, executions: list[UUID]) -> list[str]:
+    """Return the statuses of these executions, in their order."""
+    return [execution(connection, one)["status"] for one in executions]
+
+
 def slots(connection: psycopg.Connection, task_id: UUID) -> list[datetime]:
     return [row["scheduled_for"] for row in executions(connection, task_id)]
 
