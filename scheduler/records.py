@@ -53,7 +53,7 @@ class Started:
     scheduled_for: datetime
     run_id: UUID | None
     timeout_seconds: int
-    handed_back_count: int
+    lacked_by: str | None
     started_at: datetime
     time_zone: str = "UTC"
 

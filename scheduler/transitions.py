@@ -84,7 +84,7 @@ FROM scheduler_tasks t
 WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'QUEUED'
     AND t.id = h.task_id AND t.status <> 'DELETED'
 RETURNING h.id, h.task_id, t.name, h.namespace, t.task_class, coalesce(h.task_data, t.task_data), h.fence, h.attempt,
-    h.trigger, h.scheduled_for, h.run_id, t.timeout_seconds, h.handed_back_count, h.start_time, t.time_zone
+    h.trigger, h.scheduled_for, h.run_id, t.timeout_seconds, h.lacked_by, h.start_time, t.time_zone
 """
 
 
@@ -122,22 +122,8 @@ def start_all(
 _HAND_BACK = """
 UPDATE task_execution_history h
 SET status = 'QUEUED', start_time = NULL, node_id = NULL, lease_expires_at = NULL, published_at = NULL,
-    handed_back_count = h.handed_back_count + 1, reason = %(reason)s, queued_at = %(now)s
-WHERE h.id = %(id)s AND h.fence = %(fence)s AND h.status = 'RUNNING'
-RETURNING h.id
-"""
-
-
-def hand_back(connection: psycopg.Connection, execution: UUID, *, fence: int, reason: str, now: datetime) -> bool:
-    """Return what was won and not begun to the queue: same attempt, another fence at its next start."""
-    row = connection.execute(_HAND_BACK, {"id": execution, "fence": fence, "reason": reason, "now": now}).fetchone()
-    return row is not None
-
-
-_GIVE_BACK = """
-UPDATE task_execution_history h
-SET status = 'QUEUED', start_time = NULL, node_id = NULL, lease_expires_at = NULL, published_at = NULL,
-    queued_at = %(now)s
+    handed_back_count = h.handed_back_count + 1, queued_at = %(now)s, reason = %(reason)s,
+    lacked_by = coalesce(%(lacked_by)s, h.lacked_by)
 FROM unnest(%(id)s::uuid[], %(fence)s::bigint[]) AS u (id, fence)
 WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.fence = u.fence AND h.status = 'RUNNING'
     AND h.cancel_requested_at IS NULL
@@ -145,13 +131,24 @@ RETURNING h.id, h.queue, h.priority, h.timeout_seconds
 """
 
 
-def give_back(connection: psycopg.Connection, held: Sequence[tuple[UUID, int]], *, now: datetime) -> list[Ready]:
-    """Return what was won, (id, fence), and has not begun to the queue; what is to be cancelled stays RUNNING."""
+def hand_back(
+    connection: psycopg.Connection,
+    held: Sequence[tuple[UUID, int]],
+    *,
+    now: datetime,
+    reason: str | None = None,
+    lacked_by: str | None = None,
+) -> list[Ready]:
+    """Return what was won, (id, fence), and not begun to the queue: same attempt, another fence at its next start.
+
+    `lacked_by` is the node that has no handler of its class. What is to be cancelled stays RUNNING.
+    """
     if not held:
         return []
     ids = [execution for execution, _ in held]
-    parameters = {"id": ids, "fence": [fence for _, fence in held], "now": now}
-    return [Ready(*row) for row in connection.execute(_GIVE_BACK, parameters | _bounds(ids))]
+    parameters = {"id": ids, "fence": [fence for _, fence in held]} | _bounds(ids)
+    rows = connection.execute(_HAND_BACK, parameters | {"now": now, "reason": reason, "lacked_by": lacked_by})
+    return [Ready(*row) for row in rows]
 
 
 _RENEW = """

@@ -67,7 +67,7 @@ def unrecorded(task: Task, *, at: datetime, task_data: str | None, now: datetime
         scheduled_for=at,
         run_id=None,
         timeout_seconds=task.timeout_seconds,
-        handed_back_count=0,
+        lacked_by=None,
         started_at=now,
         time_zone=task.time_zone,
     )

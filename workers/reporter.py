@@ -21,6 +21,7 @@ from django.conf import settings
 
 from scheduler import clock, health, load, nodes, transitions
 from scheduler.connections import connect
+from scheduler.dispatch import Outlet
 from scheduler.engine.states import Status
 from scheduler.loops import Timer
 from scheduler.records import Ended, Outcome
@@ -28,10 +29,10 @@ from scheduler.transitions import CANCEL_CHANNEL
 from workers import catalogue, registry
 from workers.board import TAKEN_AFTER_SECONDS, Board, Note, Won
 from workers.cancels import Cancels
+from workers.handback import hand_back
 from workers.metrics import WorkerMetrics
 from workers.outcomes import cut
 from workers.pipe import Pipe
-from workers.returns import Returns
 from workers.run import LEASE
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ class Reporter:
         self._buried: set[Note] = set()
         self._taken: set[Won] = set()
         self._heard: set[UUID] = set()
-        self._returns = Returns()
+        self._outlet = Outlet()
         self._cancels = Cancels(board)
         self._written_at = 0.0
         self._metrics = WorkerMetrics()
@@ -111,7 +112,7 @@ class Reporter:
         try:
             connection = self._open()
             self._write(connection)
-            self._give_back(connection)
+            self._hand_back(connection)
             self._hear_cancels(connection)
             for timer in self._timers:
                 timer.run(connection)
@@ -241,10 +242,10 @@ class Reporter:
             if note.waiting and now - note.begun_at >= TAKEN_AFTER_SECONDS:
                 self._taken |= set(self._board.take(note))
 
-    def _give_back(self, connection: psycopg.Connection) -> None:
-        """Give back what was taken from children, or left by dead ones; what nobody wants any more is CANCELLED."""
+    def _hand_back(self, connection: psycopg.Connection) -> None:
+        """Hand back what was taken from children, or left by dead ones; what nobody wants any more is CANCELLED."""
         if self._taken:
-            left = self._returns.give_back(connection, sorted(self._taken))
+            left = hand_back(connection, sorted(self._taken), outlet=self._outlet)
             self._taken = set()
             self._unwritten += [
                 Outcome(execution, fence, Status.CANCELLED, error_message="It was asked to end before it began.")
@@ -304,7 +305,7 @@ class Reporter:
         for _ in range(LAST_TRIES):
             try:
                 self._write(self._open())
-                self._give_back(self._open())
+                self._hand_back(self._open())
                 return
             except psycopg.Error as error:
                 logger.warning("%d outcomes are not written yet: %s", len(self._unwritten), error)

@@ -12,17 +12,19 @@ import psycopg
 from django.conf import settings
 
 from scheduler import clock, namespaces, transitions
+from scheduler.dispatch import Outlet
+from scheduler.engine.states import Status
 from scheduler.records import Outcome, Started
 from workers import outcomes, registry, task_data
 from workers.board import Board
 from workers.context import Context
 from workers.errors import UnknownHandler
+from workers.handback import hand_back
 from workers.limits import HARD_LIMIT_GRACE_SECONDS, cancellable, soft_limit
 from workers.logs import Capture, captured, prints_logged
 from workers.masking import Mask
 from workers.outcomes import REASON_MAX_BYTES, Ending
 from workers.pipe import LineTooLong, Pipe
-from workers.returns import Returns
 from workers.texts import storable
 
 logger = logging.getLogger(__name__)
@@ -43,7 +45,7 @@ class Runner:
         self._slot = slot
         self._board = board
         self._pipe = pipe
-        self._returns = Returns()
+        self._outlet = Outlet()
 
     def run(self, connection: psycopg.Connection, executions: Sequence[UUID], *, now: datetime) -> None:
         """Run the executions one after another, but those that somebody else has: a message may come twice.
@@ -94,9 +96,9 @@ class Runner:
             return True
         try:
             # Also what the reporter has taken: it may have died over it.
-            self._returns.give_back(connection, [(one.id, one.fence) for one in left])
+            hand_back(connection, [(one.id, one.fence) for one in left], outlet=self._outlet)
         except psycopg.Error as error:
-            logger.warning("%d executions were not given back, their leases run out: %s", len(left), error)
+            logger.warning("%d executions were not handed back, their leases run out: %s", len(left), error)
         return False
 
     def _run_one(self, connection: psycopg.Connection, started: Started, began_at: datetime) -> None:
@@ -115,11 +117,14 @@ class Runner:
 
     def _hands_back(self, connection: psycopg.Connection, started: Started, now: datetime) -> bool:
         """Give an execution whose class this worker lacks to another worker, once."""
-        if started.handed_back_count > 0 or _is_known(started.task_class):
+        if started.lacked_by is not None or _is_known(started.task_class):
             return False
         reason = storable(f"Node {self._node_id} has no handler {started.task_class}.", REASON_MAX_BYTES)
         logger.warning("Execution %s is handed back: %s", started.id, reason)
-        transitions.hand_back(connection, started.id, fence=started.fence, reason=reason, now=now)
+        held = [(started.id, started.fence)]
+        if not transitions.hand_back(connection, held, reason=reason, lacked_by=str(self._node_id), now=now):
+            ending = Ending(Status.CANCELLED, error_message="It was asked to end before it began.")
+            self._report(connection, started, ending, now)
         return True
 
     def _save_log(self, connection: psycopg.Connection, log: Capture, started: Started) -> None:

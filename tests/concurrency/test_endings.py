@@ -77,12 +77,12 @@ def test_it_starts_each_of_a_bundle_once_with_several_workers(
 
 
 @rounds
-def test_it_either_gives_back_or_loses(
+def test_it_either_hands_back_or_loses(
     connection: psycopg.Connection, open_connection: Open, report: UUID, running: Started, now: datetime, _: int
 ):
     later = now + LEASE + SECOND
     given, lost = together(
-        partial(transitions.give_back, open_connection(), [(running.id, running.fence)], now=later),
+        partial(transitions.hand_back, open_connection(), [(running.id, running.fence)], now=later),
         partial(sweep.lose, open_connection(), now=later, low=EVERYWHERE),
     )
     expected = ["QUEUED"] if given else ["LOST", "SCHEDULED"]

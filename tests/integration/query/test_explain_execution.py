@@ -66,6 +66,20 @@ def due(now: datetime) -> datetime:
     return now + MINUTE
 
 
+def test_what_waited_behind_another_in_a_child_was_not_claimed_late(
+    viewer: Caller, new_task: Callable[..., Task], due: datetime
+) -> None:
+    """It was won with others and handed back when the one before it took long; nothing was wrong with the claim."""
+    task = new_task(intervalSeconds=60)
+    claim(due)
+    execution, again = at(task, due), due + 20 * SECOND
+    transitions.hand_back(connections.current(), [(execution.id, begin(execution, due + SECOND))], now=again)
+    transitions.mark_published(connections.current(), [execution.id], now=again)
+    end(execution, begin(execution, again + SECOND), again + 2 * SECOND)
+
+    assert codes(explain(viewer, execution)) == ["slot", "requeued", "handed_back", "queued", "started", "succeeded"]
+
+
 def test_it_explains_an_execution(viewer: Caller, new_task: Callable[..., Task], due: datetime) -> None:
     task = new_task(intervalSeconds=60)
     claim(due)

@@ -26,7 +26,7 @@ def finish(connection: psycopg.Connection, started: Started, now: datetime) -> o
 
 
 def hand_back(connection: psycopg.Connection, started: Started, now: datetime) -> object:
-    return transitions.hand_back(connection, started.id, fence=started.fence, reason="x", now=now)
+    return transitions.hand_back(connection, [(started.id, started.fence)], reason="x", now=now)
 
 
 def release(connection: psycopg.Connection, started: Started, now: datetime) -> object:

@@ -175,7 +175,7 @@ def test_it_hands_an_execution_back_as_if_it_had_never_begun(
     connection: psycopg.Connection, running: Started, now: datetime
 ):
     transitions.mark_published(connection, [running.id], now=now)
-    assert transitions.hand_back(connection, running.id, fence=running.fence, reason="lacks it", now=now + SECOND)
+    assert transitions.hand_back(connection, [(running.id, running.fence)], reason="lacks it", now=now + SECOND)
     row = execution(connection, running.id)
     names = ("status", "attempt", "reason", "start_time", "node_id", "lease_expires_at", "published_at", "queued_at")
     assert [row[name] for name in names] == ["QUEUED", 1, "lacks it", None, None, None, None, now + SECOND]
@@ -184,7 +184,8 @@ def test_it_hands_an_execution_back_as_if_it_had_never_begun(
 def test_it_starts_again_what_was_handed_back_under_another_fence(
     connection: psycopg.Connection, running: Started, now: datetime
 ):
-    transitions.hand_back(connection, running.id, fence=running.fence, reason="lacks it", now=now + SECOND)
+    transitions.hand_back(connection, [(running.id, running.fence)], reason="lacks it", now=now + SECOND)
     again = start(connection, running.id, now=now + 2 * SECOND)
     assert again is not None
-    assert (again.fence > running.fence, again.handed_back_count, again.attempt) == (True, 1, 1)
+    assert (again.fence > running.fence, again.lacked_by, again.attempt) == (True, None, 1)
+    assert execution(connection, running.id)["handed_back_count"] == 1

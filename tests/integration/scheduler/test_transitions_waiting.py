@@ -43,7 +43,7 @@ def test_it_tells_the_worker_what_to_run(connection: psycopg.Connection, report:
     assert started == Started(
         id=execution_id, task_id=report, task_name=task(connection, report)["name"], namespace="default",
         task_class="platform.noop", task_data='{"a": 1}', fence=execution(connection, execution_id)["fence"], attempt=1,
-        trigger=Trigger.MANUAL, scheduled_for=now, run_id=None, timeout_seconds=3600, handed_back_count=0,
+        trigger=Trigger.MANUAL, scheduled_for=now, run_id=None, timeout_seconds=3600, lacked_by=None,
         started_at=now + SECOND,
     )  # fmt: skip
 
@@ -107,7 +107,7 @@ def test_it_does_not_take_for_published_what_was_handed_back_meanwhile(
     connection: psycopg.Connection, running: Started, now: datetime
 ):
     """The worker was faster than the publisher's note: its message is used up, so somebody must publish again."""
-    transitions.hand_back(connection, running.id, fence=running.fence, reason="x", now=now + SECOND)
+    transitions.hand_back(connection, [(running.id, running.fence)], reason="x", now=now + SECOND)
     transitions.mark_published(connection, [running.id], now=now)
     assert execution(connection, running.id)["published_at"] is None
 

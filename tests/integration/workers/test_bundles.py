@@ -12,6 +12,7 @@ import redis
 from scheduler import transitions
 from scheduler.broker import Broker
 from scheduler.engine.states import Status
+from scheduler.errors import BrokerUnavailable
 from scheduler.records import Outcome, Started
 from tests.hot_paths import LEASE, SECOND, change, execution, start_one, statuses_of
 from tests.integration.workers.desk import NODE, Desk, dead, still_runs, was_killed
@@ -84,7 +85,21 @@ def test_what_was_taken_goes_back_when_the_database_has_come_back(
     assert (before, statuses_of(connection, [one.id for one in waiting])) == (["RUNNING"] * 2, ["QUEUED"] * 2)
 
 
-def test_it_gives_back_what_a_dead_child_has_not_begun(
+def test_the_sweep_sends_what_no_broker_takes(
+    desk: Desk, connection: psycopg.Connection, begin: Begin, waiting: list[Started], monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*_: object) -> None:
+        raise BrokerUnavailable("away")
+
+    monkeypatch.setattr(Broker, "publish", fail)
+    begin(os.getpid())
+    desk.move(LONG)
+    desk.turn()
+    rows = [execution(connection, one.id) for one in waiting]
+    assert [(row["status"], row["published_at"]) for row in rows] == [("QUEUED", None)] * 2
+
+
+def test_it_hands_back_what_a_dead_child_has_not_begun(
     desk: Desk, connection: psycopg.Connection, store: redis.Redis, begin: Begin, running: Started,
     waiting: list[Started],
 ):  # fmt: skip
@@ -93,7 +108,7 @@ def test_it_gives_back_what_a_dead_child_has_not_begun(
     assert statuses_of(connection, [running.id, *(one.id for one in waiting)]) == ["LOST", "QUEUED", "QUEUED"]
 
 
-def test_it_gives_back_what_waits_behind_one_that_it_kills(
+def test_it_hands_back_what_waits_behind_one_that_it_kills(
     desk: Desk, connection: psycopg.Connection, store: redis.Redis, begin: Begin, running: Started,
     waiting: list[Started],
 ):  # fmt: skip
@@ -105,7 +120,7 @@ def test_it_gives_back_what_waits_behind_one_that_it_kills(
     assert statuses_of(connection, [running.id, *(one.id for one in waiting)]) == ["TIMED_OUT", "QUEUED", "QUEUED"]
 
 
-def test_it_gives_back_what_its_worker_leaves(
+def test_it_hands_back_what_its_worker_leaves(
     desk: Desk, connection: psycopg.Connection, store: redis.Redis, begin: Begin, running: Started,
     waiting: list[Started],
 ):  # fmt: skip
@@ -115,7 +130,7 @@ def test_it_gives_back_what_its_worker_leaves(
     assert statuses_of(connection, [running.id, *(one.id for one in waiting)]) == ["LOST", "QUEUED", "QUEUED"]
 
 
-def test_what_is_to_be_cancelled_is_not_given_back(
+def test_what_is_to_be_cancelled_is_not_handed_back(
     desk: Desk, connection: psycopg.Connection, store: redis.Redis, begin: Begin, waiting: list[Started]
 ):
     begin(os.getpid())
@@ -141,7 +156,7 @@ def test_what_waits_is_asked_to_end_when_it_has_begun(
     assert (spared, child.wait(10) < 0) == (True, True)
 
 
-def test_what_is_lost_is_never_given_back(
+def test_what_is_lost_is_never_handed_back(
     desk: Desk, connection: psycopg.Connection, store: redis.Redis, begin: Begin, waiting: list[Started]
 ):
     begin(os.getpid())
@@ -165,7 +180,7 @@ def test_another_reporter_writes_what_one_had_in_hand(
     assert statuses_of(connection, [running.id]) == ["SUCCESS"]
 
 
-def test_another_reporter_gives_back_what_one_had_taken(
+def test_another_reporter_hands_back_what_one_had_taken(
     desk: Desk, connection: psycopg.Connection, store: redis.Redis, begin: Begin, waiting: list[Started],
     outage: Callable[[], None],
 ):  # fmt: skip

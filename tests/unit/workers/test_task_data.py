@@ -44,7 +44,7 @@ def outcome(function, data: Any, *, namespace: str = "payments", **options: Any)
         scheduled_for=SLOT,
         run_id=None,
         timeout_seconds=5,
-        handed_back_count=0,
+        lacked_by=None,
         started_at=SLOT,
         time_zone="Europe/Berlin",
     )

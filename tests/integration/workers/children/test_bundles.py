@@ -112,7 +112,7 @@ def test_it_begins_nothing_more_after_it_has_slept_for_longer_than_its_lease(
     assert (child.ran, statuses_of(connection, three)) == (three[:1], ["RUNNING", "LOST", "QUEUED"])
 
 
-def test_it_leaves_what_it_cannot_give_back_to_the_lease(
+def test_it_leaves_what_it_cannot_hand_back_to_the_lease(
     child: Child, connection: psycopg.Connection, three: list[UUID], now: datetime
 ):
     def end_without_database() -> None:
@@ -124,7 +124,7 @@ def test_it_leaves_what_it_cannot_give_back_to_the_lease(
     assert child.ran == three[:1]
 
 
-def test_a_child_gives_back_what_was_taken_from_it(
+def test_a_child_hands_back_what_was_taken_from_it(
     child: Child, connection: psycopg.Connection, store: redis.Redis, three: list[UUID], now: datetime,
     monkeypatch: pytest.MonkeyPatch,
 ):  # fmt: skip

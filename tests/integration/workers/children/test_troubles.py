@@ -73,6 +73,31 @@ def test_it_fails_for_good_what_comes_back(child: Child, connection: psycopg.Con
     assert (*summary(outcome), outcome.error_message, outcome.reason) == ("FAILED", None, True, said, said)
 
 
+def test_a_class_that_it_lacks_goes_on_though_a_bundle_has_handed_it_back(
+    child: Child, connection: psycopg.Connection, foreign: UUID, now: datetime
+):
+    """That a long execution was before it says nothing of who has its handler."""
+    started = transitions.start(connection, foreign, node_id="another", lease_expires_at=now + MINUTE, now=now)
+    assert started is not None
+    transitions.hand_back(connection, [(foreign, started.fence)], now=now)
+    child.runner.run(connection, [foreign], now=now)
+    assert (execution(connection, foreign)["status"], child.sent()) == ("QUEUED", [])
+
+
+def test_what_is_cancelled_before_it_is_handed_back_goes_to_nobody(
+    child: Child, connection: psycopg.Connection, foreign: UUID, now: datetime, monkeypatch: pytest.MonkeyPatch
+):
+    hand_back = transitions.hand_back
+
+    def hand_back_a_moment_later(*arguments: Any, **others: Any) -> Any:
+        transitions.request_cancel(connection, foreign, reason="requested", now=now)
+        return hand_back(*arguments, **others)
+
+    monkeypatch.setattr(transitions, "hand_back", hand_back_a_moment_later)
+    child.runner.run(connection, [foreign], now=now)
+    assert [one.status for one in child.sent()] == ["CANCELLED"]
+
+
 def test_it_hands_back_a_class_of_any_length(child: Child, connection: psycopg.Connection, now: datetime):
     """The reason has 255 characters; a refusal by the database would leave the row RUNNING, to be LOST and retried."""
     foreign = queue_one(connection, add_task(connection, task_class="x" * 255), now=now)
