@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from register.bulk import Key, key_of
+from register.bulk import key_of
 from register.drafting import DEFAULT_NAMESPACE
 from scheduler.models import Task
 
@@ -65,16 +65,6 @@ def joined(task_ids: Sequence[UUID]) -> set[UUID]:
     """Return which of these tasks depend on others, or have others depend on them."""
     either = Q(has_dependencies=True) | Q(has_dependents=True)
     return set(Task.objects.filter(either, id__in=task_ids).values_list("id", flat=True))
-
-
-def without(fields: Any, is_known: Callable[[Key], bool]) -> Any:
-    """Return a record without its dependencies on these names."""
-    at = str(fields.get("namespace", DEFAULT_NAMESPACE))
-    return fields | {"dependencies": [one for one in fields["dependencies"] if not is_known((at, _name(one)))]}
-
-
-def _name(entry: Any) -> str:
-    return str(entry.get("name") or "").strip() if isinstance(entry, dict) else ""
 
 
 def dependents_first(items: Sequence[Item], delete: Callable[[Item], bool]) -> list[Item]:

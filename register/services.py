@@ -4,12 +4,10 @@
 is not found. `now` is read once, at the caller's edge.
 """
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-import psycopg
 from django.db import transaction
 
 from register import dependencies, drafting, journal, storing, timing
@@ -20,6 +18,7 @@ from register.given import Given
 from register.locking import lock, publish_after_commit, visible
 from register.stored import Stored
 from register.surroundings import Surroundings
+from register.uniqueness import one_name
 from scheduler import connections, pauses, revisions, verbs
 from scheduler.engine.states import TaskStatus
 from scheduler.errors import InvalidInput, TaskNotFound
@@ -68,7 +67,7 @@ def change_task(
         _find_cycles(draft, given, bound_to=namespace)
         keep_calendars([draft], among=among)
         _refuse_faults(draft)
-        with _one_name():
+        with one_name(_NAME_ONCE, taken=NameTaken):
             store_changes([draft], restored_from=restored_from, now=now)
         publish_after_commit(ready, now=now)
     return task
@@ -157,15 +156,3 @@ def _link(drafts: Sequence[Draft]) -> None:
 def _refuse_faults(draft: Draft) -> None:
     if draft.faults:
         raise InvalidInput(draft.faults)
-
-
-@contextmanager
-def _one_name() -> Iterator[None]:
-    """Turn the refusal of the unique index into NameTaken: only the index can tell which of two was first."""
-    try:
-        with transaction.atomic():
-            yield
-    except psycopg.errors.UniqueViolation as error:
-        if error.diag.constraint_name == _NAME_ONCE:
-            raise NameTaken from error
-        raise

@@ -3,20 +3,19 @@
 A caller who is bound to a `namespace` sees its calendars and the shared ones, and writes its own only.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import psycopg
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
-from register import journal
+from register import journal, sharing
 from register.calendars import naming, selectors
-from register.errors import CalendarInUse, CalendarNameTaken, CalendarNotFound, SharedForbidden, VersionStale
-from register.errors import NamespaceForbidden as Forbidden
+from register.errors import CalendarInUse, CalendarNameTaken, CalendarNotFound, VersionStale
 from register.given import Given
+from register.uniqueness import one_name
 from scheduler import claims, connections, revisions
 from scheduler.errors import Fault, InvalidInput
 from scheduler.models import Calendar
@@ -34,11 +33,11 @@ def create_calendar(given: Given, *, actor: str, namespace: str | None, now: dat
     Raises InvalidInput, CalendarNameTaken, NamespaceForbidden.
     """
     values = {"namespace": namespace} | given.values
-    _refuse_foreign(values["namespace"], namespace=namespace)
+    sharing.refuse_foreign(values["namespace"], namespace=namespace)
     if given.faults:
         raise InvalidInput(given.faults)
     calendar = Calendar(**values, created_at=now, updated_at=now, created_by=actor[:CREATED_BY_LENGTH])
-    with _one_name():
+    with one_name(_NAME_ONCE, taken=CalendarNameTaken):
         calendar.save(force_insert=True)
         revisions.keep_calendar(connections.current(), calendar.id)
         journal.note(AuditVerb.CREATE, calendar, after=_contents(calendar), now=now)
@@ -89,7 +88,7 @@ def writable(calendar_id: UUID, *, namespace: str | None, versions: frozenset[in
     calendar = naming.visible(namespace=namespace).filter(id=calendar_id).first()
     if calendar is None:
         raise CalendarNotFound
-    _refuse_foreign(calendar.namespace, namespace=namespace)
+    sharing.refuse_foreign(calendar.namespace, namespace=namespace)
     if versions is not None and calendar.version not in versions:
         raise VersionStale
     return calendar
@@ -138,10 +137,7 @@ def _fixed(calendar: Calendar, given: Given) -> Iterable[Fault]:
             "tasks, and delete this one."
         )
         yield Fault("name", "impossible", message, is_impossible=True)
-    if differs(calendar, given, "namespace"):
-        here = "is shared by all" if calendar.namespace is None else f"stays in its namespace ({calendar.namespace})"
-        message = f"This calendar {here}: create it anew in the other one."
-        yield Fault("namespace", "impossible", message, is_impossible=True)
+    yield from sharing.moved(calendar, given, kind="calendar")
 
 
 def _locked(
@@ -155,21 +151,3 @@ def _locked(
     if not lock(connections.current(), calendar_id):
         raise CalendarNotFound
     return writable(calendar_id, namespace=namespace, versions=versions)
-
-
-def _refuse_foreign(wanted: Any, *, namespace: str | None) -> None:
-    if namespace is None or wanted == namespace:
-        return
-    raise SharedForbidden if wanted is None else Forbidden
-
-
-@contextmanager
-def _one_name() -> Iterator[None]:
-    """Turn the refusal of the unique index into CalendarNameTaken: only the index can tell which of two was first."""
-    try:
-        with transaction.atomic():
-            yield
-    except IntegrityError as error:
-        if _NAME_ONCE in str(error):
-            raise CalendarNameTaken from error
-        raise

@@ -4,17 +4,14 @@ A caller who is bound to a `namespace` sees its templates and the shared ones, a
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
-from register import journal
+from register import journal, sharing
 from register.errors import (
-    NamespaceForbidden,
-    SharedForbidden,
     TemplateInUse,
     TemplateNameTaken,
     TemplateNotFound,
@@ -22,6 +19,7 @@ from register.errors import (
 )
 from register.given import Given
 from register.templating import parameters, selectors
+from register.uniqueness import one_name
 from scheduler import claims, connections, revisions
 from scheduler.errors import Fault, InvalidInput
 from scheduler.models import Template
@@ -39,10 +37,10 @@ def create_template(given: Given, *, actor: str, namespace: str | None, now: dat
     Raises InvalidInput, TemplateNameTaken, NamespaceForbidden.
     """
     values = {"namespace": namespace} | given.values
-    _refuse_foreign(values["namespace"], namespace=namespace)
+    sharing.refuse_foreign(values["namespace"], namespace=namespace)
     template = Template(**values, created_at=now, updated_at=now, created_by=actor[:CREATED_BY_LENGTH])
     refuse_faults(template, given)
-    with _one_name():
+    with one_name(_NAME_ONCE, taken=TemplateNameTaken):
         template.save(force_insert=True)
         revisions.keep_template(connections.current(), template.id)
         journal.note(AuditVerb.CREATE, template, after=_contents(template), now=now)
@@ -91,7 +89,7 @@ def delete_template(
 def writable(template_id: UUID, *, namespace: str | None, versions: frozenset[int] | None) -> Template:
     """Return a template that the caller may change. Raises TemplateNotFound, NamespaceForbidden, VersionStale."""
     template: Template = selectors.find(template_id, namespace=namespace)
-    _refuse_foreign(template.namespace, namespace=namespace)
+    sharing.refuse_foreign(template.namespace, namespace=namespace)
     if versions is not None and template.version not in versions:
         raise VersionStale
     return template
@@ -135,9 +133,7 @@ def _fixed(template: Template, given: Given) -> Iterator[Fault]:
     if given.values.get("name", template.name) != template.name:
         message = f"A template keeps its name ({template.name}): its tasks carry it. Create another one."
         yield Fault("name", "impossible", message, is_impossible=True)
-    if given.values.get("namespace", template.namespace) != template.namespace:
-        here = "is shared by all" if template.namespace is None else f"stays in its namespace ({template.namespace})"
-        yield Fault("namespace", "impossible", f"This template {here}: create it anew there.", is_impossible=True)
+    yield from sharing.moved(template, given, kind="template")
 
 
 def _locked(template_id: UUID, *, namespace: str | None, versions: frozenset[int] | None) -> Template:
@@ -145,21 +141,3 @@ def _locked(template_id: UUID, *, namespace: str | None, versions: frozenset[int
     if not claims.template_to_edit(connections.current(), template_id):
         raise TemplateNotFound
     return writable(template_id, namespace=namespace, versions=versions)
-
-
-def _refuse_foreign(wanted: Any, *, namespace: str | None) -> None:
-    if namespace is None or wanted == namespace:
-        return
-    raise SharedForbidden if wanted is None else NamespaceForbidden
-
-
-@contextmanager
-def _one_name() -> Iterator[None]:
-    """Turn the refusal of the unique index into TemplateNameTaken: only the index can tell which of two was first."""
-    try:
-        with transaction.atomic():
-            yield
-    except IntegrityError as error:
-        if _NAME_ONCE in str(error):
-            raise TemplateNameTaken from error
-        raise
