@@ -3,9 +3,11 @@
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
@@ -149,6 +151,21 @@ def running(data_dir: Path, **arguments: Any) -> Iterator[Platform]:
     finally:
         if platform.process is not None:
             platform.stop()
+
+
+@contextmanager
+def two_of_each() -> Iterator[Platform]:
+    """A platform of two schedulers and two workers, on outside servers where there are any; nothing of it stays."""
+    # Not pytest's own folder: as root PostgreSQL runs as another user, who must be able to pass through.
+    folder = Path(tempfile.mkdtemp(prefix="platform-scheduler-acceptance-"))
+    folder.chmod(0o711)
+    options = ("--schedulers", "2", "--worker-processes", "2")
+    try:
+        with outside_servers() as environment:
+            with running(folder / "data", options=options, environment=environment) as platform:
+                yield platform
+    finally:
+        shutil.rmtree(folder)
 
 
 def send(url: str, *, method: str, body: object = None, headers: Mapping[str, str]) -> Answer:

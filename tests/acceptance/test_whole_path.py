@@ -1,16 +1,14 @@
 """The whole path with real processes: an empty directory, two schedulers, two workers, kill -9 in between."""
 
 import os
-import shutil
 import signal
-import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.acceptance.platform import Platform, outside_servers, running
+from tests.acceptance.platform import Platform, two_of_each
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240)]
 
@@ -38,14 +36,8 @@ EVERY = timedelta(seconds=2)
 
 @pytest.fixture(scope="module")
 def platform():
-    # Not pytest's own: as root PostgreSQL runs as another user, who must be able to pass through.
-    folder = Path(tempfile.mkdtemp(prefix="platform-scheduler-whole-path-"))
-    folder.chmod(0o711)
-    options = ("--schedulers", "2", "--worker-processes", "2")
-    with outside_servers() as environment:
-        with running(folder / "data", options=options, environment=environment) as platform:
-            yield platform
-    shutil.rmtree(folder)
+    with two_of_each() as platform:
+        yield platform
 
 
 @pytest.fixture(scope="module")
