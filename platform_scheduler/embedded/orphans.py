@@ -56,6 +56,8 @@ def find(sought: Sought) -> dict[str, list[psutil.Process]]:
     """Find the processes that belong to the data directory, by kind; never this one or those above it."""
     found: dict[str, list[psutil.Process]] = {"supervisor": [], "service": [], "valkey": [], "postgres": []}
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    # What psutil has kept of an earlier look would stand for whoever has got the same number since.
+    psutil.process_iter.cache_clear()
     for process in psutil.process_iter():
         kind = None if process.pid in own else _kind(process, sought)
         if kind:

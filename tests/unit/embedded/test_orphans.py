@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from platform_scheduler.embedded import orphans
@@ -69,6 +70,14 @@ def sought_in(folder: Path) -> Sought:
 
 
 def test_it_stops_a_service_that_was_left(tmp_path, service):
+    assert orphans.stop(sought_in(tmp_path)) == 1
+    assert service.wait(10) == -15
+
+
+def test_it_stops_a_service_whose_number_belonged_to_another_process_before(tmp_path, service, monkeypatch):
+    earlier = psutil.Process(service.pid)
+    monkeypatch.setattr(earlier, "_ident", (service.pid, 0.0))
+    monkeypatch.setitem(vars(psutil)["_pmap"], service.pid, earlier)
     assert orphans.stop(sought_in(tmp_path)) == 1
     assert service.wait(10) == -15
 
