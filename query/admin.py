@@ -99,7 +99,7 @@ class ExecutionAdmin(ReadOnlyAdmin):
 
 @admin.register(Node)
 class NodeAdmin(ReadOnlyAdmin):
-    """Running processes, and those that have fallen silent within a day."""
+    """Running processes, and those that have ended or fallen silent within a day."""
 
     list_display = ("id", "role", "hostname", "pid", "version", "heartbeat", "started_at")
     list_filter = ("role",)
@@ -107,7 +107,9 @@ class NodeAdmin(ReadOnlyAdmin):
 
     @admin.display(description="heartbeat", ordering="heartbeat_at")
     def heartbeat(self, node: Any) -> str:
-        """Show when it was last heard of."""
+        """Show when it was last heard of, or took its leave."""
+        if node.ended_at is not None:
+            return f"ended, {display.relative(node.ended_at, node.looked_at)}"
         silent = node.looked_at - node.heartbeat_at > SILENT_AFTER
         return f"{'⚠ silent, ' if silent else ''}{display.relative(node.heartbeat_at, node.looked_at)}"
 

@@ -82,7 +82,8 @@ def overview(*, namespace: str | None, now: datetime) -> Overview:
 
 def _overview(namespace: str | None, now: datetime) -> Overview:
     due = selectors.visible_tasks(namespace=namespace).filter(claim_at__isnull=False)
-    nodes = list(Node.objects.filter(heartbeat_at__gt=now - SHOWN_FOR).order_by("-heartbeat_at", "id")[:MOST_NODES])
+    here = Node.objects.filter(ended_at__isnull=True, heartbeat_at__gt=now - SHOWN_FOR)
+    nodes = list(here.order_by("-heartbeat_at", "id")[:MOST_NODES])
     return Overview(
         at=now,
         namespace=namespace,

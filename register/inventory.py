@@ -14,11 +14,15 @@ def handlers() -> list[Handler]:
 
 
 def nodes(*, now: datetime, role: str | None = None, is_silent: bool | None = None) -> list[Node]:
-    """Return the nodes that have been heard of within a day, the latest first; of one role, silent or not."""
+    """Return the nodes that have been heard of within a day, the latest first; of one role, silent or not.
+
+    Who has ended is neither silent nor not.
+    """
     heard = Node.objects.filter(heartbeat_at__gt=now - SHOWN_FOR)
     if role is not None:
         heard = heard.filter(role=role)
     if is_silent is not None:
         since = now - SILENT_AFTER
+        heard = heard.filter(ended_at__isnull=True)
         heard = heard.filter(heartbeat_at__lte=since) if is_silent else heard.filter(heartbeat_at__gt=since)
     return list(heard.order_by("-heartbeat_at", "id")[:MOST_SHOWN])

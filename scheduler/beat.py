@@ -57,7 +57,7 @@ class BeatScheduler(DatabaseScheduler):  # type: ignore[misc]
         try:
             super().close()
             with closing(connect(application_name="platform-scheduler beat")) as connection:
-                node.release_beat_lease(connection)
+                node.take_leave(connection)
         except (psycopg.Error, DatabaseError) as error:
             logger.warning("The beat lease was not given up; it ends by itself: %s", error)
 

@@ -251,10 +251,11 @@ class SchedulerNode:
         self.epoch = leases.acquire(connection, BEAT_LEASE, holder=self.id, ttl=BEAT_LEASE_TTL, now=now)
         self._lease_trusted_until = asked_at + BEAT_LEASE_TTL.total_seconds() * BEAT_LEASE_TRUST
 
-    def release_beat_lease(self, connection: psycopg.Connection) -> None:
-        """Let another node beat at once."""
+    def take_leave(self, connection: psycopg.Connection) -> None:
+        """Let another node beat at once, and say that this one has ended."""
         self.epoch = None
         leases.release(connection, BEAT_LEASE, holder=self.id)
+        nodes.leave(connection, clock.read(connection), node=self.id)
 
     # The sweep loop
 

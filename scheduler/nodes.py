@@ -47,6 +47,28 @@ def heartbeat(
     )
 
 
+_LEAVE = "UPDATE scheduler_nodes SET ended_at = %s WHERE id = %s"
+
+
+def leave(connection: psycopg.Connection, now: datetime, *, node: UUID) -> None:
+    """Write down that the node has ended: nobody need wait until it is silent for long enough."""
+    connection.execute(_LEAVE, (now, node))
+
+
+_ENDED_WORKERS = """
+SELECT q.name, max(coalesce(n.ended_at, n.heartbeat_at + %(silence)s))
+FROM scheduler_nodes n, jsonb_array_elements_text(n.load -> 'queues') AS q (name)
+WHERE n.role = 'worker' AND coalesce(n.ended_at, n.heartbeat_at + %(silence)s) <= %(now)s
+GROUP BY q.name
+"""
+
+
+def ended_workers(connection: psycopg.Connection, *, now: datetime) -> dict[str, datetime]:
+    """Return for each queue when the last of its workers ended, or had been silent for so long that it has."""
+    rows = connection.execute(_ENDED_WORKERS, {"now": now, "silence": SILENT_AFTER})
+    return dict(rows.fetchall())
+
+
 def code_version() -> str:
     """Return the installed version, or "source" where the project runs from its checkout."""
     try:

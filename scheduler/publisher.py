@@ -11,7 +11,7 @@ from uuid import UUID
 import psycopg
 from django.conf import settings
 
-from scheduler import claims, clock, dispatch, sweep
+from scheduler import claims, clock, dispatch, nodes, sweep
 from scheduler.broker import BATCH, Broker
 from scheduler.claims import EVERYWHERE
 from scheduler.errors import BrokerUnavailable
@@ -36,6 +36,8 @@ class Publisher:
         self._metrics = metrics
         self.batches: queue.Queue[Handed | None] = queue.Queue(maxsize=WAITING_BATCHES)
         self.outlet = dispatch.Outlet()
+        self._ended_workers: dict[str, datetime] = {}
+        self._stale_timer = Timer(min(30, settings.REPUBLISH_AFTER_SECONDS / 5), self._republish_stale)
         self.timers = self._make_timers()
         # Its notes are made again where a crash of PostgreSQL undoes them.
         self.loop = Loop("publish", self.turn, waits_for_disk=False)
@@ -101,7 +103,8 @@ class Publisher:
             Timer(2, self._check_broker),
             Timer(1, self._publish_unpublished),
             Timer(60, partial(self._publish_unpublished, everywhere=True)),
-            Timer(min(30, settings.REPUBLISH_AFTER_SECONDS / 5), self._republish_stale),
+            Timer(2, self._watch_workers),
+            self._stale_timer,
         ]
 
     def _check_broker(self, connection: psycopg.Connection, broker: Broker, now: datetime) -> None:
@@ -128,8 +131,16 @@ class Publisher:
             if count < BATCH:
                 return
 
+    def _watch_workers(self, connection: psycopg.Connection, _broker: Broker, now: datetime) -> None:
+        """What a worker had taken and not begun when it ended is looked for at once."""
+        ended, self._ended_workers = self._ended_workers, nodes.ended_workers(connection, now=now)
+        if ended != self._ended_workers:
+            self._stale_timer.make_due()
+
     def _republish_stale(self, connection: psycopg.Connection, broker: Broker, now: datetime) -> None:
         for name, (count, oldest) in sweep.queued_depths(connection).items():
-            if oldest < now - sweep.REPUBLISH_FIRST and broker.depth(name) * settings.BUNDLE_MAX < count:
-                count = sweep.republish_stale(connection, name, now=now)
+            left = self._ended_workers.get(name)
+            if oldest < now - sweep.REPUBLISH_FIRST or (left is not None and oldest < left):
+                is_short = broker.depth(name) * settings.BUNDLE_MAX < count
+                count = sweep.republish_stale(connection, name, left=left, is_short=is_short, now=now)
                 self._metrics.swept.labels(cause="message_gone").inc(count)

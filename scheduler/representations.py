@@ -194,6 +194,7 @@ def node_as_json(node: Node) -> Json:
         "version": node.version,
         "startedAt": instant(node.started_at),
         "heartbeatAt": instant(node.heartbeat_at),
+        "endedAt": instant(node.ended_at),
         "load": node.load,
     }
 

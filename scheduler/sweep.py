@@ -59,16 +59,20 @@ def republish_all(connection: psycopg.Connection, *, before: datetime) -> int:
         forgotten += len(published)
 
 
-def republish_stale(connection: psycopg.Connection, queue: str, *, now: datetime) -> int:
+def republish_stale(
+    connection: psycopg.Connection, queue: str, *, left: datetime | None, is_short: bool, now: datetime
+) -> int:
     """Make QUEUED rows of `queue` unpublished whose message seems gone: after 5 min, doubling to 1 h.
 
-    Only called while the broker's queue is too short for its QUEUED rows, were all its messages full bundles: a long
-    queue is no loss. Return how many, at most a batch.
+    At once where they were published before `left`, when a worker of the queue ended, which may have had the message.
+    `is_short` says that the broker's queue is too short for its QUEUED rows, were all its messages full bundles: a
+    long one is no loss, and there only what others have overtaken goes again. Return how many, at most a batch.
     """
     with connection.transaction():
         stale = claims.stale_executions(
-            connection, queue, now=now, first=REPUBLISH_FIRST, longest=REPUBLISH_MAX, limit=FORGET_BATCH
-        )
+            connection, queue, now=now, first=REPUBLISH_FIRST, longest=REPUBLISH_MAX, left=left, is_short=is_short,
+            limit=FORGET_BATCH,
+        )  # fmt: skip
         transitions.forget_published(connection, stale)
     return len(stale)
 

@@ -306,6 +306,7 @@ class Reporter:
             try:
                 self._write(self._open())
                 self._hand_back(self._open())
+                nodes.leave(self._open(), clock.read(self._open()), node=self._worker.node_id)
                 return
             except psycopg.Error as error:
                 logger.warning("%d outcomes are not written yet: %s", len(self._unwritten), error)

@@ -31,6 +31,7 @@ class NodeAnswer(Answer):
     version = serializers.CharField()
     startedAt = serializers.DateTimeField()
     heartbeatAt = serializers.DateTimeField()
+    endedAt = serializers.DateTimeField(allow_null=True, help_text="When it took its leave; null while it is there.")
     load = serializers.JSONField()
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -121,19 +122,42 @@ def published_executions(connection: psycopg.Connection, *, before: datetime, li
 
 
 _STALE = """
-SELECT h.id FROM task_execution_history h
-WHERE h.status = 'QUEUED' AND h.queue = %(queue)s AND h.published_at < %(now)s - %(first)s
-    AND h.published_at + least(%(first)s * power(2, least(h.publish_count - 1, 20)), %(longest)s) < %(now)s
+WITH begun AS MATERIALIZED (
+    SELECT priority, max(published_at) AS published_at FROM task_execution_history
+    WHERE status = 'RUNNING' AND queue = %(queue)s GROUP BY priority
+)
+SELECT h.id FROM task_execution_history h LEFT JOIN begun b ON b.priority = h.priority
+WHERE h.status = 'QUEUED' AND h.queue = %(queue)s AND h.published_at < greatest(%(now)s - %(first)s, %(left)s)
+    AND (
+        h.published_at < %(left)s
+        OR h.published_at + least(%(first)s * power(2, least(h.publish_count - 1, 20)), %(longest)s) < %(now)s
+    )
+    AND (%(is_short)s OR h.published_at < b.published_at - %(overtaking)s)
 ORDER BY h.published_at, h.id LIMIT %(limit)s
-FOR UPDATE SKIP LOCKED
+FOR UPDATE OF h SKIP LOCKED
 """
+# Schedulers that publish at the same time stamp and send in different orders.
+_OVERTAKING = timedelta(seconds=10)
 
 
 def stale_executions(
-    connection: psycopg.Connection, queue: str, *, now: datetime, first: timedelta, longest: timedelta, limit: int
+    connection: psycopg.Connection,
+    queue: str,
+    *,
+    now: datetime,
+    first: timedelta,
+    longest: timedelta,
+    left: datetime | None,
+    is_short: bool,
+    limit: int,
 ) -> list[UUID]:
-    """Lock up to `limit` QUEUED rows of `queue` published longer ago than `first`, doubled with each publishing."""
-    parameters = {"queue": queue, "now": now, "first": first, "longest": longest, "limit": limit}
+    """Lock up to `limit` QUEUED rows of `queue` published longer ago than `first`, doubled with each publishing.
+
+    And those published before `left`, when a worker of the queue ended: it may have had their messages. Where the
+    queue is not short, only those that have been overtaken: what runs was published after them at their priority.
+    """
+    parameters: dict[str, Any] = {"queue": queue, "now": now, "first": first, "longest": longest, "limit": limit}
+    parameters |= {"left": left, "is_short": is_short, "overtaking": _OVERTAKING}
     return [row[0] for row in connection.execute(_STALE, parameters)]
 
 

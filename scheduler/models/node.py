@@ -13,6 +13,9 @@ class Node(models.Model):
     version = models.CharField(max_length=100, blank=True)
     started_at = models.DateTimeField()
     heartbeat_at = models.DateTimeField()
+    ended_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it took its leave; one that dies takes none."
+    )
     load = models.JSONField(default=dict, help_text="Last sample: what it runs, its CPU and its memory.")
 
     class Meta:

@@ -107,6 +107,16 @@ def test_it_says_which_nodes_are_silent(admin_client: Client, now: datetime) -> 
     assert _page(admin_client, "/admin/scheduler/node/").count("⚠ silent, 2 min ago") == 1
 
 
+def test_it_says_which_nodes_have_ended(admin_client: Client, now: datetime) -> None:
+    beat, end = now - timedelta(minutes=2), now - timedelta(minutes=1)
+    Node.objects.create(
+        id=UUID(int=1), role="worker", hostname="h", pid=1, started_at=beat, heartbeat_at=beat, ended_at=end
+    )
+    page = _page(admin_client, "/admin/scheduler/node/")
+
+    assert ("ended, 1 min ago" in page, "silent" in page) == (True, False)
+
+
 def test_it_lists_the_catalogue(admin_client: Client, handlers: dict[str, Handler]) -> None:
     assert "platform.noop" in _page(admin_client, "/admin/scheduler/handler/")
 

@@ -50,6 +50,16 @@ def test_it_lists_nodes_of_a_role_that_beat_or_are_silent(
     assert [node["pid"] for node in viewer.send("get", f"nodes?{query}").json()["content"]] == pids
 
 
+def test_who_has_ended_neither_beats_nor_is_silent(viewer: Caller, now: datetime) -> None:
+    beat = now - timedelta(seconds=16)
+    Node.objects.create(
+        id=UUID(int=3), role="worker", hostname="h", pid=3, started_at=beat, heartbeat_at=beat, ended_at=now
+    )
+    pages = [viewer.send("get", f"nodes{query}").json()["content"] for query in ("", "?silent=true", "?silent=false")]
+
+    assert ([node["endedAt"] is not None for node in pages[0]], pages[1:]) == ([True], [[], []])
+
+
 @pytest.mark.parametrize(
     ("query", "field"), [("role=cook", "role"), ("silent=maybe", "silent"), ("role=worker&role=web", "role")]
 )

@@ -39,7 +39,7 @@ class Node(SchedulerNode):
     def stop(self) -> None:
         self.is_stopped = True
 
-    def release_beat_lease(self, connection: psycopg.Connection) -> None:
+    def take_leave(self, connection: psycopg.Connection) -> None:
         self.has_released = True
 
 

@@ -56,9 +56,15 @@ def test_it_takes_the_lease_over_once_it_has_run_out(
 
 def test_it_gives_the_lease_up(node: SchedulerNode, connection: psycopg.Connection, now: datetime):
     node._claim(connection)
-    node.release_beat_lease(connection)
+    node.take_leave(connection)
     assert leases.acquire(connection, BEAT_LEASE, holder=uuid4(), ttl=BEAT_LEASE_TTL, now=now) == 2
     assert not node.may_beat
+
+
+def test_it_says_when_it_ended(node: SchedulerNode, connection: psycopg.Connection, now: datetime):
+    node._sweep(connection)
+    node.take_leave(connection)
+    assert connection.execute("SELECT id, ended_at FROM scheduler_nodes").fetchall() == [(node.id, now)]
 
 
 # Sweep

@@ -228,8 +228,12 @@ def test_it_waits_twice_as_long_after_each_publishing(
 ):
     execution_id = published(connection, report, now=now)
     change(connection, "task_execution_history", execution_id, publish_count=times)
-    early = sweep.republish_stale(connection, "default", now=now + timedelta(minutes=minutes))
-    late = sweep.republish_stale(connection, "default", now=now + timedelta(minutes=minutes, seconds=1))
+    early, late = (
+        sweep.republish_stale(
+            connection, "default", left=None, is_short=True, now=now + timedelta(minutes=minutes, seconds=seconds)
+        )
+        for seconds in (0, 1)
+    )
     assert (early, late) == (0, 1)
 
 
@@ -237,7 +241,8 @@ def test_it_publishes_again_only_in_the_queue_that_lacks_messages(
     connection: psycopg.Connection, report: UUID, now: datetime
 ):
     published(connection, report, now=now)
-    assert sweep.republish_stale(connection, "reports", now=now + timedelta(hours=2)) == 0
+    later = now + timedelta(hours=2)
+    assert sweep.republish_stale(connection, "reports", left=None, is_short=True, now=later) == 0
 
 
 def test_it_measures_queues_by_what_was_published(connection: psycopg.Connection, report: UUID, now: datetime):

@@ -72,6 +72,13 @@ def test_it_ends_with_its_worker(desk: Desk, connection: psycopg.Connection, run
     assert execution(connection, running.id)["status"] == "SUCCESS"
 
 
+def test_it_says_when_its_worker_ended(desk: Desk, connection: psycopg.Connection, now: datetime):
+    desk.turn()
+    desk.take_over(pid=2**22)
+    desk.reporter.run()
+    assert connection.execute("SELECT ended_at FROM scheduler_nodes").fetchall() == [(now,)]
+
+
 def test_it_calls_lost_at_once_what_the_worker_left(desk: Desk, connection: psycopg.Connection, running: Started):
     child = desk.child()
     desk.run(running, pid=child.pid)
