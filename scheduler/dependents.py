@@ -1,27 +1,43 @@
 """Carries the ends of slots on to the tasks that depend on them: records what follows, lets go what has waited."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
 import psycopg
 
-from scheduler import births, claims, followups, overlaps, permits, runs, transitions, upstreams, workflows
+from scheduler import (
+    births,
+    claims,
+    followups,
+    overlaps,
+    permits,
+    runs,
+    transitions,
+    upstream_ends,
+    upstreams,
+    workflows,
+)
 from scheduler.engine.admission import AWAITING, Admission, Standing, next_look
 from scheduler.engine.identity import BACKFILL, dependency_cause, retry_id
 from scheduler.engine.states import Reason, Status, TaskStatus, Trigger
 from scheduler.engine.workflows import Graph, Mode, Verdict
+from scheduler.halving import in_halves
 from scheduler.permits import Permits
 from scheduler.records import Admitted, Awaiting, DueTask, NewExecution, Ready, UpstreamEnd
 from scheduler.runs import Latest, Root
+
+logger = logging.getLogger(__name__)
 
 ENDS_PER_PASS = 500
 WOKEN_PER_PASS = 1_000
 SLOTS_PER_PASS = 500
 # What follows in the run of a backfill goes under fresh work, as the backfill does.
 LEAST_PRIORITY = 1
+PUT_OFF = timedelta(minutes=1)
 
 _PAUSED = Admission(Status.SKIPPED, Reason.PAUSED)
 
@@ -38,17 +54,26 @@ def follow(connection: psycopg.Connection, *, now: datetime) -> int:
     """Record what follows the slots that have ended, and have what waits for them looked at; return how many ends.
 
     One transaction: where the process dies before the commit the ends are there for another. What follows is held
-    for its dependencies until `decide` lets it go; a second copy meets the primary key. Raises PartitionMissing.
+    for its dependencies until `decide` lets it go; a second copy meets the primary key. An end that cannot be carried
+    on stays, and holds up no other. Raises PartitionMissing.
     """
+
+    def put_back(end: UpstreamEnd, error: Exception) -> int:
+        logger.error("The end of %s in run %s cannot be carried on.", end.task_id, end.run_id, exc_info=error)
+        upstream_ends.put_back(connection, end)
+        return 0
+
     with connection.transaction():
         ends = claims.upstream_ends(connection, limit=ENDS_PER_PASS)
-        if not ends:
-            return 0
-        dependents = workflows.dependents(connection, {end.task_id for end in ends})
-        waits = {(task_id, end) for end in ends for task_id in dependents.get(end.task_id, ())}
-        tasks = claims.locked_tasks(connection, {task_id for task_id, _ in waits})
-        _record(connection, waits, tasks, now=now)
-        _wake(connection, waits, now=now)
+        return sum(in_halves(connection, ends, partial(_follow, connection, now=now), put_back))
+
+
+def _follow(connection: psycopg.Connection, ends: Sequence[UpstreamEnd], *, now: datetime) -> int:
+    dependents = workflows.dependents(connection, {end.task_id for end in ends})
+    waits = {(task_id, end) for end in ends for task_id in dependents.get(end.task_id, ())}
+    tasks = claims.locked_tasks(connection, {task_id for task_id, _ in waits})
+    _record(connection, waits, tasks, now=now)
+    _wake(connection, waits, now=now)
     return len(ends)
 
 
@@ -162,23 +187,46 @@ def decide(connection: psycopg.Connection, *, now: datetime, low: UUID) -> list[
 
     One that cannot be met any more is SKIPPED, which is an end of its own and passed on. What goes meets overlaps and
     limits as a newcomer; what waits on is looked at again, at the latest after a minute: so that a change of the
-    definitions, of which nobody tells, is noticed too.
+    definitions, of which nobody tells, is noticed too. So is one that cannot be decided on; it holds up no other.
     """
+
+    def decide_part(rows: Sequence[Awaiting]) -> set[UUID]:
+        # Read by each part: what another had taken before it failed is not taken.
+        return _decide(connection, rows, locked, permits.lock(connection, keys), now=now)
+
+    def put_off(row: Awaiting, error: Exception) -> set[UUID]:
+        logger.error("Execution %s, whose dependencies may be met, cannot be decided on.", row.id, exc_info=error)
+        transitions.hold_again(connection, {row.id: now + PUT_OFF})
+        return set()
+
     with connection.transaction():
         tasks, keys = claims.awaited(connection, now=now, low=low, limit=SLOTS_PER_PASS)
         if not tasks:
             return []
         locked = claims.locked_tasks(connection, tasks)
-        limits = permits.lock(connection, keys)
+        # Locked before the rows, as they are wherever something ends.
+        permits.lock(connection, keys)
         held = claims.awaiting(connection, now=now, low=low, limit=SLOTS_PER_PASS, tasks=tasks, keys=keys)
-        judged = dict(zip((row.id for row in held), upstreams.verdicts(connection, held), strict=True))
-        waiting = [row for row in held if judged[row.id] is Verdict.OPEN]
-        transitions.hold_again(connection, {row.id: next_look(now, since=row.due_at) for row in waiting})
-        impossible = [row.id for row in held if judged[row.id] is Verdict.IMPOSSIBLE]
-        transitions.skip(connection, impossible, reason=Reason.DEPENDENCY, now=now)
-        met = sorted((row for row in held if judged[row.id] is Verdict.MET), key=_turn)
-        admitted = _admit(connection, met, locked, limits, now=now)
-    return claims.ready(connection, admitted)
+        queued = set[UUID]().union(*in_halves(connection, held, decide_part, put_off))
+    return claims.ready(connection, queued)
+
+
+def _decide(
+    connection: psycopg.Connection,
+    held: Sequence[Awaiting],
+    tasks: Mapping[UUID, DueTask],
+    limits: Permits,
+    *,
+    now: datetime,
+) -> set[UUID]:
+    """Decide on locked rows; return which of them are QUEUED."""
+    judged = dict(zip((row.id for row in held), upstreams.verdicts(connection, held), strict=True))
+    waiting = [row for row in held if judged[row.id] is Verdict.OPEN]
+    transitions.hold_again(connection, {row.id: next_look(now, since=row.due_at) for row in waiting})
+    impossible = [row.id for row in held if judged[row.id] is Verdict.IMPOSSIBLE]
+    transitions.skip(connection, impossible, reason=Reason.DEPENDENCY, now=now)
+    met = sorted((row for row in held if judged[row.id] is Verdict.MET), key=_turn)
+    return _admit(connection, met, tasks, limits, now=now)
 
 
 def _turn(row: Awaiting) -> tuple[datetime, UUID]:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from math import inf
 from typing import Protocol
 from uuid import UUID
@@ -12,6 +13,7 @@ import psycopg
 
 from scheduler import backlog, batches, births, claims, clock, moves, overlaps, permits, transitions
 from scheduler.engine.states import TaskStatus
+from scheduler.halving import in_halves
 from scheduler.moves import Move, Planned
 from scheduler.records import DueTask, NewExecution, Ready
 
@@ -139,21 +141,17 @@ def _write(connection: psycopg.Connection, moving: Sequence[Move], *, now: datet
 
 def _write_in_halves(connection: psycopg.Connection, moving: Sequence[Move], *, now: datetime) -> Claimed:
     """Write what the database takes; pause the tasks that it refuses, whose rows stay locked throughout."""
-    try:
-        with connection.transaction():
-            return _write(connection, moving, now=now)
-    except _REFUSALS as error:
-        if len(moving) == 1:
-            logger.exception("Task %s cannot be recorded and is paused.", moving[0].task.id)
-            moves.write(connection, [moves.paused(moving[0].task, error)], set(), now=now)
-            return Claimed(task_count=1)
-    middle = len(moving) // 2
-    first = _write_in_halves(connection, moving[:middle], now=now)
-    second = _write_in_halves(connection, moving[middle:], now=now)
+
+    def pause(move: Move, error: Exception) -> Claimed:
+        logger.error("Task %s cannot be recorded and is paused.", move.task.id, exc_info=error)
+        moves.write(connection, [moves.paused(move.task, error)], set(), now=now)
+        return Claimed(task_count=1)
+
+    parts = list(in_halves(connection, moving, partial(_write, connection, now=now), pause))
     return Claimed(
-        first.ready + second.ready,
+        [ready for part in parts for ready in part.ready],
         None,
-        first.task_count + second.task_count,
-        first.conflict_count + second.conflict_count,
-        recorded=first.recorded + second.recorded,
+        sum(part.task_count for part in parts),
+        sum(part.conflict_count for part in parts),
+        recorded=[row for part in parts for row in part.recorded],
     )

@@ -1,7 +1,8 @@
 """Release: the second claim, which lets SCHEDULED rows go when their time has come and nothing holds them."""
 
+import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
@@ -10,10 +11,14 @@ import psycopg
 from scheduler import claims, followups, overlaps, permits, transitions
 from scheduler.engine.admission import TURN_TAKERS, Standing, next_look
 from scheduler.engine.states import Reason
+from scheduler.halving import in_halves
 from scheduler.permits import Permits, keys_of
 from scheduler.records import Held, Ready
 
+logger = logging.getLogger(__name__)
+
 BATCH = 500
+PUT_OFF = timedelta(minutes=1)
 
 
 def release(connection: psycopg.Connection, *, now: datetime, low: UUID) -> list[Ready]:
@@ -21,25 +26,48 @@ def release(connection: psycopg.Connection, *, now: datetime, low: UUID) -> list
 
     What is held for an overlap or a limit is decided anew, under the locks of its task and of the limits, and looked
     at again later where it has to wait on. A retry keeps its task busy while it waits, so that only limits hold it.
-    Those locks come before the rows' own, as they do wherever something ends.
+    Those locks come before the rows' own, as they do wherever something ends. One that cannot be decided on is put
+    off, and holds up no other.
     """
+
+    def release_part(rows: Sequence[Held]) -> set[UUID]:
+        # Read by each part: what another had taken before it failed is not taken.
+        limits, standings = permits.lock(connection, keys), claims.standings(connection, tasks)
+        return _release(connection, rows, standings, limits, now=now)
+
+    def put_off(row: Held, error: Exception) -> set[UUID]:
+        logger.error("Execution %s cannot be released.", row.id, exc_info=error)
+        transitions.hold_again(connection, {row.id: now + PUT_OFF})
+        return set()
+
     with connection.transaction():
         tasks, keys = claims.deciding(connection, now=now, low=low, limit=BATCH)
         if not keys:
             return []
         claims.lock_tasks(connection, tasks)
-        limits = permits.lock(connection, keys)
+        permits.lock(connection, keys)
         held = claims.held_executions(connection, now=now, low=low, limit=BATCH, tasks=tasks, keys=keys)
-        going, waiting = _decided(held, claims.standings(connection, tasks), limits)
-        permits.use(connection, limits.taken)
-        # Those that took turns did not make their task busy until now.
-        followups.count_opened(connection, [row.task_id for row in going if _took_turns(row)])
-        released = transitions.release(connection, [row.id for row in going], now=now)
-        transitions.hold_again(connection, {row.id: next_look(now, since=row.due_at) for row in waiting})
-        overlaps.make_room(
-            connection, {row.task_id: row.id for row in waiting if _cancels(row)}, now=now, are_new=False
-        )
+        released = set[UUID]().union(*in_halves(connection, held, release_part, put_off))
     return claims.ready(connection, released)
+
+
+def _release(
+    connection: psycopg.Connection,
+    held: Sequence[Held],
+    standings: Mapping[UUID, Standing],
+    limits: Permits,
+    *,
+    now: datetime,
+) -> set[UUID]:
+    """Decide on locked rows; return which of them are QUEUED."""
+    going, waiting = _decided(held, standings, limits)
+    permits.use(connection, limits.taken)
+    # Those that took turns did not make their task busy until now.
+    followups.count_opened(connection, [row.task_id for row in going if _took_turns(row)])
+    released = transitions.release(connection, [row.id for row in going], now=now)
+    transitions.hold_again(connection, {row.id: next_look(now, since=row.due_at) for row in waiting})
+    overlaps.make_room(connection, {row.task_id: row.id for row in waiting if _cancels(row)}, now=now, are_new=False)
+    return set(released)
 
 
 def _decided(

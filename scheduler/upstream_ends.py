@@ -8,6 +8,7 @@ from uuid import UUID
 import psycopg
 
 from scheduler.engine.identity import retry_id
+from scheduler.records import UpstreamEnd
 
 DEPENDENTS_CHANNEL = "execution_dependents"
 
@@ -56,6 +57,11 @@ def note(connection: psycopg.Connection, finals: Sequence[Final]) -> None:
         bounds = {"low": min(adopted), "high": max(adopted)}
         connection.execute(_ADOPT, {"id": list(adopted), "run_id": list(adopted.values()), **bounds})
     connection.execute("SELECT pg_notify(%s, '')", (DEPENDENTS_CHANNEL,))
+
+
+def put_back(connection: psycopg.Connection, end: UpstreamEnd) -> None:
+    """Have an end that was taken, and could not be carried on, looked at again after those that wait by now."""
+    connection.execute(_NOTE, ([end.task_id], [end.run_id], [end.scheduled_for]))
 
 
 def _first(final: Final) -> UUID:

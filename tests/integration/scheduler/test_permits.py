@@ -1,5 +1,6 @@
 """Limits: what runs at once of a task, a queue, a class, a namespace and of all; what is above them waits."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -7,7 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from scheduler import claims, firing, permits, releases, requests, sweep
+from scheduler import claims, firing, permits, releases, requests, sweep, transitions
 from scheduler.claims import EVERYWHERE
 from scheduler.engine.states import Status
 from scheduler.records import Started
@@ -300,3 +301,28 @@ def test_what_a_limit_holds_of_a_catch_up_keeps_its_task_busy(connection: psycop
     counted = task(connection, one)["open_count"]
     firing.claim(connection, now=now + 59 * SECOND)
     assert counted == task(connection, one)["open_count"]
+
+
+# What fails
+
+
+def test_a_row_that_cannot_be_released_holds_up_no_other(
+    connection: psycopg.Connection, now: datetime, monkeypatch: pytest.MonkeyPatch
+):
+    permits.limit(connection, "queue:default", 0, now=now)
+    add_due(connection, 4, now=now)
+    firing.claim(connection, now=now)
+    permits.limit(connection, "queue:default", 10, now=now)
+    unlucky = waiting(connection)[1]
+
+    def fails(connection: psycopg.Connection, rows: Sequence[UUID], *, now: datetime) -> set[UUID]:
+        if unlucky in rows:
+            raise IndexError("a bug")
+        return released(connection, rows, now=now)
+
+    released = transitions.release
+    with monkeypatch.context() as patch:
+        patch.setattr(transitions, "release", fails)
+        at_once = release(connection, now=now)
+    soon, later = (release(connection, now=now + wait) for wait in (59 * SECOND, MINUTE))
+    assert (len(at_once), soon, later, used(connection, "queue:default")) == (3, [], [unlucky], 4)
