@@ -18,6 +18,7 @@ from register.definition import defaults
 from register.errors import NameTaken, VersionStale
 from register.operators import said
 from scheduler import clock
+from scheduler.engine import strict_json
 from scheduler.engine.calendars import CalendarPolicy
 from scheduler.engine.retry import BACKOFFS, RETRYABLE
 from scheduler.engine.workflows import Condition, Mode
@@ -46,6 +47,9 @@ PLAIN: Final = (
 )  # fmt: skip
 
 
+JSON: Final = ("listensTo", "notifyOn")
+
+
 class Suggesting(forms.TextInput):
     """A line of text that offers what is known, and takes anything."""
 
@@ -58,6 +62,22 @@ class Suggesting(forms.TextInput):
         options = format_html_join("", '<option value="{}">', ((one,) for one in self.known))
         field = super().render(name, value, {**(attrs or {}), "list": f"known-{name}"}, renderer)
         return format_html('{}<datalist id="known-{}">{}</datalist>', field, name, options)
+
+
+class JsonField(forms.CharField):
+    """A part of a definition as JSON; what was typed stays where it is none."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return the text to show."""
+        return value if isinstance(value, str) or not value else json.dumps(value, indent=2, ensure_ascii=False)
+
+    def clean(self, value: Any) -> Any:
+        """Return what the text says, None where it says nothing. Raises ValidationError."""
+        text = super().clean(value)
+        try:
+            return strict_json.loads(text) if text else None
+        except strict_json.InvalidJson as error:
+            raise forms.ValidationError(f"This is not JSON: {error}", code="invalid") from None
 
 
 class LocalField(forms.DateTimeField):
@@ -174,6 +194,14 @@ class TaskForm(Base):
         help_text=f"One task a line, by name or id; then, if not SUCCESS, : and one of {', '.join(Condition)}.",
     )  # fmt: skip
     dependencyMode = forms.ChoiceField(label="Of these", required=False, choices=_choices(Mode))
+    listensTo = JsonField(
+        label="Listens to", required=False, widget=_text(3),
+        help_text='Events that start it: [{"event": "file.landed", "match": {"kind": "csv"}}].',
+    )  # fmt: skip
+    notifyOn = JsonField(
+        label="Notifies", required=False, widget=_text(3),
+        help_text="Of what, and by which channel; empty is the namespace's channel on failure and auto-pause.",
+    )  # fmt: skip
     seen_version = forms.IntegerField(required=False, widget=forms.HiddenInput, min_value=0, max_value=2**31 - 1)
 
     class Meta:
@@ -187,7 +215,7 @@ class TaskForm(Base):
         if not self.is_new:
             self.initial.setdefault("seen_version", self.instance.version)
             self.initial.update(parts_of(self.before))
-        self.initial.update({name: self.before.get(name) for name in PLAIN} | self._spread())
+        self.initial.update({name: self.before.get(name) for name in (*PLAIN, *JSON)} | self._spread())
         self._offer("taskClass", Handler.objects.order_by("task_class").values_list("task_class", flat=True))
         self._offer("calendar", Calendar.objects.order_by("name").values_list("name", flat=True).distinct(), "none")
 
@@ -195,6 +223,7 @@ class TaskForm(Base):
         """Return what the API would take of what was typed: what differs from what stands there, or is the default."""
         typed = {name: value for name, value in self.cleaned_data.items() if name in PLAIN}
         whole = {name: None if value == "" else value for name, value in typed.items()} | self._schedule()
+        whole |= {"listensTo": self.cleaned_data.get("listensTo") or [], "notifyOn": self.cleaned_data.get("notifyOn")}
         whole["labels"] = dict(_pairs(self.cleaned_data.get("labels", "")))
         whole["retryPolicy"] = {name: self.cleaned_data.get(field) for name, field in RETRY.items()}
         whole["dependencies"] = [*_upstreams(self.cleaned_data.get("dependencies", ""))]

@@ -95,6 +95,9 @@ class TestNew:
             ({"retryDelaySeconds": "-1"}, "retryDelaySeconds"),
             ({"startAt": "tomorrow"}, "startAt"),
             ({"labels": "no colon"}, "labels"),
+            ({"listensTo": "file.landed"}, "listensTo"),
+            ({"listensTo": '[{"evnt": "x"}]'}, "listensTo"),
+            ({"notifyOn": "[1]"}, "notifyOn"),
             ({"dependencies": "Nobody"}, "dependencies"),
             ({"namespace": "not a name"}, "namespace"),
             ({"queue": "platform"}, "queue"),
@@ -116,6 +119,7 @@ class TestNew:
             ({"retryOn": ["LOST"]}, "retry_on", ["LOST"]),
             ({"description": "Grüße <b>"}, "description", "Grüße <b>"),
             ({"maxConcurrency": "3"}, "max_concurrency", 3),
+            ({"listensTo": '[{"event": "a.b"}]'}, "listens_to", [{"event": "a.b", "match": {}}]),
         ],
     )
     def test_each_field_reaches_its_column(
@@ -146,6 +150,8 @@ class TestChange:
             {"runAt": "2099-07-01T10:00:00.250000Z", "timeZone": "America/New_York"},
             {"taskData": {"b": 1, "a": [1, 2]}, "labels": {"a": "1", "b": "x:y"}},
             {"retryPolicy": {"backoff": "LINEAR", "delaySeconds": 0.5, "jitter": False}, "retryOn": []},
+            {"listensTo": [{"event": "file.landed", "match": {"kind": "csv"}}]},
+            {"notifyOn": [{"channel": "EMAIL", "to": ["ops@example.com"], "on": ["FAILURE"]}]},
             {"startAt": "2027-01-01T00:00:00Z", "endAt": "2028-01-01T00:00:00Z", "jitterSeconds": 30},
         ],
     )
