@@ -141,7 +141,9 @@ def _defaults() -> dict[str, Any]:
 
 def _task(values: dict[str, Any]) -> Task:
     """Return a new task; by position, for by name a model takes twice as long to make."""
-    own = {"id": uuid4(), "status": TaskStatus.ACTIVE, "labels": {}, "retry_on": default_retry_on()}
+    own = {
+        "id": uuid4(), "status": TaskStatus.ACTIVE, "labels": {}, "retry_on": default_retry_on(), "listens_to": [],
+    }  # fmt: skip
     columns: Any = (_defaults() | own | values).values()
     return Task(*columns)
 

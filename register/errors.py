@@ -77,6 +77,10 @@ class TemplateInUse(SchedulerError):
     """Tasks were made of the template: it cannot be deleted; the message says how many."""
 
 
+class EventNotFound(SchedulerError):
+    """No such event, or not one that this token may see, or one that is no longer kept."""
+
+
 class TokenNotFound(SchedulerError):
     """No such token, or not one that this token may see, or one that is revoked already."""
 

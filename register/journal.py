@@ -10,7 +10,7 @@ from typing import Any
 
 from scheduler import audit, connections, revisions
 from scheduler.audit import Entry
-from scheduler.models import ApiToken, Calendar, Execution, Namespace, Operation, Task, Template
+from scheduler.models import ApiToken, Calendar, Event, Execution, Namespace, Operation, Task, Template
 from scheduler.models.choices import AuditKind, AuditVerb
 
 _About = tuple[AuditKind, Any, str | None, str | None]
@@ -81,6 +81,11 @@ def _(execution: Execution) -> _About:
 @_about.register
 def _(operation: Operation) -> _About:
     return AuditKind.OPERATION, operation.id, operation.task.name if operation.task else None, operation.namespace
+
+
+@_about.register
+def _(event: Event) -> _About:
+    return AuditKind.EVENT, event.id, event.name, event.namespace
 
 
 @_about.register

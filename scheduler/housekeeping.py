@@ -7,7 +7,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.conf import settings
 
-from scheduler import audit, clock, idempotency, nodes, retention, rollups
+from scheduler import audit, clock, events, idempotency, nodes, retention, rollups
 from scheduler.connections import current
 
 QUEUE = "platform"
@@ -62,12 +62,22 @@ def forget_rollups() -> None:
         pass
 
 
+@shared_task(name="scheduler.forget_events", ignore_result=True)
+def forget_events() -> None:
+    """Delete events that no execution of the history that is kept can ask for any more, some at a time."""
+    kept = timedelta(days=settings.HISTORY_KEPT_DAYS) + events.KEPT_BEYOND_HISTORY
+    before = clock.now() - kept
+    while events.forget(current(), before=before) == events.FORGET_BATCH:
+        pass
+
+
 CHORES: tuple[Chore, ...] = (
     Chore("Forget silent nodes", "scheduler.forget_nodes", 3600),
     Chore("Forget expired idempotency keys", "scheduler.forget_idempotency_keys", 900),
     Chore("Prune history", "scheduler.prune_history", 3600),
     Chore("Prune the audit", "scheduler.prune_audit", 86_400),
     Chore("Forget old roll-ups", "scheduler.forget_rollups", 3600),
+    Chore("Forget old events", "scheduler.forget_events", 3600),
 )
 TASKS: tuple[Callable[[], None], ...] = (
     forget_nodes,
@@ -75,4 +85,5 @@ TASKS: tuple[Callable[[], None], ...] = (
     prune_history,
     prune_audit,
     forget_rollups,
+    forget_events,
 )

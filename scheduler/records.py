@@ -56,6 +56,7 @@ class Started:
     lacked_by: str | None
     started_at: datetime
     time_zone: str = "UTC"
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +279,18 @@ class LockedAction:
     def position(self) -> int:
         """The number of the next item."""
         return self.done_count + self.failed_count + self.skipped_count
+
+
+@dataclass(frozen=True, slots=True)
+class LockedEvent:
+    """A locked event whose listeners have not all been started yet; `position` is the last task looked at."""
+
+    id: UUID
+    name: str
+    namespace: str | None
+    payload: str
+    received_at: datetime
+    position: UUID | None
 
 
 @dataclass(frozen=True, slots=True)

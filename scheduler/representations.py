@@ -84,6 +84,7 @@ def definition_as_json(task: Task) -> Json:
         "queue": task.queue,
         "dependencies": _dependencies(task),
         "dependencyMode": task.dependency_mode,
+        "listensTo": task.listens_to,
         "timeoutSeconds": task.timeout_seconds,
         "maxRetryCount": task.max_retry_count,
         "retryPolicy": RetryPolicy.from_json(task.retry_policy).as_json(),

@@ -33,7 +33,7 @@ _TABLES = (
     "execution_log", "task_execution_history", "scheduler_operations", "scheduler_dependencies",
     "scheduler_upstream_ends", "scheduler_tasks", "scheduler_calendars",
     "scheduler_batches", "scheduler_leases", "scheduler_nodes", "scheduler_handlers", "scheduler_permits",
-    "scheduler_namespaces", "scheduler_endings", "scheduler_task_search",
+    "scheduler_namespaces", "scheduler_endings", "scheduler_events", "scheduler_task_search",
     "scheduler_task_rollups", "scheduler_namespace_rollups",
     "django_celery_beat_periodictask", "django_celery_beat_intervalschedule",
 )  # fmt: skip

@@ -7,6 +7,7 @@ from register.api.audit import AuditRecordView, AuditView
 from register.api.backfills import AbortView, BackfillView, OperationsView, OperationView
 from register.api.bulk import BulkView
 from register.api.calendars import CalendarPreviewView, CalendarsView, CalendarView, ClosedDaysView
+from register.api.events import EventsView, EventView
 from register.api.executions import CancelView, RetryView
 from register.api.inventory import HandlersView, NodesView
 from register.api.namespaces import NamespacesView, NamespaceView
@@ -54,6 +55,8 @@ ROUTES: dict[str, type[APIView]] = {
     "tokens/<int:token_id>": TokenView,
     "audit": AuditView,
     "audit/<int:record_id>": AuditRecordView,
+    "events": EventsView,
+    "events/<uuid:event_id>": EventView,
     "handlers": HandlersView,
     "nodes": NodesView,
 }

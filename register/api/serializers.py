@@ -19,6 +19,7 @@ from register.api.fields import (
     Key,
     Labels,
     Line,
+    Match,
     Number,
     Records,
     RequestKey,
@@ -56,6 +57,8 @@ MOST_FAILURES = 1_000
 MOST_PREVIEWED = 100
 MOST_PARALLEL = 100
 MOST_UPSTREAMS = 100
+MOST_LISTENED_TO = 20
+EVENT_NAME_MAX_LENGTH = 255
 PAUSE_REASON_MAX_LENGTH = 1_000
 
 # Housekeeping travels in it, ahead of everything: users' tasks there would hold it up.
@@ -66,7 +69,7 @@ READ_ONLY = frozenset(
     "pausedUntil template taskCount pendingTaskCount".split()
 )
 # Of the contract, and refused until something honours them: an accepted field that does nothing would be a lie.
-NOT_YET = frozenset("flexSeconds listensTo sla uses circuitPolicy notifyOn notifyChannel retentionDays".split())
+NOT_YET = frozenset("flexSeconds sla uses circuitPolicy notifyOn notifyChannel retentionDays".split())
 
 # Values that have been accepted once, of each field, and are not looked at again.
 MOST_ACCEPTED = 10_000
@@ -175,6 +178,34 @@ class Dependencies(serializers.ListField):
     child = DependencyInput()
 
 
+class ListenerInput(Strict):
+    """An event that starts the task: its name, and what its payload has to hold."""
+
+    event = Line(max_length=EVENT_NAME_MAX_LENGTH, required=False)
+    match = Match(required=False, help_text="Members that the payload must have; a list stands for any of its values.")
+
+    default_error_messages = {"required": "Say which event: by its name."}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        values = super().to_internal_value(data)
+        if "event" not in values:
+            raise ValidationError({"event": [ErrorDetail(str(self.error_messages["required"]), code="required")]})
+        return {"event": values["event"], "match": values.get("match", {})}
+
+
+class Listeners(serializers.ListField):
+    """Events that start a task, any one of them; naming one twice says no more than naming it once."""
+
+    child = ListenerInput()
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        told: list[Any] = []
+        for one in super().to_internal_value(data):
+            if one not in told:
+                told.append(one)
+        return told
+
+
 class TaskInput(Strict):
     """A task's definition; each field's `source` is its column."""
 
@@ -216,6 +247,7 @@ class TaskInput(Strict):
 
     dependencies = Dependencies(source="upstreams", max_length=MOST_UPSTREAMS, required=False)
     dependencyMode = Word([mode.value for mode in Mode], source="dependency_mode", required=False)
+    listensTo = Listeners(source="listens_to", max_length=MOST_LISTENED_TO, required=False)
 
     timeoutSeconds = Whole(source="timeout_seconds", min_value=1, max_value=LONGEST_SECONDS, required=False)
     maxRetryCount = Whole(source="max_retry_count", min_value=0, max_value=MOST_RETRIES, required=False)

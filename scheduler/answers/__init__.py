@@ -17,6 +17,7 @@ from scheduler.answers.common import (
     PageAnswer,
     ProblemAnswer,
 )
+from scheduler.answers.events import EventAnswer, EventCountsAnswer, EventPage, StartedAnswer, WholeEventAnswer
 from scheduler.answers.executions import (
     BusyHourAnswer,
     ExecutionAnswer,
@@ -65,6 +66,7 @@ from scheduler.answers.tasks import (
     DependencyAnswer,
     EditAnswer,
     FieldChangeAnswer,
+    ListenerAnswer,
     PreviewAnswer,
     RetryPolicyAnswer,
     TaskAnswer,
@@ -129,6 +131,9 @@ __all__ = [
     "DependencyAnswer",
     "EditAnswer",
     "EndedAnswer",
+    "EventAnswer",
+    "EventCountsAnswer",
+    "EventPage",
     "ExecutionAnswer",
     "ExecutionPage",
     "ExplanationAnswer",
@@ -142,6 +147,7 @@ __all__ = [
     "InstanceEffectAnswer",
     "InstancesAnswer",
     "IntervalAnswer",
+    "ListenerAnswer",
     "LogAnswer",
     "MetricsAnswer",
     "NamespaceAnswer",
@@ -174,6 +180,7 @@ __all__ = [
     "RunNodeAnswer",
     "SchedulersAnswer",
     "SlotExplanationAnswer",
+    "StartedAnswer",
     "StepAnswer",
     "TaskAnswer",
     "TaskPage",
@@ -190,6 +197,7 @@ __all__ = [
     "UpcomingAnswer",
     "ValidateAnswer",
     "WarningAnswer",
+    "WholeEventAnswer",
     "WholeRevisionAnswer",
     "WorkersAnswer",
 ]

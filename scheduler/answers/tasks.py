@@ -32,6 +32,11 @@ class DependencyAnswer(Answer):
     condition = serializers.ChoiceField(CONDITIONS)
 
 
+class ListenerAnswer(Answer):
+    event = serializers.CharField(help_text="Name of an event.")
+    match: Any = serializers.DictField(help_text="What its payload has to hold; {} is any.")
+
+
 class DefinitionAnswer(Answer):
     name = serializers.CharField()
     namespace = serializers.CharField()
@@ -58,6 +63,7 @@ class DefinitionAnswer(Answer):
     queue = serializers.CharField()
     dependencies = DependencyAnswer(many=True, help_text="Tasks that it waits for.")
     dependencyMode = serializers.ChoiceField(DEPENDENCY_MODES)
+    listensTo: Any = ListenerAnswer(many=True, help_text="Events that start it.")
     timeoutSeconds = serializers.IntegerField()
     maxRetryCount = serializers.IntegerField()
     retryPolicy = RetryPolicyAnswer()

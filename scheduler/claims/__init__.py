@@ -35,6 +35,7 @@ from scheduler.claims.holds import (
 from scheduler.claims.requested import (
     calendar_to_delete,
     calendar_to_edit,
+    event,
     keep_calendars,
     keep_template,
     namespace_to_edit,
@@ -78,6 +79,7 @@ __all__ = [
     "edit_graph",
     "ended_pauses",
     "ending_tasks",
+    "event",
     "executions_in_the_way",
     "expired_executions",
     "held_by_limits",

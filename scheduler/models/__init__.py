@@ -5,6 +5,7 @@ from scheduler.models.audit import AuditRecord
 from scheduler.models.batch import Batch
 from scheduler.models.calendar import Calendar
 from scheduler.models.dependency import Dependency, UpstreamEnd
+from scheduler.models.event import Event
 from scheduler.models.execution import Execution, ExecutionLog
 from scheduler.models.handler import Handler
 from scheduler.models.idempotency import IdempotencyKey
@@ -27,6 +28,7 @@ __all__ = [
     "CalendarRevision",
     "Dependency",
     "Ending",
+    "Event",
     "Execution",
     "ExecutionLog",
     "Handler",

@@ -75,6 +75,7 @@ class AuditKind(models.TextChoices):
     TOKEN = "token"  # noqa: S105 - a word, not a secret
     CONSOLE = "console"
     REQUEST = "request"
+    EVENT = "event"
 
 
 class AuditVerb(models.TextChoices):

@@ -18,6 +18,7 @@ from scheduler.models import (
     ApiToken,
     AuditRecord,
     Calendar,
+    Event,
     Execution,
     Namespace,
     Operation,
@@ -35,6 +36,7 @@ CALENDAR = "calendars/<uuid:calendar_id>"
 NAMESPACE = "namespaces/<str:name>"
 TOKEN = "tokens/<int:token_id>"
 TEMPLATE = "templates/<uuid:template_id>"
+EVENT = "events/<uuid:event_id>"
 LEAST = {
     ("GET", "tasks"): "viewer",
     ("POST", "tasks"): "editor",
@@ -103,6 +105,9 @@ LEAST = {
     ("DELETE", TOKEN): "admin",
     ("GET", "audit"): "admin",
     ("GET", "audit/<int:record_id>"): "admin",
+    ("GET", "events"): "viewer",
+    ("POST", "events"): "operator",
+    ("GET", EVENT): "viewer",
     ("GET", "handlers"): "viewer",
     ("GET", "nodes"): "viewer",
 }
@@ -138,11 +143,12 @@ def paths(execution: Execution, now: datetime) -> Callable[[str], str]:
     record = AuditRecord.objects.get(kind="token", object_id=token.id)
     given = Given({"name": "noop", "namespace": "default", "parameters": {"type": "object"}, "definition": {}})
     template = create_template(given, actor="ada", namespace=None, now=now)
+    event = Event.objects.create(name="told", namespace="default", payload="{}", received_at=now)
     ids = {
         "uuid:task_id": execution.task_id, "uuid:execution_id": execution.id, "uuid:operation_id": operation.id,
         "uuid:calendar_id": calendar.id, "int:token_id": token.id, "str:name": "default",
         "uuid:template_id": template.id, "int:version": 1, "int:record_id": record.id,
-        "uuid:run_id": execution.id,
+        "uuid:run_id": execution.id, "uuid:event_id": event.id,
     }  # fmt: skip
 
     def fill_in(route: str) -> str:
