@@ -81,6 +81,22 @@ class EventNotFound(SchedulerError):
     """No such event, or not one that this token may see, or one that is no longer kept."""
 
 
+class WebhookNotFound(SchedulerError):
+    """No such webhook, or not one that this token may see."""
+
+
+class WebhookOff(SchedulerError):
+    """The webhook is switched off: it is sent nothing."""
+
+
+class DeliveryNotFound(SchedulerError):
+    """The webhook has no such message, or it is no longer kept."""
+
+
+class DeliveryPending(SchedulerError):
+    """The message has not come to its end yet: it is tried again by itself."""
+
+
 class TokenNotFound(SchedulerError):
     """No such token, or not one that this token may see, or one that is revoked already."""
 

@@ -294,6 +294,21 @@ class LockedEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class DueDelivery:
+    """A message that is being tried; `attempt_count` tells this try from others, `tries_left` come after it."""
+
+    id: UUID
+    webhook_id: UUID
+    event: str
+    body: str
+    attempt_count: int
+    tries_left: int
+    url: str
+    secret_version: int
+    secret_changed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class LockedOperation:
     """A locked operation on a task's slots, PENDING or RUNNING; `position` is the next slot to look at."""
 

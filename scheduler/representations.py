@@ -21,6 +21,7 @@ from scheduler.models import (
     Operation,
     Task,
     Template,
+    Webhook,
 )
 from scheduler.models.choices import OperationKind, OperationStatus
 
@@ -32,7 +33,7 @@ def instant(value: datetime | None) -> str | None:
     return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z" if value is not None else None
 
 
-def etag(row: Task | Calendar | Namespace | Template) -> str:
+def etag(row: Task | Calendar | Namespace | Template | Webhook) -> str:
     """Return the entity tag of a definition or of settings, for If-Match."""
     return f'"{row.version}"'
 

@@ -131,6 +131,7 @@ SPECTACULAR_SETTINGS = {
         "ExecutionStatus": "scheduler.answers.EXECUTION_STATUSES",
         "OverlapPolicy": "scheduler.answers.OVERLAP_POLICIES",
         "Role": "scheduler.answers.ROLES",
+        "DeliveryStatus": "scheduler.answers.DELIVERY_STATUSES",
         "ExplainedOutcome": "scheduler.answers.EXPLAINED_OUTCOMES",
         "RecordOutcome": "scheduler.answers.RECORD_OUTCOMES",
     },

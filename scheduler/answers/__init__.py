@@ -85,8 +85,17 @@ from scheduler.answers.templates import (
     TemplateRevisionAnswer,
     TemplateRevisionPage,
 )
+from scheduler.answers.webhooks import (
+    DeliveryAnswer,
+    DeliveryPage,
+    NewWebhookAnswer,
+    TryAnswer,
+    WebhookAnswer,
+    WebhookPage,
+)
 from scheduler.answers.words import (
     CALENDAR_POLICIES,
+    DELIVERY_STATUSES,
     EXECUTION_STATUSES,
     EXPLAINED_OUTCOMES,
     OVERLAP_POLICIES,
@@ -107,6 +116,7 @@ from scheduler.answers.workflows import (
 
 __all__ = [
     "CALENDAR_POLICIES",
+    "DELIVERY_STATUSES",
     "EXECUTION_STATUSES",
     "EXPLAINED_OUTCOMES",
     "OVERLAP_POLICIES",
@@ -128,6 +138,8 @@ __all__ = [
     "ClosedDayAnswer",
     "ClosedDaysAnswer",
     "DefinitionAnswer",
+    "DeliveryAnswer",
+    "DeliveryPage",
     "DependencyAnswer",
     "EditAnswer",
     "EndedAnswer",
@@ -153,6 +165,7 @@ __all__ = [
     "NamespaceAnswer",
     "NamespacePage",
     "NewTokenAnswer",
+    "NewWebhookAnswer",
     "NextFireAnswer",
     "NodeAnswer",
     "NodePage",
@@ -194,9 +207,12 @@ __all__ = [
     "TokenAnswer",
     "TokenPage",
     "TrendAnswer",
+    "TryAnswer",
     "UpcomingAnswer",
     "ValidateAnswer",
     "WarningAnswer",
+    "WebhookAnswer",
+    "WebhookPage",
     "WholeEventAnswer",
     "WholeRevisionAnswer",
     "WorkersAnswer",

@@ -8,6 +8,7 @@ from scheduler.models.choices import (
     OverlapPolicy,
     Role,
 )
+from scheduler.models.webhook import DeliveryStatus
 
 TASK_STATUSES = [status.value for status in TaskStatus]
 EXECUTION_STATUSES = [status.value for status in Status]
@@ -16,5 +17,6 @@ CONDITIONS = [condition.value for condition in Condition]
 DEPENDENCY_MODES = [mode.value for mode in Mode]
 CALENDAR_POLICIES = [policy.value for policy in CalendarPolicy]
 ROLES = Role.values
+DELIVERY_STATUSES = DeliveryStatus.values
 EXPLAINED_OUTCOMES = [outcome.value for outcome in Outcome]
 RECORD_OUTCOMES = ["created", "updated", "unchanged", "failed"]

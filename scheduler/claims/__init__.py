@@ -32,6 +32,7 @@ from scheduler.claims.holds import (
     permits,
     standings,
 )
+from scheduler.claims.outgoing import delivery, due_deliveries, outbox, webhook_to_edit
 from scheduler.claims.requested import (
     calendar_to_delete,
     calendar_to_edit,
@@ -74,6 +75,8 @@ __all__ = [
     "calendar_to_edit",
     "concerned",
     "deciding",
+    "delivery",
+    "due_deliveries",
     "due_of_namespaces",
     "due_tasks",
     "edit_graph",
@@ -93,6 +96,7 @@ __all__ = [
     "next_held",
     "operation",
     "operation_on_many",
+    "outbox",
     "permits",
     "published_executions",
     "ready",
@@ -108,4 +112,5 @@ __all__ = [
     "upstream_ends",
     "waiting_executions",
     "waiting_of_cause",
+    "webhook_to_edit",
 ]

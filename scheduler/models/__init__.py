@@ -19,6 +19,7 @@ from scheduler.models.rollup import Ending, NamespaceRollUp, TaskRollUp
 from scheduler.models.search import TaskSearch
 from scheduler.models.task import Task
 from scheduler.models.template import Instance, Template, TemplateRevision
+from scheduler.models.webhook import Delivery, OutboxEntry, Webhook
 
 __all__ = [
     "ApiToken",
@@ -26,6 +27,7 @@ __all__ = [
     "Batch",
     "Calendar",
     "CalendarRevision",
+    "Delivery",
     "Dependency",
     "Ending",
     "Event",
@@ -40,6 +42,7 @@ __all__ = [
     "Node",
     "Operation",
     "OperationItem",
+    "OutboxEntry",
     "Permit",
     "Revision",
     "Task",
@@ -48,4 +51,5 @@ __all__ = [
     "Template",
     "TemplateRevision",
     "UpstreamEnd",
+    "Webhook",
 ]

@@ -76,6 +76,7 @@ class AuditKind(models.TextChoices):
     CONSOLE = "console"
     REQUEST = "request"
     EVENT = "event"
+    WEBHOOK = "webhook"
 
 
 class AuditVerb(models.TextChoices):
@@ -94,4 +95,7 @@ class AuditVerb(models.TextChoices):
     CANCEL = "cancel"
     RETRY = "retry"
     REVOKE = "revoke"
+    ROTATE = "rotate"
+    SEND = "send"
+    SWITCH_OFF = "switch_off"
     REFUSED = "refused"
