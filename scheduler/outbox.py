@@ -10,7 +10,11 @@ import psycopg
 
 EXECUTIONS_AT_ONCE = 500
 
-IS_HEARD = "EXISTS (SELECT FROM scheduler_webhooks WHERE is_active)"
+HAS_CHANNELS = """(
+    EXISTS (SELECT FROM scheduler_namespaces WHERE notify_channel IS NOT NULL)
+    OR EXISTS (SELECT FROM scheduler_tasks WHERE notify_on IS NOT NULL)
+)"""
+IS_HEARD = f"(EXISTS (SELECT FROM scheduler_webhooks WHERE is_active) OR {HAS_CHANNELS})"
 
 # Of a statement that writes audit records and returns their id, kind and verb as `recorded`.
 NOTE_RECORDS = f"""

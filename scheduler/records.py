@@ -309,6 +309,18 @@ class DueDelivery:
 
 
 @dataclass(frozen=True, slots=True)
+class DueMessage:
+    """A channel whose message is being tried: all notices up to `last_notice`; `attempt_count` tells tries apart."""
+
+    key: str
+    namespace: str
+    channel: dict[str, Any]
+    attempt_count: int
+    failure_count: int
+    last_notice: int
+
+
+@dataclass(frozen=True, slots=True)
 class LockedOperation:
     """A locked operation on a task's slots, PENDING or RUNNING; `position` is the next slot to look at."""
 

@@ -92,6 +92,7 @@ def definition_as_json(task: Task) -> Json:
         "retryOn": task.retry_on,
         "labels": task.labels,
         "owner": task.owner,
+        "notifyOn": task.notify_on,
     }
 
 

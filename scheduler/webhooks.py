@@ -11,7 +11,7 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import audit, claims, outbox
+from scheduler import audit, claims, notices, outbox
 from scheduler.audit import Entry
 from scheduler.engine import webhooks as rules
 from scheduler.engine.identity import retry_id
@@ -75,7 +75,7 @@ _HOOKS = "SELECT id, namespace, events::text FROM scheduler_webhooks WHERE is_ac
 
 
 def fan_out(connection: psycopg.Connection, *, now: datetime) -> int:
-    """Make the messages of a few entries of the outbox, in one transaction; return how many entries.
+    """Make the messages and notices of a few entries of the outbox, in one transaction; return how many entries.
 
     A second copy takes others; where the process dies before the commit the entries are there for another, and what
     is made twice meets the primary key. An entry that cannot be told stays, and holds up no other.
@@ -90,15 +90,14 @@ def fan_out(connection: psycopg.Connection, *, now: datetime) -> int:
         entries = claims.outbox(connection, limit=ENTRIES_PER_PASS)
         rows = connection.execute(_HOOKS).fetchall() if entries else []
         hooks = [_Hook(row[0], row[1], tuple(json.loads(row[2]))) for row in rows]
-        if not hooks:
-            return len(entries)
         return sum(in_halves(connection, entries, partial(_tell, connection, hooks=hooks, now=now), put_back))
 
 
 def _tell(connection: psycopg.Connection, entries: Sequence[_Entry], *, hooks: Sequence[_Hook], now: datetime) -> int:
     executions = sorted({execution for ids, _ in entries for execution in ids})
     records = sorted({record for _, ids in entries for record in ids})
-    news = [*_of_executions(connection, executions, hooks), *_of_records(connection, records)]
+    notices.gather(connection, executions, records, now=now)
+    news = [*_of_executions(connection, executions, hooks), *_of_records(connection, records)] if hooks else []
     _write(connection, [(hook, one) for one in news for hook in hooks if hook.wants(one)], now=now)
     return len(entries)
 
@@ -243,6 +242,26 @@ def send_test(connection: psycopg.Connection, webhook: UUID, namespace: str | No
     news = _News(rules.TEST, f"test:{now.isoformat()}", namespace, now, {})
     _write(connection, [(_Hook(webhook, namespace, ()), news)], now=now)
     return rules.delivery_id(webhook, news.subject)
+
+
+_OF_NAMESPACE = """
+SELECT namespace FROM scheduler_webhooks WHERE id = %s AND is_active AND (namespace IS NULL OR namespace = %s)
+"""
+
+
+def notify(
+    connection: psycopg.Connection, webhook: UUID, subject: str, data: dict[str, Any], *, namespace: str, now: datetime
+) -> bool:
+    """Have a notification of a namespace sent to a webhook, once a subject, inside the caller's transaction.
+
+    False where there is no such webhook that is switched on, or it is another namespace's.
+    """
+    row = connection.execute(_OF_NAMESPACE, (webhook, namespace)).fetchone()
+    if row is None:
+        return False
+    news = _News(rules.NOTIFICATION, subject, namespace, now, data)
+    _write(connection, [(_Hook(webhook, row[0], ()), news)], now=now)
+    return True
 
 
 _REPLAY = """

@@ -34,7 +34,8 @@ _TABLES = (
     "scheduler_upstream_ends", "scheduler_tasks", "scheduler_calendars",
     "scheduler_batches", "scheduler_leases", "scheduler_nodes", "scheduler_handlers", "scheduler_permits",
     "scheduler_namespaces", "scheduler_endings", "scheduler_events", "scheduler_outbox",
-    "scheduler_deliveries", "scheduler_webhooks", "scheduler_task_search",
+    "scheduler_deliveries", "scheduler_webhooks", "scheduler_notices", "scheduler_channels",
+    "scheduler_failing_tasks", "scheduler_task_search",
     "scheduler_task_rollups", "scheduler_namespace_rollups",
     "django_celery_beat_periodictask", "django_celery_beat_intervalschedule",
 )  # fmt: skip

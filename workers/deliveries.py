@@ -22,6 +22,7 @@ from scheduler.connections import current
 from scheduler.engine import webhooks as rules
 from scheduler.records import DueDelivery
 from scheduler.webhooks import Tried
+from workers import notifying
 from workers.addresses import Deadline
 from workers.errors import ExpectedFailure, PermanentFailure
 from workers.exchange import exchange, read_url
@@ -45,7 +46,7 @@ ERROR_LENGTH: Final = 500
 
 @shared_task(name="workers.deliver", ignore_result=True)
 def deliver() -> None:
-    """Make messages of what has happened, and send those that are due, until none is or 20 s have passed."""
+    """Tell webhooks and people what has happened, as far as it is due, until nothing is or 20 s have passed."""
     work_off(current())
 
 
@@ -57,7 +58,8 @@ def work_off(connection: psycopg.Connection) -> None:
         until = clock.monotonic() + PASS_SECONDS
         while clock.monotonic() < until:
             told = webhooks.fan_out(connection, now=clock.read(connection))
-            if not send_due(connection) and not told:
+            notified = notifying.send_one(connection)
+            if not send_due(connection) and not told and not notified:
                 return
 
 

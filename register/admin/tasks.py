@@ -73,7 +73,7 @@ class TaskAdmin(VerbsAdmin):
         "jitter_seconds", "calendar", "calendar_policy", "skip_slots",
         "misfire_policy", "misfire_grace_seconds", "catch_up_limit", "overlap_policy", "max_concurrency",
         "auto_pause_after_failures", "failed_slot_count", "priority", "queue", "depends_on", "dependency_mode",
-        "listens_to",
+        "listens_to", "notify_on",
         "timeout_seconds", "max_retry_count", "retry_policy", "retry_on",
         "version", "created_at", "created_by", "updated_at", "id",
     )  # fmt: skip

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from register.api.fields import Key, Line, Payload, RequestKey
-from register.api.serializers import EVENT_NAME_MAX_LENGTH, Strict
+from register.api.event_fields import EVENT_NAME_MAX_LENGTH, Payload
+from register.api.fields import Key, Line, RequestKey
+from register.api.strict import Strict
 from register.given import Given
 from register.names import KEY_MAX_LENGTH
 

@@ -11,8 +11,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from register import events
+from register.api.event_fields import EVENT_NAME_MAX_LENGTH
 from register.api.event_input import EventInput, read_event
-from register.api.serializers import EVENT_NAME_MAX_LENGTH
 from register.names import KEY_MAX_LENGTH
 from scheduler.answers import EventPage, WholeEventAnswer
 from scheduler.filtering import ListFilter

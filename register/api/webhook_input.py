@@ -4,28 +4,14 @@ from typing import Any
 
 from rest_framework import serializers
 
-from register.api.fields import Flag, Key, Line, Text, Word
-from register.api.serializers import Strict
+from register.api.address_fields import WebAddress
+from register.api.fields import Flag, Key, Text, Word
+from register.api.strict import Strict
 from register.given import Given
 from register.names import KEY_MAX_LENGTH
-from scheduler.engine import urls
 from scheduler.engine.webhooks import EVENTS, FAMILIES
 
-URL_MAX_LENGTH = 2_048
 DESCRIPTION_MAX_LENGTH = 1_000
-
-
-class WebAddress(Line):
-    """A URL of a web service; whether its address may be connected to, the worker decides that sends."""
-
-    default_error_messages = {"url": "{refusal}"}
-
-    def to_internal_value(self, data: Any) -> str:
-        text = super().to_internal_value(data)
-        try:
-            return urls.read_url(text).text
-        except urls.InvalidUrl as refusal:
-            self.fail("url", refusal=refusal)
 
 
 class Events(serializers.ListField):
@@ -40,7 +26,7 @@ class Events(serializers.ListField):
 class WebhookInput(Strict):
     """Who wants to be told, and of what."""
 
-    url = WebAddress(max_length=URL_MAX_LENGTH)
+    url = WebAddress()
     events = Events(min_length=1, max_length=len(EVENTS) + len(FAMILIES))
     namespace = Key(max_length=KEY_MAX_LENGTH, allow_null=True, required=False)
     description = Text(max_length=DESCRIPTION_MAX_LENGTH, allow_null=True, allow_blank=True, required=False)

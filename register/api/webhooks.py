@@ -14,7 +14,7 @@ from register.api.reading import read_nothing
 from register.api.serializers import NothingInput
 from register.api.webhook_input import WebhookInput, read_new_webhook, read_webhook_changes
 from scheduler.answers import DeliveryAnswer, DeliveryPage, NewWebhookAnswer, WebhookAnswer, WebhookPage
-from scheduler.engine.webhooks import EVENTS, TEST
+from scheduler.engine.webhooks import EVENTS, NOTIFICATION, TEST
 from scheduler.filtering import ListFilter, WordsFilter
 from scheduler.keysets import Order
 from scheduler.lists import PAGING_PARAMETERS, answer_list
@@ -42,7 +42,7 @@ class DeliveryFilter(ListFilter):
     """The list of a webhook's messages."""
 
     status = WordsFilter(words=tuple(DeliveryStatus.values))
-    event = WordsFilter(words=(*EVENTS, TEST))
+    event = WordsFilter(words=(*EVENTS, TEST, NOTIFICATION))
 
     class Meta:
         model = Delivery

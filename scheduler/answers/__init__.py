@@ -13,6 +13,7 @@ from scheduler.answers.calendars import (
 )
 from scheduler.answers.common import (
     Answer,
+    ChannelAnswer,
     FaultAnswer,
     PageAnswer,
     ProblemAnswer,
@@ -67,6 +68,7 @@ from scheduler.answers.tasks import (
     EditAnswer,
     FieldChangeAnswer,
     ListenerAnswer,
+    NotifyAnswer,
     PreviewAnswer,
     RetryPolicyAnswer,
     TaskAnswer,
@@ -95,9 +97,11 @@ from scheduler.answers.webhooks import (
 )
 from scheduler.answers.words import (
     CALENDAR_POLICIES,
+    CHANNEL_KINDS,
     DELIVERY_STATUSES,
     EXECUTION_STATUSES,
     EXPLAINED_OUTCOMES,
+    OCCASIONS,
     OVERLAP_POLICIES,
     RECORD_OUTCOMES,
     ROLES,
@@ -116,9 +120,11 @@ from scheduler.answers.workflows import (
 
 __all__ = [
     "CALENDAR_POLICIES",
+    "CHANNEL_KINDS",
     "DELIVERY_STATUSES",
     "EXECUTION_STATUSES",
     "EXPLAINED_OUTCOMES",
+    "OCCASIONS",
     "OVERLAP_POLICIES",
     "RECORD_OUTCOMES",
     "ROLES",
@@ -135,6 +141,7 @@ __all__ = [
     "CalendarMoveAnswer",
     "CalendarPage",
     "CandidateAnswer",
+    "ChannelAnswer",
     "ClosedDayAnswer",
     "ClosedDaysAnswer",
     "DefinitionAnswer",
@@ -169,6 +176,7 @@ __all__ = [
     "NextFireAnswer",
     "NodeAnswer",
     "NodePage",
+    "NotifyAnswer",
     "NumberAnswer",
     "OperationAnswer",
     "OperationCountsAnswer",

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from scheduler.answers.common import Answer, PageAnswer
 from scheduler.answers.words import DELIVERY_STATUSES
-from scheduler.engine.webhooks import EVENTS, FAMILIES, TEST
+from scheduler.engine.webhooks import EVENTS, FAMILIES, NOTIFICATION, TEST
 
 
 class WebhookAnswer(Answer):
@@ -40,7 +40,7 @@ class TryAnswer(Answer):
 class DeliveryAnswer(Answer):
     id = serializers.UUIDField(help_text="The header webhook-id of every try.")
     webhookId = serializers.UUIDField()
-    event = serializers.ChoiceField([*EVENTS, TEST])
+    event = serializers.ChoiceField([*EVENTS, TEST, NOTIFICATION])
     status = serializers.ChoiceField(DELIVERY_STATUSES)
     body: Any = serializers.DictField(help_text="What is sent.")
     attemptCount = serializers.IntegerField()

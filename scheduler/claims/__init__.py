@@ -32,7 +32,7 @@ from scheduler.claims.holds import (
     permits,
     standings,
 )
-from scheduler.claims.outgoing import delivery, due_deliveries, outbox, webhook_to_edit
+from scheduler.claims.outgoing import delivery, due_deliveries, due_message, outbox, webhook_to_edit
 from scheduler.claims.requested import (
     calendar_to_delete,
     calendar_to_edit,
@@ -77,6 +77,7 @@ __all__ = [
     "deciding",
     "delivery",
     "due_deliveries",
+    "due_message",
     "due_of_namespaces",
     "due_tasks",
     "edit_graph",

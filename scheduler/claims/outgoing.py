@@ -1,11 +1,12 @@
 """What goes out to others: what they have not been told of yet, and the messages that are due."""
 
+import json
 from datetime import datetime
 from uuid import UUID
 
 import psycopg
 
-from scheduler.records import DueDelivery
+from scheduler.records import DueDelivery, DueMessage
 
 _OUTBOX = """
 DELETE FROM scheduler_outbox WHERE id IN (
@@ -63,3 +64,25 @@ def webhook_to_edit(connection: psycopg.Connection, webhook_id: UUID) -> bool:
         "SELECT FROM scheduler_webhooks WHERE id = %s AND deleted_at IS NULL FOR NO KEY UPDATE", (webhook_id,)
     )
     return found.fetchone() is not None
+
+
+# What waits is counted after the lock: whoever adds to it updates the same row.
+_DUE_MESSAGE = """
+UPDATE scheduler_channels c SET attempt_count = c.attempt_count + 1, next_at = %(until)s
+FROM (
+    SELECT key FROM scheduler_channels WHERE next_at <= %(now)s ORDER BY next_at, key LIMIT 1 FOR UPDATE SKIP LOCKED
+) due
+WHERE c.key = due.key
+RETURNING c.key, c.namespace, c.channel::text, c.attempt_count, c.failure_count
+"""
+
+_LAST_NOTICE = "SELECT coalesce(max(id), 0) FROM scheduler_notices WHERE channel_key = %s"
+
+
+def due_message(connection: psycopg.Connection, *, now: datetime, until: datetime) -> DueMessage | None:
+    """Take a channel whose message is due, as one more try; one that nobody reports on is due again at `until`."""
+    row = connection.execute(_DUE_MESSAGE, {"now": now, "until": until}).fetchone()
+    if row is None:
+        return None
+    last = connection.execute(_LAST_NOTICE, (row[0],)).fetchone()
+    return DueMessage(row[0], row[1], json.loads(row[2]), row[3], row[4], last[0] if last else 0)

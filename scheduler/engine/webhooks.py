@@ -31,6 +31,8 @@ TASK_EVENTS: Final = {
 SWITCHED_OFF: Final = "webhook.switched_off"
 # Sent to whoever asks for it, and to nobody else.
 TEST: Final = "webhook.test"
+# Sent to the webhooks that channels of notifications name.
+NOTIFICATION: Final = "notification"
 EVENTS: Final = (*EXECUTION_EVENTS.values(), *TASK_EVENTS.values(), SWITCHED_OFF)
 FAMILIES: Final = ("*", "execution.*", "task.*", "webhook.*")
 

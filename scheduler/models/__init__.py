@@ -12,6 +12,7 @@ from scheduler.models.idempotency import IdempotencyKey
 from scheduler.models.lease import Lease
 from scheduler.models.namespace import Namespace
 from scheduler.models.node import Node
+from scheduler.models.notice import Channel, FailingTask, Notice
 from scheduler.models.operation import Operation, OperationItem
 from scheduler.models.permit import Permit
 from scheduler.models.revision import CalendarRevision, Revision
@@ -27,12 +28,14 @@ __all__ = [
     "Batch",
     "Calendar",
     "CalendarRevision",
+    "Channel",
     "Delivery",
     "Dependency",
     "Ending",
     "Event",
     "Execution",
     "ExecutionLog",
+    "FailingTask",
     "Handler",
     "IdempotencyKey",
     "Instance",
@@ -40,6 +43,7 @@ __all__ = [
     "Namespace",
     "NamespaceRollUp",
     "Node",
+    "Notice",
     "Operation",
     "OperationItem",
     "OutboxEntry",

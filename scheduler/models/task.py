@@ -119,6 +119,10 @@ class Task(models.Model):
         default=list, db_default=[], blank=True, help_text="Events that start it: [{event, match}]."
     )
 
+    notify_on = models.JSONField(
+        null=True, blank=True, help_text="Who is notified of what; NULL is the namespace's channel, on failure."
+    )
+
     skip_slots = ArrayField(
         models.DateTimeField(), null=True, blank=True, help_text="Coming slots that somebody has asked to leave out."
     )
@@ -167,6 +171,7 @@ class Task(models.Model):
                 ),
                 name="scheduler_tasks_awaiting_end",
             ),
+            models.Index(fields=["id"], condition=Q(notify_on__isnull=False), name="scheduler_tasks_notifying"),
             # So few rows that the claim, which writes every index of a row, does not feel it.
             GinIndex(
                 fields=["listens_to"],

@@ -199,7 +199,7 @@ def test_it_guesses_what_was_meant(editor: Caller, wrong: str, meant: str) -> No
     assert f"Did you mean {meant!r}?" in answer.json()["errors"][0]["message"]
 
 
-@pytest.mark.parametrize("field", ["flexSeconds", "sla", "uses", "notifyOn"])
+@pytest.mark.parametrize("field", ["flexSeconds", "sla", "uses"])
 def test_it_says_what_this_version_lacks(editor: Caller, field: str) -> None:
     fault = editor.send("post", "tasks", GOOD | {field: None}).json()["errors"][0]
 
