@@ -74,7 +74,13 @@ def change_webhook(
         changed = {name: given.values[name] for name in _SETTINGS if name in given.values}
         changed = {name: value for name, value in changed.items() if getattr(webhook, name) != value}
         if changed.get("is_active"):
-            changed |= {"failure_count": 0, "failing_since": None, "switched_off_at": None, "switched_off_reason": None}
+            changed |= {
+                "failure_count": 0,
+                "failing_since": None,
+                "not_before": None,
+                "switched_off_at": None,
+                "switched_off_reason": None,
+            }
         if changed:
             _store(webhook, changed, now=now)
             journal.change(webhook, before, _settings(webhook), now=now)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.conf import settings
 
-from scheduler import audit, clock, events, idempotency, nodes, retention, rollups, webhooks
+from scheduler import audit, clock, events, idempotency, nodes, notices, retention, rollups, webhooks
 from scheduler.connections import current
 
 QUEUE = "platform"
@@ -77,10 +77,11 @@ def forget_events() -> None:
 
 @shared_task(name="scheduler.forget_deliveries", ignore_result=True)
 def forget_deliveries() -> None:
-    """Delete messages to webhooks that are older than they are kept, some at a time."""
+    """Delete messages to webhooks that are older than they are kept, some at a time, and channels that are idle."""
     now = clock.now()
     while webhooks.forget(current(), now=now) == webhooks.FORGET_BATCH:
         pass
+    notices.forget(current(), now=now)
 
 
 CHORES: tuple[Chore, ...] = (

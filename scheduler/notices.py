@@ -22,6 +22,7 @@ from scheduler.records import DueMessage
 TEXT_LENGTH: Final = 1_000
 # 30 s, a minute, two … an hour at most: some five hours, then what waited is dropped, and a warning says so.
 MOST_TRIES: Final = 12
+IDLE_KEPT: Final = timedelta(days=30)
 BACKOFF: Final = RetryPolicy(delay_seconds=30, max_delay_seconds=3600)
 
 
@@ -304,3 +305,16 @@ def failed(connection: psycopg.Connection, due: DueMessage, error: str, *, now: 
     parameters = {"key": due.key, "count": due.attempt_count, "error": error, "next": now + wait}
     connection.execute(_FAILED, parameters)
     return True
+
+
+_FORGET_IDLE = "DELETE FROM scheduler_channels WHERE next_at IS NULL AND last_sent_at < %s"
+
+_FORGET_DELETED = """
+DELETE FROM scheduler_failing_tasks f USING scheduler_tasks t WHERE t.id = f.task_id AND t.status = 'DELETED'
+"""
+
+
+def forget(connection: psycopg.Connection, *, now: datetime) -> None:
+    """Delete channels by which nobody has been told anything for a month, and what is known of deleted tasks."""
+    connection.execute(_FORGET_IDLE, (now - IDLE_KEPT,))
+    connection.execute(_FORGET_DELETED)

@@ -94,11 +94,12 @@ def fan_out(connection: psycopg.Connection, *, now: datetime) -> int:
 
 
 def _tell(connection: psycopg.Connection, entries: Sequence[_Entry], *, hooks: Sequence[_Hook], now: datetime) -> int:
-    executions = sorted({execution for ids, _ in entries for execution in ids})
-    records = sorted({record for _, ids in entries for record in ids})
-    notices.gather(connection, executions, records, now=now)
-    news = [*_of_executions(connection, executions, hooks), *_of_records(connection, records)] if hooks else []
-    _write(connection, [(hook, one) for one in news for hook in hooks if hook.wants(one)], now=now)
+    # Entry by entry: the executions of one lie in one day, so that a statement reads one partition.
+    for executions, records in entries:
+        notices.gather(connection, executions, records, now=now)
+        if hooks:
+            news = [*_of_executions(connection, executions, hooks), *_of_records(connection, records)]
+            _write(connection, [(hook, one) for one in news for hook in hooks if hook.wants(one)], now=now)
     return len(entries)
 
 
@@ -122,7 +123,7 @@ def _of_executions(
     statuses = [status for status, event in rules.EXECUTION_EVENTS.items() if _is_wanted(hooks, event)]
     if not executions or not statuses:
         return
-    bounds = {"ids": list(executions), "low": executions[0], "high": executions[-1], "length": TEXT_LENGTH}
+    bounds = {"ids": list(executions), "low": min(executions), "high": max(executions), "length": TEXT_LENGTH}
     rows = connection.execute(_EXECUTIONS, bounds | {"statuses": statuses}).fetchall()
     sequels = {row[0]: _sequel(row) for row in rows if row[9] in RETRYABLE}
     recorded = _recorded(connection, sequels.values())
@@ -284,13 +285,17 @@ WHERE id = %(id)s AND status = 'PENDING' AND attempt_count = %(count)s
 """
 
 _WORKS = """
-UPDATE scheduler_webhooks SET failure_count = 0, failing_since = NULL WHERE id = %s AND failure_count > 0
+UPDATE scheduler_webhooks SET failure_count = 0, failing_since = NULL, not_before = NULL
+WHERE id = %s AND failure_count > 0
 """
 
 _FAILS = """
 UPDATE scheduler_webhooks SET failure_count = failure_count + 1, failing_since = coalesce(failing_since, %s)
 WHERE id = %s RETURNING failure_count, failing_since
 """
+
+
+_LEAVE = "UPDATE scheduler_webhooks SET not_before = %s WHERE id = %s"
 
 
 def note(connection: psycopg.Connection, tried: Tried, *, now: datetime) -> None:
@@ -321,6 +326,8 @@ def _count_failure(connection: psycopg.Connection, tried: Tried, *, now: datetim
     row = connection.execute(_FAILS, (now, tried.delivery.webhook_id)).fetchone()
     assert row is not None  # noqa: S101 - webhooks are marked deleted, never removed
     failures, since = row
+    rest_until = now + rules.peace(failures, webhook=tried.delivery.webhook_id)
+    connection.execute(_LEAVE, (rest_until, tried.delivery.webhook_id))
     if tried.status == rules.GONE:
         _switch_off(connection, tried.delivery.webhook_id, "It answered 410: there is nobody any more.", now=now)
     elif rules.is_given_up(failures=failures, failing_for=now - since):

@@ -33,7 +33,8 @@ FROM (
         ORDER BY one.next_attempt_at, one.id LIMIT %(of_each)s
         FOR UPDATE SKIP LOCKED
     ) due
-    WHERE w.is_active ORDER BY due.next_attempt_at, due.id LIMIT %(limit)s
+    WHERE w.is_active AND (w.not_before IS NULL OR w.not_before <= %(now)s)
+    ORDER BY due.next_attempt_at, due.id LIMIT %(limit)s
 ) taken
 WHERE d.id = taken.id
 RETURNING d.id, d.webhook_id, d.event, d.body, d.attempt_count, d.tries_left, taken.url, taken.secret_version,

@@ -39,6 +39,8 @@ FAMILIES: Final = ("*", "execution.*", "task.*", "webhook.*")
 # 10 s, 20 s, 40 s … at most six hours: nearly a day in all.
 MOST_TRIES: Final = 14
 BACKOFF: Final = RetryPolicy(delay_seconds=10, max_delay_seconds=6 * 3600)
+# Between two tries of one that fails, whatever waits for it: each takes a worker for as long as it does not answer.
+PEACE: Final = RetryPolicy(delay_seconds=5, max_delay_seconds=600, jitter=False)
 # Nothing got through for so long, and not for want of trying.
 GIVEN_UP_AFTER: Final = timedelta(hours=24)
 GIVEN_UP_AFTER_FAILURES: Final = 20
@@ -79,6 +81,11 @@ def signature(secrets: Collection[str], *, delivery: UUID | str, timestamp: int,
 def wait(tries: int, *, delivery: UUID) -> timedelta | None:
     """Return how long to wait after so many tries that have failed; None where there is no further one."""
     return BACKOFF.delay(attempt=tries, execution=delivery) if tries < MOST_TRIES else None
+
+
+def peace(failures: int, *, webhook: UUID) -> timedelta:
+    """Return for how long a webhook is left in peace after so many tries in a row that have failed."""
+    return PEACE.delay(attempt=failures, execution=webhook)
 
 
 def is_given_up(*, failures: int, failing_for: timedelta) -> bool:

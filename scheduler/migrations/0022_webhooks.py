@@ -38,6 +38,7 @@ class Migration(migrations.Migration):
                 ('switched_off_reason', models.TextField(blank=True, null=True)),
                 ('failure_count', models.IntegerField(db_default=0, default=0, help_text='Tries that failed in a row.')),
                 ('failing_since', models.DateTimeField(blank=True, null=True)),
+                ('not_before', models.DateTimeField(blank=True, help_text='It fails, and is left in peace until then.', null=True)),
                 ('secret_version', models.IntegerField(db_default=1, default=1)),
                 ('secret_changed_at', models.DateTimeField(blank=True, help_text='Until a day after it both sign.', null=True)),
                 ('version', models.IntegerField(db_default=1, default=1)),

@@ -23,6 +23,7 @@ class Webhook(models.Model):
     switched_off_reason = models.TextField(null=True, blank=True)
     failure_count = models.IntegerField(default=0, db_default=0, help_text="Tries that failed in a row.")
     failing_since = models.DateTimeField(null=True, blank=True)
+    not_before = models.DateTimeField(null=True, blank=True, help_text="It fails, and is left in peace until then.")
     secret_version = models.IntegerField(default=1, db_default=1)
     secret_changed_at = models.DateTimeField(null=True, blank=True, help_text="Until a day after it both sign.")
     version = models.IntegerField(default=1, db_default=1)

@@ -108,7 +108,7 @@ class TestNamespaces:
     def test_the_audit_does_not_tell_where_a_chat_listens(self, admin: Caller) -> None:
         admin.send("post", "namespaces", {"name": "payments", "notifyChannel": CHAT})
 
-        after = AuditRecord.objects.get(kind="namespace").after
+        after: Any = AuditRecord.objects.get(kind="namespace").after
         assert after["notifyChannel"] == {"kind": "CHAT", "url": "chat.example"}
 
     def test_it_refuses_another(self, admin: Caller) -> None:

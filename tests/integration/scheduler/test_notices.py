@@ -150,6 +150,19 @@ def test_where_nobody_is_to_be_told_nothing_is_written(
 
 @pytest.mark.usefixtures("channel")
 class TestGathering:
+    def test_what_is_idle_is_forgotten(self, connection: psycopg.Connection, report: UUID, now: datetime) -> None:
+        _end(connection, report, Status.FAILED, now=now)
+        _message(connection, now=now + GATHERED_FOR)
+        change(connection, "scheduler_tasks", report, status="DELETED")
+
+        notices.forget(connection, now=now + notices.IDLE_KEPT)
+        left = connection.execute("SELECT count(*) FROM scheduler_channels").fetchone()
+        notices.forget(connection, now=now + notices.IDLE_KEPT + MINUTE)
+
+        assert left == (1,)
+        assert connection.execute("SELECT count(*) FROM scheduler_channels").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM scheduler_failing_tasks").fetchone() == (0,)
+
     def test_an_outage_is_one_message(self, connection: psycopg.Connection, now: datetime) -> None:
         for number in range(30):
             task = add_task(connection, name=f"task {number:02}", max_retry_count=0)

@@ -274,7 +274,7 @@ class TestTries:
         at = now
         for _ in range(MOST_TRIES):
             _try(connection, None, now=at)
-            at = deliveries(connection)[0]["next_attempt_at"]
+            at = max(deliveries(connection)[0]["next_attempt_at"], webhook(connection, hook)["not_before"])
 
         (told,) = deliveries(connection)
         assert (told["status"], told["attempt_count"], len(told["attempts"])) == ("FAILED", MOST_TRIES, MOST_TRIES)
@@ -324,6 +324,30 @@ class TestTries:
         due = _take(connection, now=now + MINUTE)
 
         assert sorted(one.webhook_id for one in due) == sorted([hook] * 4 + [other])
+
+    def test_one_that_fails_is_left_in_peace_for_longer_and_longer(
+        self, connection: psycopg.Connection, hook: UUID, now: datetime
+    ) -> None:
+        for number in range(3):
+            webhooks.send_test(connection, hook, None, now=now + number * SECOND / 10)
+        at = now + SECOND
+        peace = []
+        for due in _take(connection, now=at):
+            webhooks.note(connection, Tried(due, at, 5, None, "no"), now=at)
+            peace.append(webhook(connection, hook)["not_before"] - at)
+
+        assert peace == [5 * SECOND, 10 * SECOND, 20 * SECOND]
+        webhooks.send_test(connection, hook, None, now=at)
+        assert _take(connection, now=at + 19 * SECOND) == []
+        assert len(_take(connection, now=at + 40 * SECOND)) == 4
+
+    def test_one_that_answers_again_is_tried_at_once(
+        self, connection: psycopg.Connection, hook: UUID, waiting: UUID, now: datetime
+    ) -> None:
+        _try(connection, 500, now=now)
+        _try(connection, 200, now=now + MINUTE)
+
+        assert webhook(connection, hook)["not_before"] is None
 
     def test_a_replay_has_as_many_tries_and_the_same_id(
         self, connection: psycopg.Connection, waiting: UUID, now: datetime
