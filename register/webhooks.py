@@ -26,6 +26,7 @@ from scheduler.models.webhook import DeliveryStatus
 CREATED_BY_LENGTH = 100
 MOST_WEBHOOKS = 1_000
 
+_OF_FAILURES = ("failing_since", "not_before", "switched_off_at", "switched_off_reason")
 _SETTINGS = ("url", "events", "description", "is_active")
 
 
@@ -74,13 +75,7 @@ def change_webhook(
         changed = {name: given.values[name] for name in _SETTINGS if name in given.values}
         changed = {name: value for name, value in changed.items() if getattr(webhook, name) != value}
         if changed.get("is_active"):
-            changed |= {
-                "failure_count": 0,
-                "failing_since": None,
-                "not_before": None,
-                "switched_off_at": None,
-                "switched_off_reason": None,
-            }
+            changed |= {"failure_count": 0, **dict.fromkeys(_OF_FAILURES)}
         if changed:
             _store(webhook, changed, now=now)
             journal.change(webhook, before, _settings(webhook), now=now)

@@ -20,7 +20,8 @@ RECORDS_AT_ONCE = 1_000
 class Chore:
     """A periodic task as it is first registered; operators may change its interval and switch it off.
 
-    With `expires_seconds` a message that no worker has taken by then is worth nothing: there are newer ones.
+    With `expires_seconds` a message that no worker has taken by then is dropped: there are newer ones. By the clocks of
+    two machines, which may differ by a minute.
     """
 
     name: str
@@ -91,7 +92,7 @@ CHORES: tuple[Chore, ...] = (
     Chore("Prune the audit", "scheduler.prune_audit", 86_400),
     Chore("Forget old roll-ups", "scheduler.forget_rollups", 3600),
     Chore("Forget old events", "scheduler.forget_events", 3600),
-    Chore("Deliver webhooks", "workers.deliver", 2, expires_seconds=10),
+    Chore("Deliver webhooks", "workers.deliver", 2, expires_seconds=300),
     Chore("Forget old deliveries", "scheduler.forget_deliveries", 3600),
 )
 TASKS: tuple[Callable[[], None], ...] = (
