@@ -52,7 +52,7 @@ class _Told:
 
 _ENDED = """
 SELECT h.id, h.task_id, h.status, h.attempt, h.cause, coalesce(h.end_time, h.scheduled_for), h.trigger,
-    left(coalesce(h.error_message, h.reason, ''), %(length)s)
+    left(split_part(coalesce(h.error_message, h.reason, ''), E'\\n', 1), %(length)s)
 FROM task_execution_history h
 WHERE h.id = ANY(%(ids)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND (
     h.status IN ('FAILED', 'TIMED_OUT', 'LOST')

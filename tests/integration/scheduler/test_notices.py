@@ -75,6 +75,13 @@ class TestWhatIsTold:
 
         assert _waiting(connection) == [("FAILURE", "report", f"{status} no")]
 
+    def test_it_says_what_the_error_says_without_its_traceback(
+        self, connection: psycopg.Connection, report: UUID, now: datetime
+    ) -> None:
+        _end(connection, report, Status.FAILED, now=now, text="ValueError: no\nTraceback (most recent call last):")
+
+        assert _waiting(connection) == [("FAILURE", "report", "FAILED ValueError: no")]
+
     @pytest.mark.parametrize("status", [Status.SUCCESS, Status.CANCELLED])
     def test_it_tells_of_nothing_else(
         self, connection: psycopg.Connection, report: UUID, now: datetime, status: Status
