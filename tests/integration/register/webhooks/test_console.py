@@ -39,6 +39,10 @@ def test_it_shows_one_with_its_messages(admin_client: Client, failed: Delivery) 
     assert "k3y" not in shown
 
 
+def test_the_navigation_leads_to_them(admin_client: Client) -> None:
+    assert f'href="{WEBHOOKS}"' in _page(admin_client, "/admin/scheduler/task/")
+
+
 def test_it_says_that_it_fails(admin_client: Client, hook: Webhook) -> None:
     Webhook.objects.update(failing_since=hook.created_at, failure_count=3)
 
