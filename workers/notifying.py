@@ -1,6 +1,7 @@
 """Notifications: sends what has been gathered for people, by e-mail, to a chat, or to a webhook.
 
-Taken and committed before it is sent, forgotten after it: where the worker dies in between it is sent again.
+Taken and committed before it is sent, forgotten after it: where the worker dies in between it is sent again, but to a
+webhook, whose deliveries have a log of their own.
 """
 
 import json
@@ -53,8 +54,6 @@ def send_one(connection: psycopg.Connection) -> bool:
         raise
     except Exception as failure:  # noqa: BLE001 - whatever it is, it is the channel's, and holds up no other
         _note_failure(connection, due, failure)
-    else:
-        notices.sent(connection, due, now=clock.read(connection))
     return True
 
 
@@ -68,13 +67,18 @@ def _note_failure(connection: psycopg.Connection, due: DueMessage, failure: Exce
 
 
 def _send(connection: psycopg.Connection, due: DueMessage, message: Message) -> None:
+    """Send a message and forget what it has told; a webhook's is written in the transaction that forgets it."""
     kind = Kind(due.channel["kind"])
+    if kind is Kind.WEBHOOK:
+        with connection.transaction():
+            _tell_webhook(connection, due, message)
+            notices.sent(connection, due, now=clock.read(connection))
+        return
     if kind is Kind.EMAIL:
         _mail(due, message)
-    elif kind is Kind.CHAT:
-        _chat(connection, due, message)
     else:
-        _tell_webhook(connection, due, message)
+        _chat(connection, due, message)
+    notices.sent(connection, due, now=clock.read(connection))
 
 
 def _mail(due: DueMessage, message: Message) -> None:

@@ -10,10 +10,12 @@ import psycopg
 import pytest
 from django.core import mail
 
+from scheduler import notices
 from scheduler.engine.notifications import channel_key
 from tests.handler_cast import Loopback, answering
 from tests.hot_paths import MINUTE, add_webhook, deliveries, set_clock
 from workers import deliveries as sending
+from workers import notifying
 
 
 @pytest.fixture(autouse=True)
@@ -142,6 +144,24 @@ def test_it_tells_a_webhook(connection: psycopg.Connection, now: datetime) -> No
     assert (body["type"], body["data"]["counts"]) == ("notification", {"FAILURE": 1})
     assert body["data"]["tasks"][0]["taskName"] == "Größe"
     assert server.requests[0].headers["webhook-signature"].startswith("v1,")
+
+
+def test_it_tells_a_webhook_once_though_the_worker_dies(
+    connection: psycopg.Connection, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = add_webhook(connection, url="http://127.0.0.1:1/")
+    _wait(connection, {"kind": "WEBHOOK", "webhookId": str(hook)}, now=now)
+
+    def die(*_: Any, **__: Any) -> None:
+        raise psycopg.OperationalError("killed")
+
+    with monkeypatch.context() as patch, pytest.raises(psycopg.OperationalError):
+        patch.setattr(notices, "sent", die)
+        notifying.send_one(connection)
+    set_clock(monkeypatch, lambda: now + MINUTE)
+    notifying.send_one(connection)
+
+    assert len(deliveries(connection, hook)) == 1
 
 
 @pytest.mark.parametrize("namespace", ["payments", None])
