@@ -27,6 +27,7 @@ GROUPS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     ),
     "Control": (
         ("Housekeeping", "django_celery_beat_periodictask_changelist"),
+        ("Webhooks", "scheduler_webhook_changelist"),
         ("Tokens", "scheduler_apitoken_changelist"),
         ("Users", "auth_user_changelist"),
         ("Groups", "auth_group_changelist"),

@@ -5,12 +5,14 @@ from scheduler.models.audit import AuditRecord
 from scheduler.models.batch import Batch
 from scheduler.models.calendar import Calendar
 from scheduler.models.dependency import Dependency, UpstreamEnd
+from scheduler.models.event import Event
 from scheduler.models.execution import Execution, ExecutionLog
 from scheduler.models.handler import Handler
 from scheduler.models.idempotency import IdempotencyKey
 from scheduler.models.lease import Lease
 from scheduler.models.namespace import Namespace
 from scheduler.models.node import Node
+from scheduler.models.notice import Channel, FailingTask, Notice
 from scheduler.models.operation import Operation, OperationItem
 from scheduler.models.permit import Permit
 from scheduler.models.revision import CalendarRevision, Revision
@@ -18,6 +20,7 @@ from scheduler.models.rollup import Ending, NamespaceRollUp, TaskRollUp
 from scheduler.models.search import TaskSearch
 from scheduler.models.task import Task
 from scheduler.models.template import Instance, Template, TemplateRevision
+from scheduler.models.webhook import Delivery, OutboxEntry, Webhook
 
 __all__ = [
     "ApiToken",
@@ -25,10 +28,14 @@ __all__ = [
     "Batch",
     "Calendar",
     "CalendarRevision",
+    "Channel",
+    "Delivery",
     "Dependency",
     "Ending",
+    "Event",
     "Execution",
     "ExecutionLog",
+    "FailingTask",
     "Handler",
     "IdempotencyKey",
     "Instance",
@@ -36,8 +43,10 @@ __all__ = [
     "Namespace",
     "NamespaceRollUp",
     "Node",
+    "Notice",
     "Operation",
     "OperationItem",
+    "OutboxEntry",
     "Permit",
     "Revision",
     "Task",
@@ -46,4 +55,5 @@ __all__ = [
     "Template",
     "TemplateRevision",
     "UpstreamEnd",
+    "Webhook",
 ]

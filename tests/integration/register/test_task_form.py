@@ -151,7 +151,7 @@ class TestChange:
             {"taskData": {"b": 1, "a": [1, 2]}, "labels": {"a": "1", "b": "x:y"}},
             {"retryPolicy": {"backoff": "LINEAR", "delaySeconds": 0.5, "jitter": False}, "retryOn": []},
             {"listensTo": [{"event": "file.landed", "match": {"kind": "csv"}}]},
-            {"notifyOn": [{"channel": "EMAIL", "to": ["ops@example.com"], "on": ["FAILURE"]}]},
+            {"notifyOn": [{"outcomes": ["FAILURE"], "channel": {"kind": "EMAIL", "to": ["ops@example.com"]}}]},
             {"startAt": "2027-01-01T00:00:00Z", "endAt": "2028-01-01T00:00:00Z", "jitterSeconds": 30},
         ],
     )
