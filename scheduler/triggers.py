@@ -43,7 +43,7 @@ def trigger_all(
     Those that overlap may not let run are SKIPPED, each with its reason.
     """
     standings = overlaps.standings(connection, tasks)
-    limits = permits.lock(connection, set(chain.from_iterable(map(overlaps.keys_of, tasks))))
+    limits = permits.lock(connection, set(chain.from_iterable(map(overlaps.keys_of, tasks))), now=now)
     admitted = [(task, _admit(task, standings.get(task.id, Standing()), limits)) for task in tasks]
     rows = [replace(_by_hand(task, admission, request, now=now), task_data=task_data) for task, admission in admitted]
     inserted = transitions.record(connection, rows, now=now)

@@ -6,6 +6,7 @@ from scheduler.models.batch import Batch
 from scheduler.models.calendar import Calendar
 from scheduler.models.dependency import Dependency, UpstreamEnd
 from scheduler.models.execution import Execution, ExecutionLog
+from scheduler.models.flow import FlowControl, FlowState
 from scheduler.models.handler import Handler
 from scheduler.models.idempotency import IdempotencyKey
 from scheduler.models.lease import Lease
@@ -29,6 +30,8 @@ __all__ = [
     "Ending",
     "Execution",
     "ExecutionLog",
+    "FlowControl",
+    "FlowState",
     "Handler",
     "IdempotencyKey",
     "Instance",

@@ -65,7 +65,7 @@ def count(connection: psycopg.Connection, batch: list[Started], now: datetime) -
 
 
 def admit(connection: psycopg.Connection, batch: list[Started], now: datetime) -> object:
-    return transitions.admit(connection, [Admitted(one.id, Status.QUEUED, None, None) for one in batch], now=now)
+    return transitions.admit(connection, [Admitted(one.id, Status.QUEUED, None, None, None) for one in batch], now=now)
 
 
 def skip(connection: psycopg.Connection, batch: list[Started], now: datetime) -> None:
