@@ -30,6 +30,7 @@ from scheduler.answers.executions import (
     StepAnswer,
     TrendAnswer,
 )
+from scheduler.answers.flow import FlowControlAnswer, FlowLimitAnswer, FlowSettingsAnswer
 from scheduler.answers.operations import (
     OperationAnswer,
     OperationCountsAnswer,
@@ -134,6 +135,9 @@ __all__ = [
     "ExplanationAnswer",
     "FaultAnswer",
     "FieldChangeAnswer",
+    "FlowControlAnswer",
+    "FlowLimitAnswer",
+    "FlowSettingsAnswer",
     "GraphAnswer",
     "GraphEdgeAnswer",
     "GraphNodeAnswer",
