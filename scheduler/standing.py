@@ -9,6 +9,9 @@ from scheduler.engine import flow as engine
 from scheduler.engine.flow import FlowMode, Settings
 from scheduler.models import FlowControl, FlowState
 
+# Windows that overlap at one instant.
+MOST_AT_ONCE = 100
+
 
 @dataclass(frozen=True, slots=True)
 class FlowStanding:
@@ -38,12 +41,25 @@ class FlowStanding:
         return self.current is not None and bool(engine.limits(self.current.document))
 
 
+def flow_at(instant: datetime) -> FlowControl | None:
+    """Return the settings that were in force at an instant up to now; None where nothing was limited."""
+    ended = Q(expires_at__lte=instant) | Q(withdrawn_at__lte=instant)
+    asked = FlowControl.objects.filter(starts_at__lte=instant).exclude(ended).order_by("-starts_at", "-id")
+    rows = {row.id: row for row in asked[:MOST_AT_ONCE]}
+    current = engine.in_force([_settings(row) for row in rows.values()], instant)
+    return rows[current.id] if current is not None else None
+
+
+def _settings(row: FlowControl) -> Settings:
+    return Settings(row.id, row.document, row.created_at, row.starts_at, row.expires_at)
+
+
 def flow_standing(*, now: datetime) -> FlowStanding:
     """Return how flow control stands at `now`: two short reads."""
     state = FlowState.objects.filter(id=1).values_list("version", flat=True).first()
     here = FlowControl.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), withdrawn_at=None)
     rows = {row.id: row for row in here}
-    asked = [Settings(row.id, row.document, row.created_at, row.starts_at, row.expires_at) for row in rows.values()]
+    asked = [_settings(row) for row in rows.values()]
     current = engine.in_force(asked, now)
     return FlowStanding(
         state or 1,
