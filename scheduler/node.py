@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psycopg
 from django.conf import settings
@@ -21,7 +21,6 @@ from scheduler import (
     delays,
     dependents,
     firing,
-    flow,
     leases,
     nodes,
     partitions,
@@ -37,6 +36,7 @@ from scheduler.broker import BATCH
 from scheduler.claims import EVERYWHERE
 from scheduler.engine.states import Reason
 from scheduler.errors import PartitionMissing
+from scheduler.flow_ticks import FlowTicks
 from scheduler.followups import RELEASE_CHANNEL
 from scheduler.loops import Loop, Timer
 from scheduler.metrics import NodeMetrics
@@ -56,8 +56,6 @@ BEAT_LEASE_TRUST = 0.8
 # After an outage workers need a renewal, a quarter of their lease, before silence means that they are gone.
 STEADY_BEFORE_LOSING_SECONDS = settings.LEASE_SECONDS / 3
 STALE_SECONDS = 5
-LIFTED_BATCHES = 20
-_FLOW = (throttles.HAS_WAITING, flow.NEXT_CHANGE)
 PARTITION_TRIES = 50
 RESCHEDULED_BATCHES = 20
 ROLLED_UP_BATCHES = 10
@@ -79,6 +77,7 @@ class SchedulerNode:
         self._backlogged = threading.Event()
         self._unpublished = 0
         self._ranges = RangeCounter()
+        self.flow = FlowTicks()
         self._recount_after = EVERYWHERE
         self._backfill_after = EVERYWHERE
         self._action_after = EVERYWHERE
@@ -138,6 +137,7 @@ class SchedulerNode:
             "isBrokerReachable": self.publisher.outlet.is_open,
             "isClaimHeldByFlood": self._is_flooded,
             "claimTrouble": self.claim_loop.trouble,
+            **self.flow.facts,
         }
 
     def _watch(self) -> None:
@@ -147,6 +147,8 @@ class SchedulerNode:
             beat_lease_held=lambda: self.may_beat,
             broker_reachable=lambda: self.publisher.outlet.is_open,
             claim_held_by_flood=lambda: self._is_flooded,
+            flow_stopped=lambda: self.flow.is_stopped,
+            flow_held_executions=lambda: self.flow.held_count,
             batches_to_publish=self.publisher.batches.qsize,
             unpublished_executions=lambda: self._unpublished,
         )
@@ -155,7 +157,7 @@ class SchedulerNode:
 
     def _claim(self, connection: psycopg.Connection) -> float:
         self._listen(connection)
-        now, first, *flow_now = clock.read_beside(connection, throttles.FIRST_CLAIM, *_FLOW)
+        now, first, *flow_now = clock.read_beside(connection, throttles.FIRST_CLAIM, *FlowTicks.READ)
         if not self._guard.trusts(now, at=clock.monotonic()):
             logger.warning("The database's clock has jumped: claiming waits until three ticks agree.")
             self._backlogged.clear()
@@ -165,7 +167,7 @@ class SchedulerNode:
             self._backlogged.clear()
             return TICK_SECONDS
         self._release_timer.run(connection, now)
-        self._control_flow(connection, now, *flow_now)
+        self.publisher.hand_over(self._released(self.flow.tick(connection, now, *flow_now)))
         if first is None or first > now:
             self._backlogged.clear()
             self.metrics.claims.inc()
@@ -247,18 +249,6 @@ class SchedulerNode:
     def _release(self, connection: psycopg.Connection, now: datetime) -> None:
         self.publisher.hand_over(self._released(releases.release(connection, now=now, low=claims.recent(now))))
 
-    def _control_flow(
-        self, connection: psycopg.Connection, now: datetime, has_waiting: bool, change_at: datetime | None
-    ) -> None:
-        """Put in force what begins, and let go what rates allow. A claim that has read the old limits locks the new."""
-        if change_at is not None and change_at <= now:
-            flow.begin_and_end(connection, now=now)
-        if has_waiting:
-            self._let_flow(connection, now, low=claims.recent(now))
-
-    def _let_flow(self, connection: psycopg.Connection, now: datetime, *, low: UUID) -> None:
-        self.publisher.hand_over(self._released(throttles.release(connection, now=now, low=low)))
-
     def _released(self, ready: Sequence[Ready]) -> Sequence[Ready]:
         self.metrics.released.inc(len(ready))
         return ready
@@ -284,7 +274,8 @@ class SchedulerNode:
             Timer(1, self._recover_batches),
             Timer(1, self._resume),
             Timer(1, self._lose),
-            Timer(1, self._lift),
+            Timer(1, self.flow.lift),
+            Timer(5, self.flow.count),
             Timer(1, self._count_ranges),
             Timer(1, self._roll_up),
             Timer(60, self._sweep_everywhere),
@@ -356,11 +347,6 @@ class SchedulerNode:
     def _recount_permits(self, connection: psycopg.Connection, _now: datetime) -> None:
         permits.recount(connection)
 
-    def _lift(self, connection: psycopg.Connection, _now: datetime) -> None:
-        for _ in range(LIFTED_BATCHES):
-            if flow.lift(connection) < flow.LIFTED_BATCH:
-                return
-
     def _advance_backfills(self, connection: psycopg.Connection, now: datetime) -> None:
         if self._is_flooded:
             return
@@ -393,8 +379,7 @@ class SchedulerNode:
         """Look in all partitions: a long outage, a retry by hand and a long hold keep an old slot's id."""
         self.publisher.hand_over(self._released(releases.release(connection, now=now, low=EVERYWHERE)))
         self.publisher.hand_over(self._released(dependents.decide(connection, now=now, low=EVERYWHERE)))
-        throttles.remember(connection)
-        self._let_flow(connection, now, low=EVERYWHERE)
+        self.publisher.hand_over(self._released(self.flow.everywhere(connection, now)))
         self.metrics.swept.labels(cause="task_deleted").inc(sweep.cancel_deleted(connection, now=now))
         self._lose(connection, now, everywhere=True)
 

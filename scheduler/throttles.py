@@ -21,9 +21,8 @@ BATCH = 500
 
 # What the claim looks at each tick: when the first task is due, unless all is stopped; whether something waits that
 # may go. Each is a probe of an index of few rows.
-FIRST_CLAIM = f"""
-CASE WHEN NOT EXISTS (SELECT FROM scheduler_permits WHERE key = 'all' AND is_paused) THEN {claims.FIRST_CLAIM} END
-"""
+IS_STOPPED = "EXISTS (SELECT FROM scheduler_permits WHERE key = 'all' AND is_paused)"
+FIRST_CLAIM = f"CASE WHEN NOT {IS_STOPPED} THEN {claims.FIRST_CLAIM} END"
 HAS_WAITING = "EXISTS (SELECT FROM scheduler_permits WHERE has_waiting AND NOT is_paused)"
 
 
@@ -105,3 +104,16 @@ ON CONFLICT (key) DO UPDATE SET has_waiting = true WHERE NOT scheduler_permits.h
 def remember(connection: psycopg.Connection) -> None:
     """Have every key looked at that holds something, however old: nothing that is held is forgotten."""
     connection.execute(_REMEMBER)
+
+
+_HELD_COUNT = """
+SELECT count(*) FROM (
+    SELECT FROM task_execution_history WHERE status = 'SCHEDULED' AND reason = 'flow' LIMIT %s
+) bounded
+"""
+
+
+def held_count(connection: psycopg.Connection, *, limit: int) -> int:
+    """Return how many executions flow control holds, at most `limit`."""
+    row = connection.execute(_HELD_COUNT, (limit,)).fetchone()
+    return row[0] if row else 0

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from scheduler import claims, flow
 from scheduler.node import SchedulerNode
-from tests.hot_paths import MINUTE, SECOND, add_task, statuses
+from tests.hot_paths import MINUTE, SECOND, add_task, queue_one, statuses
 from tests.integration.scheduler.flow.desk import FREE, STOP, Desk, slow
 from tests.integration.scheduler.hands import Hands
 
@@ -124,3 +124,14 @@ def test_a_lift_is_found_by_the_sweep_of_a_node(desk: Desk, node: SchedulerNode,
         node._sweep(desk.connection)
     tick(node, desk, hands, SECOND)
     assert statuses(desk.connection) == ["QUEUED"]
+
+
+def test_a_node_tells_of_a_stop_and_of_what_it_holds(desk: Desk, node: SchedulerNode, hands: Hands):
+    desk.set(STOP)
+    queue_one(desk.connection, add_task(desk.connection), now=desk.now)
+    tick(node, desk, hands, SECOND)
+    node.flow.count(desk.connection, desk.now)
+    facts, scraped = node.ready()[1], node.metrics.render("text/plain")[0].decode()
+    assert (facts["isStoppedByFlowControl"], facts["heldByFlowControl"]) == (True, 1)
+    assert "platform_scheduler_flow_stopped 1.0" in scraped
+    assert "platform_scheduler_flow_held_executions 1.0" in scraped
