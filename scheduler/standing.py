@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Q
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 
+from scheduler import clock
 from scheduler.engine import flow as engine
 from scheduler.engine.flow import FlowMode, Settings
 from scheduler.models import FlowControl, FlowState
@@ -67,3 +71,8 @@ def flow_standing(*, now: datetime) -> FlowStanding:
         tuple(rows[one.id] for one in engine.covered(asked, now)),
         tuple(rows[one.id] for one in engine.planned(asked, now)),
     )
+
+
+def beside_pages(request: HttpRequest) -> dict[str, Any]:
+    """Return what every page of the console may show; nothing is read until one does."""
+    return {"flow_standing": SimpleLazyObject(lambda: flow_standing(now=clock.now()))}
