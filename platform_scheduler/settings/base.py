@@ -134,6 +134,7 @@ SPECTACULAR_SETTINGS = {
         "ExecutionStatus": "scheduler.answers.EXECUTION_STATUSES",
         "OverlapPolicy": "scheduler.answers.OVERLAP_POLICIES",
         "Role": "scheduler.answers.ROLES",
+        "FlowMode": "scheduler.answers.FLOW_MODES",
         "ExplainedOutcome": "scheduler.answers.EXPLAINED_OUTCOMES",
         "RecordOutcome": "scheduler.answers.RECORD_OUTCOMES",
     },

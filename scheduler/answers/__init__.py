@@ -30,7 +30,7 @@ from scheduler.answers.executions import (
     StepAnswer,
     TrendAnswer,
 )
-from scheduler.answers.flow import FlowControlAnswer, FlowLimitAnswer, FlowSettingsAnswer
+from scheduler.answers.flow import FLOW_MODES, FlowControlAnswer, FlowLimitAnswer, FlowSettingsAnswer
 from scheduler.answers.operations import (
     OperationAnswer,
     OperationCountsAnswer,
@@ -108,6 +108,7 @@ __all__ = [
     "CALENDAR_POLICIES",
     "EXECUTION_STATUSES",
     "EXPLAINED_OUTCOMES",
+    "FLOW_MODES",
     "OVERLAP_POLICIES",
     "RECORD_OUTCOMES",
     "ROLES",

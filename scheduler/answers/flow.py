@@ -5,11 +5,11 @@ from rest_framework import serializers
 from scheduler.answers.common import Answer
 from scheduler.engine.flow import FlowMode
 
-MODES = [mode.value for mode in FlowMode]
+FLOW_MODES = [mode.value for mode in FlowMode]
 
 
 class FlowLimitAnswer(Answer):
-    mode = serializers.ChoiceField(MODES)
+    mode = serializers.ChoiceField(FLOW_MODES)
     maxDispatchPerSecond = serializers.FloatField(allow_null=True)
     maxConcurrency = serializers.IntegerField(allow_null=True)
 
