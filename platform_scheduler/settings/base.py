@@ -50,6 +50,7 @@ MIDDLEWARE = [
     "platform_scheduler.metrics.RequestMetrics",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "platform_scheduler.overload.Overload",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -174,6 +175,11 @@ HISTORY_MAX_BYTES: int | None = gigabytes("HISTORY_MAX_GB")
 LEASE_SECONDS: int = seconds("LEASE_SECONDS", 30, least=7)
 # After how long a message that no worker has taken counts as gone, while the broker's queue is shorter than its rows.
 REPUBLISH_AFTER_SECONDS: int = seconds("REPUBLISH_AFTER_SECONDS", 300, least=5)
+
+# How many requests a web process of 64 threads has open before it refuses writes, and before it refuses all;
+# they share 8 database connections.
+WEB_WRITES_AT_ONCE: int = whole_number("WEB_WRITES_AT_ONCE", 32, least=1, most=1_000)
+WEB_REQUESTS_AT_ONCE: int = whole_number("WEB_REQUESTS_AT_ONCE", 56, least=1, most=1_000)
 
 # Refuse a change or deletion of a task that does not say by If-Match which version it has seen.
 REQUIRE_IF_MATCH: bool = env.bool("REQUIRE_IF_MATCH", False)
