@@ -13,6 +13,7 @@ from platform_scheduler.settings.environment import (
     json_object,
     name_lists,
     networks,
+    request_rates,
     seconds,
     secret_key,
     whole_number,
@@ -115,6 +116,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["platform_scheduler.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["platform_scheduler.authentication.HasRole"],
+    "DEFAULT_THROTTLE_CLASSES": ["platform_scheduler.token_rates.TokenRate"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["platform_scheduler.parsing.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "platform_scheduler.openapi.DocumentedView",
@@ -180,6 +182,9 @@ REPUBLISH_AFTER_SECONDS: int = seconds("REPUBLISH_AFTER_SECONDS", 300, least=5)
 # they share 8 database connections.
 WEB_WRITES_AT_ONCE: int = whole_number("WEB_WRITES_AT_ONCE", 32, least=1, most=1_000)
 WEB_REQUESTS_AT_ONCE: int = whole_number("WEB_REQUESTS_AT_ONCE", 56, least=1, most=1_000)
+
+# How many requests a token may send, such as "100/second; 2000/minute"; none is any number.
+TOKEN_RATE_LIMITS = request_rates("TOKEN_RATE_LIMIT")
 
 # Refuse a change or deletion of a task that does not say by If-Match which version it has seen.
 REQUIRE_IF_MATCH: bool = env.bool("REQUIRE_IF_MATCH", False)
