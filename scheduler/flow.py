@@ -24,13 +24,13 @@ NEXT_CHANGE = "(SELECT next_change_at FROM scheduler_flow_state WHERE id = 1)"
 
 _ASKED = """
 SELECT id, document::text, created_at, starts_at, expires_at FROM scheduler_flow_control
-WHERE withdrawn_at IS NULL AND (expires_at IS NULL OR expires_at > %s) ORDER BY starts_at, id
+WHERE withdrawn_at IS NULL ORDER BY starts_at, id
 """
 
 
-def asked(connection: psycopg.Connection, *, now: datetime) -> list[Settings]:
-    """Return what holds at `now` or will."""
-    return [Settings(row[0], json.loads(row[1]), *row[2:]) for row in connection.execute(_ASKED, (now,))]
+def asked(connection: psycopg.Connection) -> list[Settings]:
+    """Return what holds or will, and has not been ended yet."""
+    return [Settings(row[0], json.loads(row[1]), *row[2:]) for row in connection.execute(_ASKED)]
 
 
 _ASK = """
@@ -93,6 +93,11 @@ def begin_and_end(connection: psycopg.Connection, *, now: datetime) -> None:
             audit.record(connection, [entry], now=now)
 
 
+# Those that are over are no longer looked at.
+_EXPIRE = """
+UPDATE scheduler_flow_control SET withdrawn_at = expires_at WHERE withdrawn_at IS NULL AND expires_at <= %s
+"""
+
 _IN_FORCE = "UPDATE scheduler_flow_state SET in_force = %s, next_change_at = %s WHERE id = 1"
 
 # What has no end is never followed by what it covers.
@@ -104,7 +109,8 @@ WHERE withdrawn_at IS NULL AND starts_at <= %(now)s AND id <> %(current)s
 
 def apply(connection: psycopg.Connection, *, now: datetime) -> Settings | None:
     """Have the limits be those in force at `now`; return these. The caller has locked the state."""
-    everything = asked(connection, now=now)
+    connection.execute(_EXPIRE, (now,))
+    everything = asked(connection)
     current = engine.in_force(everything, now)
     if current is not None and current.ends_at is None:
         connection.execute(_REPLACE_COVERED, {"now": now, "current": current.id})
@@ -165,3 +171,16 @@ def lift(connection: psycopg.Connection) -> int:
         if tasks:
             connection.execute(_LIFT, (tasks,))
     return len(tasks)
+
+
+_PRUNE = """
+DELETE FROM scheduler_flow_control WHERE id = ANY (ARRAY(
+    SELECT id FROM scheduler_flow_control WHERE starts_at < %(before)s AND withdrawn_at < %(before)s
+    ORDER BY starts_at LIMIT %(limit)s
+))
+"""
+
+
+def prune(connection: psycopg.Connection, *, before: datetime, limit: int) -> int:
+    """Delete up to `limit` settings that ended before an instant; return how many."""
+    return connection.execute(_PRUNE, {"before": before, "limit": limit}).rowcount

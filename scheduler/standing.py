@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
@@ -13,8 +12,7 @@ from scheduler.engine import flow as engine
 from scheduler.engine.flow import FlowMode, Settings
 from scheduler.models import FlowControl, FlowState
 
-# Windows that overlap at one instant.
-MOST_AT_ONCE = 100
+LOOKED_THROUGH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +44,13 @@ class FlowStanding:
 
 
 def flow_at(instant: datetime) -> FlowControl | None:
-    """Return the settings that were in force at an instant up to now; None where nothing was limited."""
-    ended = Q(expires_at__lte=instant) | Q(withdrawn_at__lte=instant)
-    asked = FlowControl.objects.filter(starts_at__lte=instant).exclude(ended).order_by("-starts_at", "-id")
-    rows = {row.id: row for row in asked[:MOST_AT_ONCE]}
+    """Return the settings that were in force at an instant up to now; None where nothing was limited.
+
+    Looked for among those that hold still, and the hundred that had begun last by then.
+    """
+    begun = FlowControl.objects.filter(starts_at__lte=instant)
+    found = [*begun.filter(withdrawn_at=None), *begun.order_by("-starts_at", "-id")[:LOOKED_THROUGH]]
+    rows = {row.id: row for row in found if row.withdrawn_at is None or row.withdrawn_at > instant}
     current = engine.in_force([_settings(row) for row in rows.values()], instant)
     return rows[current.id] if current is not None else None
 
@@ -61,8 +62,7 @@ def _settings(row: FlowControl) -> Settings:
 def flow_standing(*, now: datetime) -> FlowStanding:
     """Return how flow control stands at `now`: two short reads."""
     state = FlowState.objects.filter(id=1).values_list("version", flat=True).first()
-    here = FlowControl.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), withdrawn_at=None)
-    rows = {row.id: row for row in here}
+    rows = {row.id: row for row in FlowControl.objects.filter(withdrawn_at=None)}
     asked = [_settings(row) for row in rows.values()]
     current = engine.in_force(asked, now)
     return FlowStanding(

@@ -95,7 +95,7 @@ class FlowControlAdmin(VerbsAdmin):
     @admin.display(description="ends", ordering="expires_at")
     def ends(self, row: Any) -> str:
         """Show when it ends or has ended, or that it was replaced or called off."""
-        if row.withdrawn_at is not None:
+        if row.withdrawn_at is not None and row.withdrawn_at != row.expires_at:
             what = "called off" if row.withdrawn_at < row.starts_at else "replaced"
             return f"{what}, {display.absolute(row.withdrawn_at)}"
         return display.moment(row.expires_at, row.looked_at) if row.expires_at is not None else "with the next one"

@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 ('expires_at', models.DateTimeField(blank=True, null=True)),
                 ('created_at', models.DateTimeField()),
                 ('created_by', models.CharField(blank=True, max_length=100, null=True)),
-                ('withdrawn_at', models.DateTimeField(blank=True, help_text='When a planned one was called off.', null=True)),
+                ('withdrawn_at', models.DateTimeField(blank=True, help_text='When it was called off, was replaced for good, or ended.', null=True)),
             ],
             options={
                 'verbose_name': 'flow control',
@@ -88,6 +88,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='permit',
             index=models.Index(condition=models.Q(('is_paused', True), ('has_waiting', True), _connector='OR'), fields=['key'], name='scheduler_permits_holding'),
+        ),
+        migrations.AddIndex(
+            model_name='flowcontrol',
+            index=models.Index(condition=models.Q(('withdrawn_at__isnull', True)), fields=['starts_at', 'id'], name='scheduler_flow_control_alive'),
         ),
         migrations.AddIndex(
             model_name='flowcontrol',

@@ -1,6 +1,7 @@
 """Flow control: what somebody has asked for, and which of it is in force. `scheduler.flow` writes both."""
 
 from django.db import models
+from django.db.models import Q
 
 
 class FlowControl(models.Model):
@@ -13,13 +14,20 @@ class FlowControl(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=100, null=True, blank=True)
-    withdrawn_at = models.DateTimeField(null=True, blank=True, help_text="When a planned one was called off.")
+    withdrawn_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was called off, was replaced for good, or ended."
+    )
 
     class Meta:
         db_table = "scheduler_flow_control"
         verbose_name = "flow control"
         verbose_name_plural = "flow control"
-        indexes = [models.Index(fields=["-starts_at", "-id"], name="scheduler_flow_control_newest")]
+        indexes = [
+            models.Index(fields=["-starts_at", "-id"], name="scheduler_flow_control_newest"),
+            models.Index(
+                fields=["starts_at", "id"], condition=Q(withdrawn_at__isnull=True), name="scheduler_flow_control_alive"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.document.get('mode')} from {self.starts_at:%Y-%m-%d %H:%M}"

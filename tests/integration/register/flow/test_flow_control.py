@@ -104,6 +104,17 @@ def test_what_has_an_end_covers_what_was_before(operator: Caller, now: datetime)
     assert (shown["mode"], [one["mode"] for one in shown["covered"]]) == ("PAUSED", ["THROTTLED"])
 
 
+def test_the_same_again_changes_nothing_and_leaves_no_record(operator: Caller) -> None:
+    answers = [operator.send("put", "flow-control", SLOW) for _ in range(3)]
+    assert {answer["ETag"] for answer in answers} == {'"2"'}
+    assert (FlowControl.objects.count(), AuditRecord.objects.filter(kind="flow-control").count()) == (1, 1)
+
+
+def test_the_same_without_an_end_is_not_the_same(operator: Caller, now: datetime) -> None:
+    operator.send("put", "flow-control", STOP | {"expiresAt": instant(now + HOUR)})
+    assert operator.send("put", "flow-control", STOP).json()["expiresAt"] is None
+
+
 def test_a_beginning_in_the_past_is_now(operator: Caller, now: datetime) -> None:
     shown = operator.send("put", "flow-control", STOP | {"startsAt": "2020-01-01T00:00:00Z"}).json()
     assert (shown["mode"], shown["startsAt"] >= instant(now)) == ("PAUSED", True)

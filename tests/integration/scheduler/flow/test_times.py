@@ -76,6 +76,17 @@ def test_a_begin_and_an_end_are_told_in_the_audit_once(desk: Desk):
     assert rows == [("platform", "flow-control", "PAUSED"), ("platform", "flow-control", "NORMAL")]
 
 
+def test_what_was_in_force_long_ago_is_deleted_and_what_is_stays(desk: Desk):
+    desk.set(slow(5))
+    desk.now += 100 * 24 * HOUR
+    desk.set(STOP, length=HOUR)
+    pass_time(desk, 100 * 24 * HOUR)
+    desk.set(slow(9))
+    assert flow.prune(desk.connection, before=desk.now - 24 * HOUR, limit=10) == 1
+    modes = desk.connection.execute("SELECT document ->> 'mode' FROM scheduler_flow_control ORDER BY id").fetchall()
+    assert modes == [("THROTTLED",), ("THROTTLED",)]
+
+
 # On a node
 
 
