@@ -1,12 +1,14 @@
-"""What flow control has to do with an execution or a slot: at most two short reads, and none where nothing was held."""
+"""What flow control has to do with an execution or a slot: a few short reads, and none where nothing was held."""
 
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.db.models import F
+
 from scheduler.engine import flow as engine
 from scheduler.engine.explanations import CLAIM_LATE_AFTER, Flow
 from scheduler.engine.states import Reason, Status
-from scheduler.models import Execution, FlowControl, Task
+from scheduler.models import Execution, FlowControl, Permit, Task
 from scheduler.permits import keys_of
 from scheduler.standing import flow_at
 
@@ -18,6 +20,8 @@ def of_execution(execution: Execution, *, now: datetime) -> Flow | None:
     if execution.status == Status.SCHEDULED and execution.reason == Reason.FLOW:
         key = execution.held_by or engine.ALL
         return _of_key(flow_at(now), [key]) or Flow(key)
+    if execution.status == Status.SCHEDULED and execution.reason == Reason.LIMIT:
+        return _of_full_key(keys, now=now)
     if execution.reason == Reason.MISFIRE or _was_late(execution):
         found = _of_key(flow_at(execution.due_at), keys)
         # What was born QUEUED was not held by a rate.
@@ -39,8 +43,19 @@ def _was_late(execution: Execution) -> bool:
     return execution.attempt == 1 and queued_at is not None and queued_at - execution.due_at > CLAIM_LATE_AFTER
 
 
+def _of_full_key(keys: Iterable[str], *, now: datetime) -> Flow | None:
+    """Return what limits how much runs at once under the first of these keys that has no place left."""
+    full = set(Permit.objects.filter(key__in=keys, used__gte=F("capacity")).values_list("key", flat=True))
+    row = flow_at(now) if full else None
+    key = next((one for one in keys if one in full), None)
+    if row is None or key is None or key not in (limits := engine.limits(row.document)):
+        return None
+    at_once = limits[key].capacity
+    return Flow(key, False, None, at_once, row.reason, row.starts_at, row.expires_at, row.created_by)
+
+
 def _of_key(row: FlowControl | None, keys: Iterable[str]) -> Flow | None:
-    """Return what settings say of the first of these keys that they hold up; a place at once is told as a limit."""
+    """Return what settings say of the first of these keys that they hold up."""
     if row is None:
         return None
     limits = engine.limits(row.document)

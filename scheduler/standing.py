@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
@@ -49,7 +50,8 @@ def flow_at(instant: datetime) -> FlowControl | None:
     Looked for among those that hold still, and the hundred that had begun last by then.
     """
     begun = FlowControl.objects.filter(starts_at__lte=instant)
-    found = [*begun.filter(withdrawn_at=None), *begun.order_by("-starts_at", "-id")[:LOOKED_THROUGH]]
+    last = begun.order_by("-starts_at", "-id").values("id")[:LOOKED_THROUGH]
+    found = begun.filter(Q(withdrawn_at=None) | Q(id__in=last))
     rows = {row.id: row for row in found if row.withdrawn_at is None or row.withdrawn_at > instant}
     current = engine.in_force([_settings(row) for row in rows.values()], instant)
     return rows[current.id] if current is not None else None

@@ -95,11 +95,14 @@ def _held_by_overlap(row: Row, rules: Rules, around: Around) -> Words:
 
 def _held_by_limit(row: Row, rules: Rules, around: Around) -> Words:
     others = in_the_way(around)
+    data = {**others.data, "maxConcurrency": rules.max_concurrency, "queue": row.queue}
+    if around.flow is not None:
+        return Words(f"It waits for a place: {lowered(around.flow.words)}.", data | around.flow.data)
     if rules.max_concurrency is None:
         message = f"It waits for a place: its queue {row.queue}, its class or its namespace is at its limit."
     else:
         message = f"It waits for a place: maxConcurrency is {rules.max_concurrency}, or another limit is reached."
-    return Words(message, {**others.data, "maxConcurrency": rules.max_concurrency, "queue": row.queue})
+    return Words(message, data)
 
 
 def _held_by_flow(row: Row, rules: Rules, around: Around) -> Words:

@@ -120,3 +120,17 @@ def test_what_a_stop_made_a_task_miss_is_told_by_it(
     assert (answer["outcome"], codes(answer)) == ("did_not_run", ["slot", "misfire"])
     assert "paused everything" in answer["summary"]
     assert answer["steps"][1]["data"]["misfirePolicy"] == "SKIP"
+
+
+def test_it_tells_which_limit_is_reached(
+    viewer: Caller, new_task: Callable[..., Task], due: datetime, now: datetime
+) -> None:
+    ask({**STOP, "mode": "NORMAL", "queues": {"default": {"mode": "THROTTLED", "maxConcurrency": 1}}}, now)
+    for name in ("first", "second"):
+        new_task(name=name, intervalSeconds=3600, startAt=due.isoformat())
+    claim(due)
+
+    step = explain(viewer, Execution.objects.get(status="SCHEDULED"))["steps"][-1]
+
+    assert "flow control lets 1 run at once of the queue default" in step["message"]
+    assert (step["code"], step["data"]["heldBy"], step["data"]["maxConcurrency"]) == ("limit", "queue:default", 1)
