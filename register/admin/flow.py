@@ -20,6 +20,10 @@ from scheduler.standing import flow_standing
 from scheduler.throttles import held_count
 
 MOST_COUNTED = 10_000
+FIELDS = (
+    "mode", "confirmed", "reason", "max_dispatch_per_second", "max_concurrency", "queues", "task_classes",
+    "namespaces", "starts_at", "expires_at",
+)  # fmt: skip
 
 
 @admin.register(FlowControl)
@@ -28,7 +32,7 @@ class FlowControlAdmin(VerbsAdmin):
 
     form = FlowForm
     change_list_template = "admin/scheduler/flowcontrol/change_list.html"
-    list_display = ("mode", "limits", "reason", "begins", "ends", "created_by", "created_at")
+    list_display = ("mode", "limits", "reason", "begins", "ends", "created_by")
     ordering = ("-starts_at", "-id")
     actions = ("withdraw",)
 
@@ -36,7 +40,7 @@ class FlowControlAdmin(VerbsAdmin):
         """Return what a new one is made of, and of one that was asked for what it is."""
         if obj is not None:
             return self.list_display
-        return tuple(self.form.base_fields)
+        return FIELDS
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return what no form changes: all of what was asked for."""
@@ -51,16 +55,16 @@ class FlowControlAdmin(VerbsAdmin):
         """Begin with what is in force; a stop, or its lift, with nothing else."""
         mode = request.GET.get("mode")
         if mode in (FlowMode.PAUSED, FlowMode.NORMAL):
-            return {"mode": mode}
+            return {"mode": mode, "queues": {}, "task_classes": {}, "namespaces": {}}
         standing = flow_standing(now=clock.now())
         document = standing.current.document if standing.current is not None else {}
         return {
             "mode": standing.mode.value,
             "max_dispatch_per_second": document.get("maxDispatchPerSecond"),
             "max_concurrency": document.get("maxConcurrency"),
-            "queues": document.get("queues") or None,
-            "task_classes": document.get("taskClasses") or None,
-            "namespaces": document.get("namespaces") or None,
+            "queues": document.get("queues", {}),
+            "task_classes": document.get("taskClasses", {}),
+            "namespaces": document.get("namespaces", {}),
         }
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -71,11 +75,21 @@ class FlowControlAdmin(VerbsAdmin):
         standing = flow_standing(now=clock.now())
         document = standing.current.document if standing.current is not None else {}
         context = {
+            "title": "Flow control",
             "standing": standing,
             "limits": list(_lines(document)),
             "held": held_count(current(), limit=MOST_COUNTED),
         }
         return super().changelist_view(request, context | (extra_context or {}))
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Ask what is to hold; one answer is enough."""
+        context = {
+            "title": "Set flow control",
+            "show_save_and_continue": False,
+            "show_save_and_add_another": False,
+        }
+        return super().add_view(request, form_url, context | (extra_context or {}))
 
     @admin.display(description="mode")
     def mode(self, row: FlowControl) -> str:

@@ -51,8 +51,12 @@ class FlowForm(Base):
         label="Yes, stop everything",
         help_text="Needed for paused. No schedule fires and no request runs until it is lifted; what runs goes on.",
     )
-    max_dispatch_per_second = forms.FloatField(required=False, help_text="Of everything together; empty is any number.")
-    max_concurrency = forms.IntegerField(required=False, help_text="Of everything together; empty is any number.")
+    max_dispatch_per_second = forms.FloatField(
+        required=False, label="Dispatched a second", help_text="Of everything together; empty is any number."
+    )
+    max_concurrency = forms.IntegerField(
+        required=False, label="At once", help_text="Of everything together; empty is any number."
+    )
     queues = _by_name()
     task_classes = _by_name("The same by task class.")
     namespaces = _by_name("The same by namespace.")

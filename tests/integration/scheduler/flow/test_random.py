@@ -36,7 +36,8 @@ class Play:
             add_task(
                 desk.connection, next_slot_for=desk.now + number % 7 * SECOND, interval_seconds=4 + number % 5,
                 queue=QUEUES[number % 2], priority=1 + number % 10, overlap_policy=POLICIES[number % 4],
-                max_concurrency=2 if number % 5 == 0 else None, misfire_policy="FIRE_ALL", misfire_grace_seconds=2, max_retry_count=1,
+                max_concurrency=2 if number % 5 == 0 else None, misfire_policy="FIRE_ALL",
+                misfire_grace_seconds=2, max_retry_count=1,
                 retry_policy='{"delaySeconds": 2, "jitter": false}',
             )
             for number in range(12)
