@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from register import flow_control
 from register.admin.flow_form import FlowForm
 from register.admin.verbs import VerbsAdmin
-from register.admin.words import actor_of
+from register.operators import actor_of
 from scheduler import clock, display
 from scheduler.connections import current
 from scheduler.engine.explanations.flow import subject

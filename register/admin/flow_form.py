@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 
-from register.admin.words import said
 from register.api.flow_input import REASON_MAX_LENGTH, read_flow_control
 from register.flow_control import change_flow
+from register.operators import said
 from scheduler import clock
 from scheduler.engine.flow import FlowMode
 from scheduler.errors import InvalidInput, SchedulerError

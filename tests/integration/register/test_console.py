@@ -104,7 +104,7 @@ class TestList:
         page = _page(admin_client, f"{TASKS}{cleanup.id}/change/")
 
         assert "Daily Data Cleanup" in page
-        assert f'<a href="/admin/scheduler/execution/?q={cleanup.id}">' in page
+        assert f'<a href="/admin/scheduler/execution/?taskId={cleanup.id}">' in page
 
     def test_it_shows_the_next_ten_slots(self, admin_client: Client, cleanup: Task) -> None:
         page = _page(admin_client, f"{TASKS}{cleanup.id}/change/")
@@ -117,7 +117,7 @@ class TestList:
         for number in range(5):
             new_task(f"Task {number}")
 
-        with django_assert_max_num_queries(6):
+        with django_assert_max_num_queries(7):
             _page(admin_client)
 
     def test_it_offers_no_counts(self, admin_client: Client, cleanup: Task) -> None:
