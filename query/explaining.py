@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from query import revisions, selectors
+from query import flow, revisions, selectors
 from query.workflows import upstreams_of
 from scheduler import schedules
 from scheduler.engine.calendars import InvalidCalendar
@@ -28,6 +28,7 @@ def explain(execution: Execution, *, now: datetime, at: datetime | None = None) 
         in_the_way=_in_the_way(execution, rules),
         closed_because=_closed_because(rules, execution, at=at),
         upstreams=_upstreams(execution),
+        flow=flow.of_execution(execution, now=now),
     )
     return explain_execution(execution, rules=rules, around=around)
 

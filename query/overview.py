@@ -14,6 +14,7 @@ from scheduler.engine.states import OPEN, Status, TaskStatus
 from scheduler.models import Node, Task
 from scheduler.models.choices import NodeRole
 from scheduler.nodes import SHOWN_FOR, SILENT_AFTER
+from scheduler.standing import FlowStanding, flow_standing
 
 KEPT_SECONDS: Final = 2.0
 NEXT_FIRES: Final = 10
@@ -58,6 +59,7 @@ class Overview:
     schedulers: Fleet
     workers: Fleet
     queues: tuple[Queue, ...]
+    flow: FlowStanding
 
     @property
     def oldest_due_at(self) -> datetime | None:
@@ -67,9 +69,10 @@ class Overview:
 
     @property
     def is_scheduler_healthy(self) -> bool:
-        """Tell whether some scheduler beats, and nothing has been due for more than five seconds."""
+        """Tell whether some scheduler beats, and nothing has been due for more than 5 s unless all is stopped."""
         oldest = self.oldest_due_at
-        return self.schedulers.alive.count > 0 and (oldest is None or self.at - oldest <= CLAIM_LATE_AFTER)
+        is_idle = oldest is None or self.flow.is_stopped or self.at - oldest <= CLAIM_LATE_AFTER
+        return self.schedulers.alive.count > 0 and is_idle
 
 
 kept: Cache[Overview] = Cache(KEPT_SECONDS)
@@ -100,6 +103,7 @@ def _overview(namespace: str | None, now: datetime) -> Overview:
         schedulers=_fleet(nodes, NodeRole.SCHEDULER, now),
         workers=_fleet(nodes, NodeRole.WORKER, now),
         queues=queues.waiting(namespace=namespace, now=now),
+        flow=flow_standing(now=now),
     )
 
 

@@ -1,9 +1,10 @@
 """What a task's definition of today says of one instant, and what its history holds of it."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
-from query import selectors
+from query import flow, selectors
 from query.explaining import closed_because, explain
 from scheduler import schedules, wording
 from scheduler.engine.calendars import InvalidCalendar
@@ -29,7 +30,8 @@ def explain_at(task: Task, at: datetime, *, now: datetime) -> Explained:
     facts = _facts(task, at, now=now)
     execution = selectors.recorded_at(task, at) or _range_over(task, facts)
     if execution is None:
-        explanation = explain_slot(facts, task)
+        held = flow.of_slot(task, due_at=facts.due_at, now=now) if facts.due_at is not None else None
+        explanation = explain_slot(replace(facts, flow=held), task)
     else:
         execution.task = task
         explanation = explain(execution, now=now, at=at)

@@ -101,6 +101,10 @@ class TokenNotFound(SchedulerError):
     """No such token, or not one that this token may see, or one that is revoked already."""
 
 
+class FlowPlanNotFound(SchedulerError):
+    """Nothing of that id is planned, or it has begun or was called off."""
+
+
 class AuditRecordNotFound(SchedulerError):
     """No such audit record, or not one that this token may see."""
 

@@ -10,7 +10,19 @@ from typing import Any
 
 from scheduler import audit, connections, revisions
 from scheduler.audit import Entry
-from scheduler.models import ApiToken, Calendar, Event, Execution, Namespace, Operation, Task, Template, Webhook
+from scheduler.flow import OBJECT as FLOW_CONTROL
+from scheduler.models import (
+    ApiToken,
+    Calendar,
+    Event,
+    Execution,
+    FlowControl,
+    Namespace,
+    Operation,
+    Task,
+    Template,
+    Webhook,
+)
 from scheduler.models.choices import AuditKind, AuditVerb
 
 _About = tuple[AuditKind, Any, str | None, str | None]
@@ -101,6 +113,11 @@ def _(template: Template) -> _About:
 @_about.register
 def _(namespace: Namespace) -> _About:
     return AuditKind.NAMESPACE, namespace.name, namespace.name, namespace.name
+
+
+@_about.register
+def _(settings: FlowControl) -> _About:
+    return AuditKind.FLOW_CONTROL, FLOW_CONTROL, None, None
 
 
 @_about.register

@@ -41,7 +41,7 @@ def retry_run(run_id: UUID, *, namespace: str | None, now: datetime) -> RetriedR
         failed = _failed(connection, root, namespace=namespace)
         if not failed:
             raise NothingFailed(f"Nothing of this run is {', '.join(sorted(RETRYABLE))}.")
-        _lock(connection, failed)
+        _lock(connection, failed, now=now)
         retried: list[UUID] = []
         ready: list[Ready] = []
         refusals: dict[UUID, str] = {}
@@ -75,12 +75,12 @@ def _failed(connection: psycopg.Connection, root: Execution, *, namespace: str |
     return sorted(failed, key=lambda one: one.task_id)
 
 
-def _lock(connection: psycopg.Connection, failed: Sequence[Latest]) -> None:
+def _lock(connection: psycopg.Connection, failed: Sequence[Latest], *, now: datetime) -> None:
     """Lock all that the retries need before the first of them, in the order of all locks."""
     for execution in sorted(one.execution for one in failed):
         claims.attempt(connection, execution)
     tasks = claims.locked_tasks(connection, {one.task_id for one in failed})
-    permits.lock(connection, {key for task in tasks.values() for key in overlaps.keys_of(task)})
+    permits.lock(connection, {key for task in tasks.values() for key in overlaps.keys_of(task)}, now=now)
 
 
 def _retry(connection: psycopg.Connection, execution: UUID, *, now: datetime) -> requests.Retried:

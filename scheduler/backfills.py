@@ -188,13 +188,13 @@ def _record(
 ) -> list[Ready]:
     """Record an execution for each slot; those that meet an overlap take turns, and do not make their task busy yet."""
     standing = overlaps.standings(connection, [task], catching_up=[task.id]).get(task.id, Standing())
-    limits = permits.lock(connection, overlaps.keys_of(task))
+    limits = permits.lock(connection, overlaps.keys_of(task), now=now)
     rows = [_born(operation, task, standing, limits, slot, now=now) for slot in slots]
     inserted = transitions.record(connection, rows, now=now)
     recorded = [row for row in rows if row.id in inserted]
     followups.count_opened(connection, [row.task_id for row in recorded if births.makes_busy(row)])
     queued = [row for row in recorded if row.status is Status.QUEUED]
-    permits.use(connection, dict.fromkeys(limits.left, len(queued)))
+    permits.use(connection, dict.fromkeys(limits.gates, len(queued)), waiting=limits.waiting, now=now)
     return births.ready(queued)
 
 

@@ -47,6 +47,7 @@ def fired(
         not_before(admission, trigger, due_at=due_at, now=now),
         None,
         execution if task.has_dependents else None,  # the root of its run
+        admission.held_by,
     )
 
 
@@ -68,6 +69,8 @@ def not_before(admission: Admission, trigger: Trigger, *, due_at: datetime, now:
         return None
     if admission.reason is Reason.JITTER:
         return due_at
+    if admission.reason is Reason.FLOW:
+        return None  # it goes by priority, when flow control lets it (`scheduler.throttles`)
     if admission.reason is Reason.DEPENDENCY:
         return max(due_at, now)  # looked at as soon as it is due; what has ended since wakes it
     # The end that it waits for wakes it; it looks by itself in case that was missed.

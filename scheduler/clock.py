@@ -21,11 +21,11 @@ def read(connection: psycopg.Connection) -> datetime:
     return instant
 
 
-def read_beside(connection: psycopg.Connection, value: str) -> tuple[datetime, Any]:
-    """Return PostgreSQL's wall clock and what an SQL expression yields, in one round trip."""
-    row = connection.execute(f"SELECT clock_timestamp(), {value}").fetchone()
+def read_beside(connection: psycopg.Connection, *values: str) -> tuple[Any, ...]:
+    """Return PostgreSQL's wall clock and what SQL expressions yield, in one round trip."""
+    row = connection.execute(f"SELECT clock_timestamp(), {', '.join(values)}").fetchone()
     assert row is not None  # noqa: S101 - a SELECT without FROM always has one row
-    return row[0], row[1]
+    return row
 
 
 def now() -> datetime:

@@ -192,7 +192,7 @@ def decide(connection: psycopg.Connection, *, now: datetime, low: UUID) -> list[
 
     def decide_part(rows: Sequence[Awaiting]) -> set[UUID]:
         # Read by each part: what another had taken before it failed is not taken.
-        return _decide(connection, rows, locked, permits.lock(connection, keys), now=now)
+        return _decide(connection, rows, locked, permits.lock(connection, keys, now=now), now=now)
 
     def put_off(row: Awaiting, error: Exception) -> set[UUID]:
         logger.error("Execution %s, whose dependencies may be met, cannot be decided on.", row.id, exc_info=error)
@@ -205,7 +205,7 @@ def decide(connection: psycopg.Connection, *, now: datetime, low: UUID) -> list[
             return []
         locked = claims.locked_tasks(connection, tasks)
         # Locked before the rows, as they are wherever something ends.
-        permits.lock(connection, keys)
+        permits.lock(connection, keys, now=now)
         held = claims.awaiting(connection, now=now, low=low, limit=SLOTS_PER_PASS, tasks=tasks, keys=keys)
         queued = set[UUID]().union(*in_halves(connection, held, decide_part, put_off))
     return claims.ready(connection, queued)
@@ -248,7 +248,7 @@ def _admit(
     going = [(row, admission) for row, admission in decided if admission.status is not Status.SKIPPED]
     admitted = [_admitted(row, admission, now=now) for row, admission in going]
     transitions.admit(connection, admitted, now=now)
-    permits.use(connection, limits.taken)
+    permits.use(connection, limits.taken, waiting=limits.waiting, now=now)
     opened = ((row.task_id, births.takes_turns(row.trigger, admission)) for row, admission in going)
     followups.count_opened(connection, [task_id for task_id, is_turn in opened if task_id in bound and not is_turn])
     left_out = [row.id for row, admission in decided if admission.status is Status.SKIPPED]
@@ -272,4 +272,4 @@ def _admission(row: Awaiting, task: DueTask, standings: dict[UUID, Standing], li
 
 def _admitted(row: Awaiting, admission: Admission, *, now: datetime) -> Admitted:
     look = births.not_before(admission, row.trigger, due_at=now, now=now)
-    return Admitted(row.id, admission.status, admission.reason, look)
+    return Admitted(row.id, admission.status, admission.reason, look, admission.held_by)

@@ -91,7 +91,8 @@ def record_all_due(connection: psycopg.Connection, task_ids: Collection[UUID], *
         due = [task for task in claims.tasks(connection, waiting) if _is_due(task, now)]
         planned = _planned(due, now, waits_for_jitter=False)
         if planned:
-            ready += _write(connection, moves.decide(connection, planned, now=now), now=now, in_batch=False).ready
+            decided = moves.decide(connection, planned, now=now)
+            ready += _write(connection, decided.moves, now=now, in_batch=False).ready
         waiting = [task.id for task in due]
     return ready
 
@@ -119,18 +120,21 @@ def _claim(
 ) -> Claimed:
     due = due_tasks(connection, now=now, limit=limit)
     planned = _planned(due, now, until=clock.monotonic() + PLANNING_SECONDS)
-    moving = moves.decide(connection, planned, now=now)
+    decided = moves.decide(connection, planned, now=now, holds=True)
+    moving = decided.moves
     claimed = write(connection, moving, now=now)
+    moves.hold(connection, decided.held)
     batch = batches.begin(connection, claimed.ready, now=now)
     unfinished = any(move.claim_at is not None and move.claim_at <= now for move in moving)
-    return replace(claimed, batch=batch, is_full=len(due) == limit or len(moving) < len(due) or unfinished)
+    return replace(claimed, batch=batch, is_full=len(due) == limit or len(planned) < len(due) or unfinished)
 
 
 def _write(connection: psycopg.Connection, moving: Sequence[Move], *, now: datetime, in_batch: bool = True) -> Claimed:
     rows = [row for move in moving for row in move.rows]
     inserted = transitions.record(connection, rows, now=now, in_batch=in_batch)
     moves.write(connection, moving, inserted, now=now)
-    permits.use(connection, moves.taken(moving, inserted))
+    waiting = {row.held_by for row in rows if row.held_by is not None}
+    permits.use(connection, moves.taken(moving, inserted), waiting=waiting, now=now)
     newcomers = {move.task.id: move.newcomer for move in moving if move.newcomer is not None}
     cancelled = overlaps.make_room(connection, newcomers, now=now)
     recorded = [row for row in rows if row.id in inserted]

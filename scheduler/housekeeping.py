@@ -7,7 +7,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.conf import settings
 
-from scheduler import audit, clock, events, idempotency, nodes, notices, retention, rollups, webhooks
+from scheduler import audit, clock, events, flow, idempotency, nodes, notices, retention, rollups, webhooks
 from scheduler.connections import current
 
 QUEUE = "platform"
@@ -53,9 +53,11 @@ def prune_history() -> None:
 
 @shared_task(name="scheduler.prune_audit", ignore_result=True)
 def prune_audit() -> None:
-    """Delete the audit records that are older than AUDIT_KEPT_DAYS, some at a time."""
+    """Delete the audit records, and what flow control was, that are older than AUDIT_KEPT_DAYS, some at a time."""
     before = clock.now() - timedelta(days=settings.AUDIT_KEPT_DAYS)
     while audit.prune(current(), before=before, limit=RECORDS_AT_ONCE) == RECORDS_AT_ONCE:
+        pass
+    while flow.prune(current(), before=before, limit=RECORDS_AT_ONCE) == RECORDS_AT_ONCE:
         pass
 
 

@@ -19,6 +19,8 @@ GAUGES = {
     "beat_lease_held": "1 where this node sends the housekeeping.",
     "broker_reachable": "0 for a second after the broker did not answer.",
     "claim_held_by_flood": "1 while too many unpublished rows hold the claim.",
+    "flow_stopped": "1 while flow control lets nothing go.",
+    "flow_held_executions": "Executions that flow control holds, on all nodes; counted up to 200,001.",
     "batches_to_publish": "Claimed batches that wait for this node's publish loop.",
     "unpublished_executions": "QUEUED rows of all nodes that no broker has taken yet; counted up to 200,001.",
 }

@@ -2,11 +2,12 @@
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from itertools import chain
+from typing import NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -65,6 +66,13 @@ class Planned:
         return any(isinstance(entry, Fire) and entry.trigger in TURN_TAKERS for entry in self.plan.records)
 
 
+class Decided(NamedTuple):
+    """Which tasks move on, and which stay where they are, each under a paused key."""
+
+    moves: list[Move]
+    held: dict[UUID, str]
+
+
 _NOTHING = Plan((), None, None)
 _UNWORKABLE = "Task %s has no next slot that can be worked out; it is paused."
 
@@ -84,13 +92,32 @@ def plan_due(task: DueTask, now: datetime, *, waits_for_jitter: bool = True) -> 
         return Planned(task, None, _NOTHING, error)
 
 
-def decide(connection: psycopg.Connection, planned: Sequence[Planned], *, now: datetime) -> list[Move]:
-    """Decide on every slot by what its task has open, and on where the task goes on."""
+def decide(
+    connection: psycopg.Connection, planned: Sequence[Planned], *, now: datetime, holds: bool = False
+) -> Decided:
+    """Decide on every slot by what its task has open, and on where the task goes on.
+
+    With `holds` a task under a paused key stays where it is, with its slots; without, each slot is recorded, and held.
+    """
     catching_up = {one.task.id for one in planned if one.catches_up}
     standings = overlaps.standings(connection, (one.task for one in planned), catching_up=catching_up)
     keys = {overlaps.keys_of(one.task) for one in planned if one.fires}
-    limits = permits.lock(connection, set(chain.from_iterable(keys)))
-    return [_move_or_pause(one, standings.get(one.task.id) or Standing(), limits, now=now) for one in planned]
+    limits = permits.lock(connection, set(chain.from_iterable(keys)), now=now)
+    held = _held(planned, limits) if holds and limits.gates else {}
+    if limits.has_rates:
+        planned = sorted(planned, key=lambda one: -one.task.priority)
+    moving = [
+        _move_or_pause(one, standings.get(one.task.id) or Standing(), limits, now=now)
+        for one in planned
+        if one.task.id not in held
+    ]
+    return Decided(moving, held)
+
+
+def _held(planned: Sequence[Planned], limits: Permits) -> dict[UUID, str]:
+    """Return which tasks stay where they are, and under which paused key."""
+    paused = ((one.task.id, limits.paused(overlaps.keys_of(one.task))) for one in planned if one.fires)
+    return {task_id: key for task_id, key in paused if key is not None}
 
 
 def _move_or_pause(planned: Planned, standing: Standing, limits: Permits, *, now: datetime) -> Move:
@@ -120,7 +147,7 @@ def _move(planned: Planned, slots: Slots, standing: Standing, limits: Permits, *
         shown_at=slots.due_at(shown) if shown is not None else None,
         status=TaskStatus.ACTIVE if next_slot is not None or is_waiting else TaskStatus.COMPLETED,
         newcomer=newcomer,
-        limited=limits.limited(overlaps.keys_of(task)) if limits.left else (),
+        limited=limits.limited(overlaps.keys_of(task)) if limits.gates else (),
     )
 
 
@@ -129,7 +156,7 @@ def _rows(
 ) -> tuple[list[NewExecution], UUID | None]:
     """Return the rows of the slots that are due, and the last of them for which open executions are cancelled."""
     task, newcomer = planned.task, None
-    take = partial(limits.take, overlaps.keys_of(task)) if limits.left else take_nothing
+    take = partial(limits.take, overlaps.keys_of(task)) if limits.gates else take_nothing
     rows: list[NewExecution] = []
     for entry in planned.plan.records:
         due_at = slots.due_at(entry.slot)
@@ -207,6 +234,18 @@ def _moved_on(move: Move, inserted: set[UUID]) -> dict[str, object]:
         # A row that stood already is open or not by another copy's count.
         "opened": sum(births.makes_busy(row) for row in move.rows if row.id in inserted),
     }
+
+
+_HOLD = """
+UPDATE scheduler_tasks t SET claim_at = NULL, held_by = u.key FROM unnest(%s::uuid[], %s::text[]) AS u (id, key)
+WHERE t.id = u.id
+"""
+
+
+def hold(connection: psycopg.Connection, held: Mapping[UUID, str]) -> None:
+    """Keep tasks from the claim until nothing pauses their keys any more (`scheduler.flow.lift`): their slots stay."""
+    if held:
+        connection.execute(_HOLD, (list(held), list(held.values())))
 
 
 def taken(moves: Sequence[Move], inserted: Collection[UUID]) -> Counter[str]:

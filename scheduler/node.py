@@ -30,12 +30,14 @@ from scheduler import (
     reschedule,
     rollups,
     sweep,
+    throttles,
     upstream_ends,
 )
 from scheduler.broker import BATCH
 from scheduler.claims import EVERYWHERE
 from scheduler.engine.states import Reason
 from scheduler.errors import PartitionMissing
+from scheduler.flow_ticks import FlowTicks
 from scheduler.followups import RELEASE_CHANNEL
 from scheduler.loops import Loop, Timer
 from scheduler.metrics import NodeMetrics
@@ -76,6 +78,7 @@ class SchedulerNode:
         self._backlogged = threading.Event()
         self._unpublished = 0
         self._ranges = RangeCounter()
+        self.flow = FlowTicks()
         self._recount_after = EVERYWHERE
         self._backfill_after = EVERYWHERE
         self._action_after = EVERYWHERE
@@ -136,6 +139,7 @@ class SchedulerNode:
             "isBrokerReachable": self.publisher.outlet.is_open,
             "isClaimHeldByFlood": self._is_flooded,
             "claimTrouble": self.claim_loop.trouble,
+            **self.flow.facts,
         }
 
     def _watch(self) -> None:
@@ -145,6 +149,8 @@ class SchedulerNode:
             beat_lease_held=lambda: self.may_beat,
             broker_reachable=lambda: self.publisher.outlet.is_open,
             claim_held_by_flood=lambda: self._is_flooded,
+            flow_stopped=lambda: self.flow.is_stopped,
+            flow_held_executions=lambda: self.flow.held_count,
             batches_to_publish=self.publisher.batches.qsize,
             unpublished_executions=lambda: self._unpublished,
         )
@@ -153,7 +159,7 @@ class SchedulerNode:
 
     def _claim(self, connection: psycopg.Connection) -> float:
         self._listen(connection)
-        now, first = clock.read_beside(connection, claims.FIRST_CLAIM)
+        now, first, *flow_now = clock.read_beside(connection, throttles.FIRST_CLAIM, *FlowTicks.READ)
         if not self._guard.trusts(now, at=clock.monotonic()):
             logger.warning("The database's clock has jumped: claiming waits until three ticks agree.")
             self._backlogged.clear()
@@ -163,6 +169,7 @@ class SchedulerNode:
             self._backlogged.clear()
             return TICK_SECONDS
         self._release_timer.run(connection, now)
+        self.publisher.hand_over(self._released(self.flow.tick(connection, now, *flow_now)))
         if first is None or first > now:
             self._backlogged.clear()
             self.metrics.claims.inc()
@@ -269,6 +276,8 @@ class SchedulerNode:
             Timer(1, self._recover_batches),
             Timer(1, self._resume),
             Timer(1, self._lose),
+            Timer(1, self.flow.lift),
+            Timer(5, self.flow.count),
             Timer(1, self._count_ranges),
             Timer(1, self._roll_up),
             Timer(60, self._sweep_everywhere),
@@ -384,6 +393,7 @@ class SchedulerNode:
         """Look in all partitions: a long outage, a retry by hand and a long hold keep an old slot's id."""
         self.publisher.hand_over(self._released(releases.release(connection, now=now, low=EVERYWHERE)))
         self.publisher.hand_over(self._released(dependents.decide(connection, now=now, low=EVERYWHERE)))
+        self.publisher.hand_over(self._released(self.flow.everywhere(connection, now)))
         self.metrics.swept.labels(cause="task_deleted").inc(sweep.cancel_deleted(connection, now=now))
         self._lose(connection, now, everywhere=True)
 

@@ -38,10 +38,10 @@ def keys_of(task: DueTask) -> tuple[str, ...]:
     return permits.keys_of(queue=task.queue, task_class=task.task_class, namespace=task.namespace)
 
 
-def admit(connection: psycopg.Connection, task: DueTask, trigger: Trigger) -> Admission:
+def admit(connection: psycopg.Connection, task: DueTask, trigger: Trigger, *, now: datetime) -> Admission:
     """Decide on one execution of a locked task that somebody asked for; `count` writes what follows from it."""
     standing = standings(connection, [task]).get(task.id, Standing())
-    take = partial(permits.lock(connection, keys_of(task)).take, keys_of(task))
+    take = partial(permits.lock(connection, keys_of(task), now=now).take, keys_of(task))
     return standing.admit(task.overlap_policy, trigger, limit=task.max_concurrency, take=take)
 
 
@@ -59,7 +59,8 @@ def count_all(
     open_ones = [one for one in admitted if one[1].status is not Status.SKIPPED]
     followups.count_opened(connection, [task.id for task, _, _ in open_ones])
     queued = (task for task, row, _ in open_ones if row.status is Status.QUEUED)
-    permits.use(connection, Counter(key for task in queued for key in keys_of(task)))
+    waiting = {row.held_by for _, row, _ in open_ones if row.held_by is not None}
+    permits.use(connection, Counter(key for task in queued for key in keys_of(task)), waiting=waiting, now=now)
     make_room(connection, {task.id: row.id for task, row, admission in open_ones if admission.cancels}, now=now)
 
 

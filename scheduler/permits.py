@@ -1,7 +1,7 @@
-"""Permits: limits on what is QUEUED or RUNNING at once, as rows that are locked in the order of their keys."""
+"""Permits: limits on what is QUEUED or RUNNING at once and on what goes in a second, as rows locked in order of key."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -9,7 +9,9 @@ from functools import lru_cache
 import psycopg
 
 from scheduler import claims
-from scheduler.engine.states import Status
+from scheduler.engine.admission import Hindrance
+from scheduler.engine.states import Reason, Status
+from scheduler.records import Gate
 
 
 @lru_cache(maxsize=4096)
@@ -18,55 +20,99 @@ def keys_of(*, queue: str, task_class: str, namespace: str) -> tuple[str, ...]:
     return ("all", f"queue:{queue}", f"class:{task_class}", f"namespace:{namespace}")
 
 
+# Tokens are fractions, and a hundred tenths are not quite ten.
+_A_TOKEN = 1 - 1e-6
+
+
 @dataclass(slots=True)
 class Permits:
-    """The limited ones of some keys, locked, with what is left of each; `taken` is for the caller to write."""
+    """The limited ones of some keys, locked, with what is left of each.
 
-    left: dict[str, int]
+    `taken` is for the caller to write, and so are the keys that hold something from now on, `waiting`.
+    """
+
+    gates: dict[str, Gate]
     taken: Counter[str] = field(default_factory=Counter)
+    waiting: set[str] = field(default_factory=set)
+
+    @property
+    def has_rates(self) -> bool:
+        """Tell whether it matters who comes first."""
+        return any(gate.tokens is not None for gate in self.gates.values())
 
     def limited(self, keys: Iterable[str]) -> tuple[str, ...]:
         """Return which of these keys are limited."""
-        return tuple(key for key in keys if key in self.left)
+        return tuple(key for key in keys if key in self.gates)
 
-    def take(self, keys: Iterable[str]) -> bool:
-        """Take one unit of every limited key, or none at all and return False."""
+    def paused(self, keys: Iterable[str]) -> str | None:
+        """Return the first of these keys under which nothing goes."""
+        return next((key for key in self.limited(keys) if self.gates[key].is_paused), None)
+
+    def take(self, keys: Iterable[str], *, in_turn: bool = False) -> Hindrance | None:
+        """Take a place and a token of every limited key, or nothing at all and return what is in the way.
+
+        Of a rate for which something waits nothing new takes a token; what waits takes its own `in_turn`.
+        """
         limited = self.limited(keys)
-        if any(self.left[key] <= 0 for key in limited):
-            return False
-        for key in limited:
-            self.left[key] -= 1
+        if (holding := self._holding(limited, in_turn=in_turn)) is not None:
+            self.waiting.add(holding)
+            return Hindrance(Reason.FLOW, holding)
+        gates = [self.gates[key] for key in limited]
+        if any(gate.places is not None and gate.places <= 0 for gate in gates):
+            return _NO_PLACE
+        for key, gate in zip(limited, gates, strict=True):
+            gate.places = gate.places - 1 if gate.places is not None else None
+            gate.tokens = gate.tokens - 1 if gate.tokens is not None else None
             self.taken[key] += 1
-        return True
+        return None
+
+    def _holding(self, limited: Sequence[str], *, in_turn: bool) -> str | None:
+        if (paused := self.paused(limited)) is not None:
+            return paused
+        for key in limited:
+            gate = self.gates[key]
+            if gate.tokens is not None and (gate.tokens < _A_TOKEN or (gate.has_waiting and not in_turn)):
+                return key
+        return None
 
 
-def lock(connection: psycopg.Connection, keys: Collection[str]) -> Permits:
+_NO_PLACE = Hindrance(Reason.LIMIT)
+
+
+def lock(connection: psycopg.Connection, keys: Collection[str], *, now: datetime) -> Permits:
     """Lock the limited ones of these keys until the caller commits."""
-    return Permits({key: capacity - used for key, capacity, used in claims.permits(connection, keys)})
+    return Permits(claims.gates(connection, keys, now=now))
 
 
-_USE = """
-UPDATE scheduler_permits p SET used = greatest(p.used + u.used, 0)
-FROM unnest(%s::text[], %s::int[]) AS u (key, used)
+_USE = f"""
+UPDATE scheduler_permits p SET used = greatest(p.used + u.used, 0),
+    tokens = CASE WHEN p.rate IS NULL THEN p.tokens ELSE {claims.TOKENS} - greatest(u.used, 0) END,
+    refilled_at = CASE WHEN p.rate IS NULL THEN p.refilled_at ELSE greatest(p.refilled_at, %(now)s) END
+FROM unnest(%(keys)s::text[], %(used)s::int[]) AS u (key, used)
 WHERE p.key = u.key
-"""
+"""  # noqa: S608 - the arithmetic is that of the claims
+
+_HOLD = "UPDATE scheduler_permits SET has_waiting = true WHERE key = ANY(%s) AND NOT has_waiting"
 
 
-def use(connection: psycopg.Connection, taken: Mapping[str, int]) -> None:
-    """Write what has been taken of locked keys, or freed where it is negative."""
-    changed = {key: count for key, count in taken.items() if count}
-    if changed:
-        connection.execute(_USE, (list(changed), list(changed.values())))
+def use(
+    connection: psycopg.Connection, taken: Mapping[str, int], *, waiting: Collection[str] = (), now: datetime
+) -> None:
+    """Write what has been taken of locked keys, or freed where it is negative, and which of them hold something."""
+    if changed := {key: count for key, count in taken.items() if count}:
+        connection.execute(_USE, {"keys": list(changed), "used": list(changed.values()), "now": now})
+    if waiting:
+        connection.execute(_HOLD, (list(waiting),))
 
 
 def free(connection: psycopg.Connection, freed: Mapping[str, int], *, now: datetime) -> bool:
     """Free units of those keys that are limited, and have as many held executions looked at; tell if any may go."""
     if not freed:
         return False
-    limited = [key for key, _, _ in claims.permits(connection, freed.keys())]
+    limited = claims.permits(connection, freed.keys(), counted_only=True)
     if not limited:
         return False
-    use(connection, {key: -freed[key] for key in limited})
+    use(connection, {key: -freed[key] for key in limited}, now=now)
     return look_at_held(connection, limited, count=max(freed[key] for key in limited), now=now)
 
 

@@ -35,6 +35,7 @@ class NewExecution:
     not_before: datetime | None = None
     task_data: str | None = None
     run_id: UUID | None = None
+    held_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +216,30 @@ class Held:
     task_class: str
     overlap_policy: str
     max_concurrency: int | None
+    priority: int
+
+
+@dataclass(slots=True)
+class Gate:
+    """What is left of one limited key, locked: places (None: any number) and tokens of its rate (None: it has none).
+
+    While something waits for its tokens (`has_waiting`) nothing new passes it by.
+    """
+
+    places: int | None
+    tokens: float | None
+    is_paused: bool
+    has_waiting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Flowing:
+    """Executions that flow control holds and may let go, by which `open_keys`; what decides on them."""
+
+    open_keys: Collection[str]
+    executions: Sequence[UUID]
+    tasks: Collection[UUID]
+    keys: Collection[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +263,17 @@ class Admitted:
     id: UUID
     status: Status
     reason: Reason | None
+    not_before: datetime | None
+    held_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldFor:
+    """What holds a SCHEDULED row from now on; flow control lets it go by itself, and has no instant to look again."""
+
+    id: UUID
+    reason: Reason
+    held_by: str | None
     not_before: datetime | None
 
 

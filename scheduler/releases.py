@@ -9,11 +9,11 @@ from uuid import UUID
 import psycopg
 
 from scheduler import claims, followups, overlaps, permits, transitions
-from scheduler.engine.admission import TURN_TAKERS, Standing, next_look
+from scheduler.engine.admission import TURN_TAKERS, Hindrance, Standing, next_look
 from scheduler.engine.states import Reason
 from scheduler.halving import in_halves
 from scheduler.permits import Permits, keys_of
-from scheduler.records import Held, Ready
+from scheduler.records import Held, HeldFor, Ready
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def release(connection: psycopg.Connection, *, now: datetime, low: UUID) -> list
 
     def release_part(rows: Sequence[Held]) -> set[UUID]:
         # Read by each part: what another had taken before it failed is not taken.
-        limits, standings = permits.lock(connection, keys), claims.standings(connection, tasks)
+        limits, standings = permits.lock(connection, keys, now=now), claims.standings(connection, tasks)
         return _release(connection, rows, standings, limits, now=now)
 
     def put_off(row: Held, error: Exception) -> set[UUID]:
@@ -45,7 +45,7 @@ def release(connection: psycopg.Connection, *, now: datetime, low: UUID) -> list
         if not keys:
             return []
         claims.lock_tasks(connection, tasks)
-        permits.lock(connection, keys)
+        permits.lock(connection, keys, now=now)
         held = claims.held_executions(connection, now=now, low=low, limit=BATCH, tasks=tasks, keys=keys)
         released = set[UUID]().union(*in_halves(connection, held, release_part, put_off))
     return claims.ready(connection, released)
@@ -60,30 +60,27 @@ def _release(
     now: datetime,
 ) -> set[UUID]:
     """Decide on locked rows; return which of them are QUEUED."""
-    going, waiting = _decided(held, standings, limits)
-    permits.use(connection, limits.taken)
+    decided = [(row, hindrance_of(row, standings, limits)) for row in sorted(held, key=_turn)]
+    going = [row for row, hindrance in decided if hindrance is None]
+    flowing = [(row, hindrance) for row, hindrance in decided if hindrance and hindrance.reason is Reason.FLOW]
+    waiting = [row for row, hindrance in decided if hindrance and hindrance.reason is not Reason.FLOW]
+    permits.use(connection, limits.taken, waiting=limits.waiting, now=now)
     # Those that took turns did not make their task busy until now.
-    followups.count_opened(connection, [row.task_id for row in going if _took_turns(row)])
+    opened = [*going, *(row for row, _ in flowing)]
+    followups.count_opened(connection, [row.task_id for row in opened if _took_turns(row)])
     released = transitions.release(connection, [row.id for row in going], now=now)
     transitions.hold_again(connection, {row.id: next_look(now, since=row.due_at) for row in waiting})
+    transitions.hold_for(connection, [HeldFor(row.id, *hindrance, None) for row, hindrance in flowing])
     overlaps.make_room(connection, {row.task_id: row.id for row in waiting if _cancels(row)}, now=now, are_new=False)
     return set(released)
 
 
-def _decided(
-    held: Sequence[Held], standings: Mapping[UUID, Standing], limits: Permits
-) -> tuple[list[Held], list[Held]]:
-    """Return which of these rows may go and which wait on; fresh slots come first, then older ones."""
-    going: list[Held] = []
-    waiting: list[Held] = []
-    for row in sorted(held, key=_turn):
-        standing = standings.get(row.task_id) or Standing(waiting=1)
-        (going if _may_go(row, standing, limits) else waiting).append(row)
-    return going, waiting
-
-
-def _may_go(row: Held, standing: Standing, limits: Permits) -> bool:
-    take = partial(limits.take, _keys(row))
+def hindrance_of(
+    row: Held, standings: Mapping[UUID, Standing], limits: Permits, *, in_turn: bool = False
+) -> Hindrance | None:
+    """Return what is in the way of a held row that is locked; where nothing is, it is counted as going."""
+    standing = standings.get(row.task_id) or Standing(waiting=1)
+    take = partial(limits.take, _keys(row), in_turn=in_turn)
     return standing.release(row, overlap_policy=row.overlap_policy, limit=row.max_concurrency, take=take)
 
 

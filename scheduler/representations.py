@@ -9,12 +9,14 @@ from typing import Any
 
 from scheduler.engine.calendars import CalendarRules, closed_days, open_ranges
 from scheduler.engine.explanations import Explanation
+from scheduler.engine.flow import KINDS, FlowMode
 from scheduler.engine.retry import RetryPolicy
 from scheduler.models import (
     ApiToken,
     Calendar,
     Execution,
     ExecutionLog,
+    FlowControl,
     Handler,
     Namespace,
     Node,
@@ -24,6 +26,7 @@ from scheduler.models import (
     Webhook,
 )
 from scheduler.models.choices import OperationKind, OperationStatus
+from scheduler.standing import FlowStanding
 
 Json = dict[str, Any]
 
@@ -215,6 +218,33 @@ def namespace_as_json(namespace: Namespace) -> Json:
         "createdAt": instant(namespace.created_at),
         "createdBy": namespace.created_by,
         "updatedAt": instant(namespace.updated_at),
+    }
+
+
+def flow_as_json(standing: FlowStanding) -> Json:
+    """Return how flow control stands (contract §6)."""
+    return {
+        **flow_settings_as_json(standing.current),
+        "version": standing.version,
+        "covered": [flow_settings_as_json(row) for row in standing.covered],
+        "planned": [flow_settings_as_json(row) for row in standing.planned],
+    }
+
+
+def flow_settings_as_json(row: FlowControl | None) -> Json:
+    """Return what somebody has asked of flow control; None limits nothing."""
+    limits = row.document if row is not None else {}
+    return {
+        "mode": limits.get("mode", FlowMode.NORMAL.value),
+        "maxDispatchPerSecond": limits.get("maxDispatchPerSecond"),
+        "maxConcurrency": limits.get("maxConcurrency"),
+        **{name: limits.get(name, {}) for name in KINDS.values()},
+        "reason": row and row.reason,
+        "startsAt": instant(row.starts_at if row is not None else None),
+        "expiresAt": instant(row.expires_at if row is not None else None),
+        "id": row and row.id,
+        "createdAt": instant(row.created_at if row is not None else None),
+        "createdBy": row and row.created_by,
     }
 
 

@@ -90,7 +90,7 @@ def retry(connection: psycopg.Connection, execution_id: UUID, *, now: datetime) 
     task = claims.task(connection, attempt.task_id)
     if task is None or task.status == TaskStatus.DELETED:
         raise TaskDeleted
-    admission = overlaps.admit(connection, task, Trigger.RETRY)
+    admission = overlaps.admit(connection, task, Trigger.RETRY, now=now)
     if admission.status is Status.SKIPPED:
         return Retried("Another execution of the task is open, and its overlapPolicy lets none run beside it.")
     row = _next(task, attempt, admission, now=now)

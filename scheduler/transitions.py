@@ -12,17 +12,18 @@ from scheduler import endings, followups, upstream_ends
 from scheduler.connections import as_json
 from scheduler.engine.states import Reason, Status, Trigger
 from scheduler.errors import PartitionMissing
-from scheduler.records import Admitted, Closed, Ended, NewExecution, Outcome, Ready, Started
+from scheduler.records import Admitted, Closed, Ended, HeldFor, NewExecution, Outcome, Ready, Started
 
 _OUTCOME_COLUMNS = [column.name for column in fields(Outcome)]
+_HELD_FOR_COLUMNS = [column.name for column in fields(HeldFor)]
 _ADMITTED_COLUMNS = [column.name for column in fields(Admitted)]
 
 
 _RECORD = """
 INSERT INTO task_execution_history (
     id, task_id, cause, attempt, trigger, status, scheduled_for, due_at, namespace, queue, priority, timeout_seconds,
-    revision, reason, scheduled_until, slot_count, not_before, task_data, run_id, queued_at, end_time, published_at,
-    publish_count
+    revision, reason, scheduled_until, slot_count, not_before, task_data, run_id, held_by, queued_at, end_time,
+    published_at, publish_count
 )
 SELECT u.*,
     CASE WHEN u.status = 'QUEUED' THEN %(now)s END,
@@ -32,7 +33,7 @@ SELECT u.*,
 FROM json_to_recordset(%(rows)s::json) AS u (
     id uuid, task_id uuid, cause text, attempt int, trigger text, status text, scheduled_for timestamptz,
     due_at timestamptz, namespace text, queue text, priority int, timeout_seconds int, revision int, reason text,
-    scheduled_until timestamptz, slot_count int, not_before timestamptz, task_data text, run_id uuid
+    scheduled_until timestamptz, slot_count int, not_before timestamptz, task_data text, run_id uuid, held_by text
 )
 ON CONFLICT (id) DO NOTHING
 RETURNING id
@@ -230,7 +231,7 @@ def keep_texts(connection: psycopg.Connection, outcome: Outcome) -> None:
 
 _RELEASE = """
 UPDATE task_execution_history h
-SET status = 'QUEUED', queued_at = %(now)s, not_before = NULL, reason = NULL
+SET status = 'QUEUED', queued_at = %(now)s, not_before = NULL, reason = NULL, held_by = NULL
 WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'SCHEDULED'
 RETURNING h.id
 """
@@ -258,13 +259,28 @@ def hold_again(connection: psycopg.Connection, looks: Mapping[UUID, datetime]) -
         connection.execute(_HOLD_AGAIN, parameters | _bounds(list(looks)))
 
 
+_HOLD_FOR = """
+UPDATE task_execution_history h SET reason = u.reason, held_by = u.held_by, not_before = u.not_before
+FROM unnest(%(id)s::uuid[], %(reason)s::text[], %(held_by)s::text[], %(not_before)s::timestamptz[])
+    AS u (id, reason, held_by, not_before)
+WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'SCHEDULED'
+"""
+
+
+def hold_for(connection: psycopg.Connection, held: Sequence[HeldFor]) -> None:
+    """Hold rows for what is in their way by now; the caller has locked them."""
+    if held:
+        columns: dict[str, Any] = {name: [getattr(one, name) for one in held] for name in _HELD_FOR_COLUMNS}
+        connection.execute(_HOLD_FOR, columns | _bounds(columns["id"]))
+
+
 _ADMIT = """
 UPDATE task_execution_history h
-SET status = u.status, reason = u.reason, not_before = u.not_before,
+SET status = u.status, reason = u.reason, not_before = u.not_before, held_by = u.held_by,
     queued_at = CASE WHEN u.status = 'QUEUED' THEN %(now)s::timestamptz END,
     due_at = CASE WHEN h.trigger = 'DEPENDENCY' THEN %(now)s::timestamptz ELSE h.due_at END
-FROM unnest(%(id)s::uuid[], %(status)s::text[], %(reason)s::text[], %(not_before)s::timestamptz[])
-    AS u (id, status, reason, not_before)
+FROM unnest(%(id)s::uuid[], %(status)s::text[], %(reason)s::text[], %(not_before)s::timestamptz[], %(held_by)s::text[])
+    AS u (id, status, reason, not_before, held_by)
 WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'SCHEDULED' AND h.reason = 'dependency'
 RETURNING h.id
 """

@@ -45,7 +45,7 @@ def trigger_all(
 
     Those that overlap may not let run are SKIPPED, each with its reason.
     """
-    admitted = _admitted(connection, tasks, Trigger.MANUAL)
+    admitted = _admitted(connection, tasks, Trigger.MANUAL, now=now)
     rows = [replace(_by_hand(task, admission, request, now=now), task_data=task_data) for task, admission in admitted]
     return rows, _record(connection, admitted, rows, now=now)
 
@@ -59,7 +59,7 @@ def start_all(
     waits for them, as either does with a slot.
     """
     going = [task for task in tasks if task.status != TaskStatus.PAUSED and not task.has_dependencies]
-    admissions = {task.id: admission for task, admission in _admitted(connection, going, Trigger.EVENT)}
+    admissions = {task.id: admission for task, admission in _admitted(connection, going, Trigger.EVENT, now=now)}
     admitted = [(task, admissions.get(task.id) or _without_asking(task)) for task in tasks]
     rows = [_by_event(task, admission, event, now=now) for task, admission in admitted]
     return rows, _record(connection, admitted, rows, now=now)
@@ -70,10 +70,10 @@ def _without_asking(task: DueTask) -> Admission:
 
 
 def _admitted(
-    connection: psycopg.Connection, tasks: Sequence[DueTask], trigger: Trigger
+    connection: psycopg.Connection, tasks: Sequence[DueTask], trigger: Trigger, *, now: datetime
 ) -> list[tuple[DueTask, Admission]]:
     standings = overlaps.standings(connection, tasks)
-    limits = permits.lock(connection, set(chain.from_iterable(map(overlaps.keys_of, tasks))))
+    limits = permits.lock(connection, set(chain.from_iterable(map(overlaps.keys_of, tasks))), now=now)
     return [(task, _admit(task, standings.get(task.id, Standing()), limits, trigger)) for task in tasks]
 
 

@@ -33,7 +33,8 @@ _TABLES = (
     "execution_log", "task_execution_history", "scheduler_operations", "scheduler_dependencies",
     "scheduler_upstream_ends", "scheduler_tasks", "scheduler_calendars",
     "scheduler_batches", "scheduler_leases", "scheduler_nodes", "scheduler_handlers", "scheduler_permits",
-    "scheduler_namespaces", "scheduler_endings", "scheduler_events", "scheduler_outbox",
+    "scheduler_namespaces", "scheduler_flow_control", "scheduler_flow_state",
+    "scheduler_endings", "scheduler_events", "scheduler_outbox",
     "scheduler_deliveries", "scheduler_webhooks", "scheduler_notices", "scheduler_channels",
     "scheduler_failing_tasks", "scheduler_task_search",
     "scheduler_task_rollups", "scheduler_namespace_rollups",
@@ -95,7 +96,7 @@ def set_clock(monkeypatch: pytest.MonkeyPatch, read: Callable[[], datetime]) -> 
     """Have the loops of this process read this clock."""
     beside = clock.read_beside
     monkeypatch.setattr(clock, "read", lambda _: read())
-    monkeypatch.setattr(clock, "read_beside", lambda connection, value: (read(), beside(connection, value)[1]))
+    monkeypatch.setattr(clock, "read_beside", lambda connection, *values: (read(), *beside(connection, *values)[1:]))
 
 
 def key_prefix() -> str:

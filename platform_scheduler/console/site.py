@@ -26,6 +26,7 @@ GROUPS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
         ("Catalogue", "scheduler_handler_changelist"),
     ),
     "Control": (
+        ("Flow control", "scheduler_flowcontrol_changelist"),
         ("Housekeeping", "django_celery_beat_periodictask_changelist"),
         ("Webhooks", "scheduler_webhook_changelist"),
         ("Tokens", "scheduler_apitoken_changelist"),

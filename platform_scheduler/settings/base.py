@@ -15,6 +15,7 @@ from platform_scheduler.settings.environment import (
     json_object,
     name_lists,
     networks,
+    request_rates,
     seconds,
     secret_key,
     whole_number,
@@ -54,6 +55,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "platform_scheduler.overload.Overload",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -72,6 +74,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "scheduler.standing.beside_pages",
             ]
         },
     }
@@ -130,6 +133,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["platform_scheduler.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["platform_scheduler.authentication.HasRole"],
+    "DEFAULT_THROTTLE_CLASSES": ["platform_scheduler.token_rates.TokenRate"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["platform_scheduler.parsing.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "platform_scheduler.openapi.DocumentedView",
@@ -153,6 +157,7 @@ SPECTACULAR_SETTINGS = {
         "DeliveryStatus": "scheduler.answers.DELIVERY_STATUSES",
         "ChannelKind": "scheduler.answers.CHANNEL_KINDS",
         "Occasion": "scheduler.answers.OCCASIONS",
+        "FlowMode": "scheduler.answers.FLOW_MODES",
         "ExplainedOutcome": "scheduler.answers.EXPLAINED_OUTCOMES",
         "RecordOutcome": "scheduler.answers.RECORD_OUTCOMES",
     },
@@ -192,6 +197,14 @@ HISTORY_MAX_BYTES: int | None = gigabytes("HISTORY_MAX_GB")
 LEASE_SECONDS: int = seconds("LEASE_SECONDS", 30, least=7)
 # After how long a message that no worker has taken counts as gone, while the broker's queue is shorter than its rows.
 REPUBLISH_AFTER_SECONDS: int = seconds("REPUBLISH_AFTER_SECONDS", 300, least=5)
+
+# How many requests a web process of 64 threads has open before it refuses writes, and before it refuses all;
+# they share 8 database connections.
+WEB_WRITES_AT_ONCE: int = whole_number("WEB_WRITES_AT_ONCE", 32, least=1, most=1_000)
+WEB_REQUESTS_AT_ONCE: int = whole_number("WEB_REQUESTS_AT_ONCE", 56, least=1, most=1_000)
+
+# How many requests a token may send, such as "100/second; 2000/minute"; none is any number.
+TOKEN_RATE_LIMITS = request_rates("TOKEN_RATE_LIMIT")
 
 # Refuse a change or deletion of a task that does not say by If-Match which version it has seen.
 REQUIRE_IF_MATCH: bool = env.bool("REQUIRE_IF_MATCH", False)

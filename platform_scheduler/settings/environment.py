@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env
+from limits import RateLimitItem, parse_many
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
@@ -20,7 +21,7 @@ EMPTY_IS_UNSET = (
     "AUDIT_KEPT_DAYS", "BEHIND_TLS", "BUNDLE_MAX", "EMAIL_BACKEND", "EMAIL_FROM", "EMAIL_PORT", "EMAIL_USE_TLS",
     "HEALTH_HOST", "HEALTH_PORT", "HISTORY_KEPT_DAYS", "HISTORY_MAX_GB",
     "LEASE_SECONDS", "LOG_LEVEL", "METRICS_OPEN", "METRICS_PORT", "REPUBLISH_AFTER_SECONDS", "REQUIRE_IF_MATCH",
-    "SHELL_HANDLER",
+    "SHELL_HANDLER", "WEB_REQUESTS_AT_ONCE", "WEB_WRITES_AT_ONCE",
 )  # fmt: skip
 
 for _name in EMPTY_IS_UNSET:
@@ -161,3 +162,19 @@ def networks(name: str) -> list[IPv4Network | IPv6Network]:
         return [ip_network(text) for text in texts]
     except ValueError as error:
         raise ImproperlyConfigured(f"{name}: {error}; write networks as 10.0.0.0/8, addresses as 10.1.2.3.") from None
+
+
+def request_rates(name: str) -> list[RateLimitItem]:
+    """Return rates such as "100/second; 2000/minute"; none where it is unset."""
+    text: str = env.str(name, "").strip()
+    if not text:
+        return []
+    try:
+        rates = parse_many(text)
+    except ValueError:
+        rates = []
+    if not rates or any(rate.amount < 1 for rate in rates):
+        raise ImproperlyConfigured(
+            f"{name} is {text!r}: say how many requests a token may send, such as 100/second; 2000/minute."
+        )
+    return rates

@@ -14,6 +14,7 @@ from scheduler.answers import OverviewAnswer, TimelineAnswer
 from scheduler.models import Task
 from scheduler.parameters import Reader, refuse_all
 from scheduler.representations import Json, instant
+from scheduler.standing import FlowStanding
 from scheduler.tokens import caller_of
 
 
@@ -77,7 +78,21 @@ def _overview(shown: Overview) -> Json:
         "workers": {"isHealthy": shown.workers.alive.count > 0, **_fleet(shown.workers),
                     "slots": shown.workers.slots},
         "queues": [_queue(queue, shown) for queue in shown.queues],
+        "flowControl": _flow(shown.flow),
     }  # fmt: skip
+
+
+def _flow(standing: FlowStanding) -> Json:
+    current = standing.current
+    return {
+        "mode": standing.mode.value,
+        "isLimiting": standing.is_limiting,
+        "reason": current.reason if current is not None else None,
+        "since": instant(current.starts_at) if current is not None else None,
+        "until": instant(current.expires_at) if current is not None else None,
+        "askedBy": current.created_by if current is not None else None,
+        "nextPlannedAt": instant(standing.planned[0].starts_at) if standing.planned else None,
+    }
 
 
 def _number(number: Number) -> Json:

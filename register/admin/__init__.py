@@ -1,5 +1,5 @@
 """The console's pages of what register writes."""
 
-from register.admin import audit, calendars, operations, tasks, tokens, users, webhooks
+from register.admin import audit, calendars, flow, operations, tasks, tokens, users, webhooks
 
-__all__ = ["audit", "calendars", "operations", "tasks", "tokens", "users", "webhooks"]
+__all__ = ["audit", "calendars", "flow", "operations", "tasks", "tokens", "users", "webhooks"]

@@ -9,6 +9,7 @@ from register.api.bulk import BulkView
 from register.api.calendars import CalendarPreviewView, CalendarsView, CalendarView, ClosedDaysView
 from register.api.events import EventsView, EventView
 from register.api.executions import CancelView, RetryView
+from register.api.flow_control import FlowControlView, FlowPlanView
 from register.api.inventory import HandlersView, NodesView
 from register.api.namespaces import NamespacesView, NamespaceView
 from register.api.operations import PauseView, ResumeView, SkipView, TriggerView
@@ -60,6 +61,8 @@ ROUTES: dict[str, type[APIView]] = {
     "templates/<uuid:template_id>/apply": ApplyView,
     "namespaces": NamespacesView,
     "namespaces/<str:name>": NamespaceView,
+    "flow-control": FlowControlView,
+    "flow-control/planned/<int:plan_id>": FlowPlanView,
     "tokens": TokensView,
     "tokens/<int:token_id>": TokenView,
     "audit": AuditView,

@@ -32,6 +32,7 @@ from scheduler.answers.executions import (
     StepAnswer,
     TrendAnswer,
 )
+from scheduler.answers.flow import FLOW_MODES, FlowControlAnswer, FlowLimitAnswer, FlowSettingsAnswer
 from scheduler.answers.operations import (
     OperationAnswer,
     OperationCountsAnswer,
@@ -124,6 +125,7 @@ __all__ = [
     "DELIVERY_STATUSES",
     "EXECUTION_STATUSES",
     "EXPLAINED_OUTCOMES",
+    "FLOW_MODES",
     "OCCASIONS",
     "OVERLAP_POLICIES",
     "RECORD_OUTCOMES",
@@ -158,6 +160,9 @@ __all__ = [
     "ExplanationAnswer",
     "FaultAnswer",
     "FieldChangeAnswer",
+    "FlowControlAnswer",
+    "FlowLimitAnswer",
+    "FlowSettingsAnswer",
     "GraphAnswer",
     "GraphEdgeAnswer",
     "GraphNodeAnswer",

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from scheduler.answers.common import Answer
+from scheduler.engine.flow import FlowMode
 
 
 class NumberAnswer(Answer):
@@ -40,7 +41,9 @@ class WorkersAnswer(Answer):
 
 
 class SchedulersAnswer(Answer):
-    isHealthy = serializers.BooleanField(help_text="One beats, and nothing has been due for more than 5 s.")
+    isHealthy = serializers.BooleanField(
+        help_text="One beats, and nothing has been due for more than 5 s, unless all is stopped."
+    )
     oldestDueAt = serializers.DateTimeField(allow_null=True, help_text="null where nothing is due.")
     alive = NumberAnswer()
     silent = NumberAnswer(help_text="Heard of within a day, but not for more than 15 s.")
@@ -52,6 +55,18 @@ class QueueDepthAnswer(Answer):
     depth = NumberAnswer()
     oldestQueuedAt = serializers.DateTimeField()
     oldestWaitSeconds = serializers.FloatField()
+
+
+class FlowOverviewAnswer(Answer):
+    """What is in force of flow control; `GET /flow-control` tells all of it."""
+
+    mode = serializers.ChoiceField([mode.value for mode in FlowMode], help_text="PAUSED: everything is stopped.")
+    isLimiting = serializers.BooleanField(help_text="Something is limited or paused, and be it one queue.")
+    reason = serializers.CharField(allow_null=True)
+    since = serializers.DateTimeField(allow_null=True)
+    until = serializers.DateTimeField(allow_null=True)
+    askedBy = serializers.CharField(allow_null=True)
+    nextPlannedAt = serializers.DateTimeField(allow_null=True)
 
 
 class OverviewAnswer(Answer):
@@ -67,6 +82,7 @@ class OverviewAnswer(Answer):
     schedulers = SchedulersAnswer()
     workers = WorkersAnswer()
     queues: Any = QueueDepthAnswer(many=True, help_text="Those in which something waits, the deepest first.")
+    flowControl = FlowOverviewAnswer()
 
 
 class IntervalAnswer(Answer):

@@ -8,7 +8,7 @@ import psycopg
 
 from scheduler.engine.admission import Standing
 from scheduler.engine.states import Status, Trigger
-from scheduler.records import Held
+from scheduler.records import Flowing, Gate, Held
 
 # Decided under the lock of its task: what may not overlap, and what is limited to so many at once.
 _IS_BOUND = "(t.max_concurrency IS NOT NULL OR (h.reason = 'overlap' AND t.overlap_policy <> 'ALLOW'))"
@@ -17,7 +17,7 @@ KEYS = "ARRAY['all', 'queue:' || h.queue, 'namespace:' || h.namespace, 'class:' 
 
 _IS_DUE = """
 h.status = 'SCHEDULED' AND h.not_before <= %(now)s AND h.id >= %(low)s AND h.reason IS DISTINCT FROM 'dependency'
-    AND t.status IN ('ACTIVE', 'COMPLETED')
+    AND h.reason IS DISTINCT FROM 'flow'    AND t.status IN ('ACTIVE', 'COMPLETED')
 """
 
 
@@ -37,7 +37,7 @@ def deciding(connection: psycopg.Connection, *, now: datetime, low: UUID, limit:
 
 _HELD = f"""
 SELECT h.id, h.task_id, h.trigger, h.reason, h.due_at, h.scheduled_for, h.queue, h.namespace, t.task_class,
-    t.overlap_policy, t.max_concurrency
+    t.overlap_policy, t.max_concurrency, h.priority
 FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
 WHERE {_IS_DUE} AND {KEYS} <@ %(keys)s::text[] AND (h.task_id = ANY(%(tasks)s::uuid[]) OR NOT {_IS_BOUND})
 ORDER BY h.not_before, h.id LIMIT %(limit)s
@@ -110,13 +110,90 @@ HELD_BATCH = 500
 
 
 _PERMITS = """
-SELECT key, capacity, used FROM scheduler_permits WHERE key = ANY(%s) ORDER BY key FOR NO KEY UPDATE
+SELECT key FROM scheduler_permits WHERE key = ANY(%s) AND (NOT %s OR capacity IS NOT NULL)
+ORDER BY key FOR NO KEY UPDATE
 """
 
 
-def permits(connection: psycopg.Connection, keys: Collection[str]) -> list[tuple[str, int, int]]:
-    """Lock the limited ones of these keys, in their order: (key, capacity, used)."""
-    return connection.execute(_PERMITS, (list(keys),)).fetchall() if keys else []
+def permits(connection: psycopg.Connection, keys: Collection[str], *, counted_only: bool = False) -> list[str]:
+    """Lock the limited ones of these keys, in their order, or only those that limit how much goes at once."""
+    return [row[0] for row in connection.execute(_PERMITS, (list(keys), counted_only))] if keys else []
+
+
+# A bucket's tokens at an instant, which is read before the row is locked: another may have filled it further.
+TOKENS = """
+least(p.burst, p.tokens + p.rate * greatest(extract(epoch FROM %(now)s::timestamptz - p.refilled_at)::float8, 0))
+"""
+
+_GATES = f"""
+SELECT p.key, p.capacity - p.used, {TOKENS}, p.is_paused, p.has_waiting FROM scheduler_permits p
+WHERE p.key = ANY(%(keys)s) ORDER BY p.key FOR NO KEY UPDATE
+"""  # noqa: S608 - the arithmetic stands above
+
+
+def gates(connection: psycopg.Connection, keys: Collection[str], *, now: datetime) -> dict[str, Gate]:
+    """Lock the limited ones of these keys, in their order, with what is left of each."""
+    rows = connection.execute(_GATES, {"keys": list(keys), "now": now}) if keys else ()
+    return {key: Gate(*columns) for key, *columns in rows}
+
+
+_FLOWING = f"""
+SELECT p.key, {TOKENS} FROM scheduler_permits p
+WHERE p.has_waiting AND NOT p.is_paused AND (p.rate IS NULL OR {TOKENS} >= 1)
+"""  # noqa: S608 - the arithmetic stands above
+
+_WAITING = f"""
+SELECT h.id, h.task_id, {_IS_BOUND}, {KEYS}
+FROM unnest(%(keys)s::text[], %(counts)s::int[]) AS u (key, count) CROSS JOIN LATERAL (
+    SELECT w.* FROM task_execution_history w JOIN scheduler_tasks t ON t.id = w.task_id
+    WHERE w.status = 'SCHEDULED' AND w.reason = 'flow' AND w.held_by = u.key AND w.id >= %(low)s
+        AND t.status IN ('ACTIVE', 'COMPLETED')
+    ORDER BY w.held_by, w.priority DESC, w.due_at, w.id LIMIT u.count
+) h JOIN scheduler_tasks t ON t.id = h.task_id
+"""  # noqa: S608 - the conditions stand above
+
+
+def flowing(connection: psycopg.Connection, *, now: datetime, low: UUID, limit: int) -> Flowing:
+    """Return the keys that hold executions and let some go now, and what decides on those; nothing is locked."""
+    tokens: dict[str, float | None] = dict(connection.execute(_FLOWING, {"now": now}).fetchall())
+    counts = [limit if count is None else min(int(count), limit) for count in tokens.values()]
+    parameters = {"keys": list(tokens), "counts": counts, "low": low}
+    rows = connection.execute(_WAITING, parameters).fetchall() if tokens else []
+    return Flowing(
+        tokens.keys(),
+        [execution for execution, *_ in rows],
+        {task_id for _, task_id, is_bound, _ in rows if is_bound},
+        {key for *_, keys in rows for key in keys} | tokens.keys(),
+    )
+
+
+_FLOW_HELD = f"""
+SELECT h.id, h.task_id, h.trigger, h.reason, h.due_at, h.scheduled_for, h.queue, h.namespace, t.task_class,
+    t.overlap_policy, t.max_concurrency, h.priority
+FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+WHERE h.id = ANY(%(ids)s::uuid[]) AND h.id BETWEEN %(first)s AND %(last)s
+    AND h.status = 'SCHEDULED' AND h.reason = 'flow' AND t.status IN ('ACTIVE', 'COMPLETED')
+    AND {KEYS} <@ %(keys)s::text[] AND (h.task_id = ANY(%(tasks)s::uuid[]) OR NOT {_IS_BOUND})
+ORDER BY h.priority DESC, h.due_at, h.scheduled_for, h.id
+FOR UPDATE OF h SKIP LOCKED
+"""  # noqa: S608 - the conditions stand above
+
+
+def flow_held(connection: psycopg.Connection, found: Flowing) -> list[Held]:
+    """Lock those of the found executions that flow control still holds, the most urgent first.
+
+    Only what the tasks and keys that were found can decide on, which the caller has locked.
+    """
+    if not found.executions:
+        return []
+    parameters = {
+        "ids": found.executions,
+        "first": min(found.executions),
+        "last": max(found.executions),
+        "tasks": list(found.tasks),
+        "keys": list(found.keys),
+    }
+    return [Held(row[0], row[1], Trigger(row[2]), *row[3:]) for row in connection.execute(_FLOW_HELD, parameters)]
 
 
 _HELD_BY_LIMITS = f"""

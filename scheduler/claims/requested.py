@@ -57,6 +57,17 @@ def namespace_to_edit(connection: psycopg.Connection, name: str) -> bool:
     return found.fetchone() is not None
 
 
+_FLOW_STATE = "SELECT version, in_force FROM scheduler_flow_state WHERE id = 1 FOR UPDATE"
+
+
+def flow_state(connection: psycopg.Connection) -> tuple[int, int | None]:
+    """Lock what is in force against other changes of flow control: (version, id of FlowControl)."""
+    connection.execute("INSERT INTO scheduler_flow_state (id) VALUES (1) ON CONFLICT (id) DO NOTHING")
+    row = connection.execute(_FLOW_STATE).fetchone()
+    assert row is not None  # noqa: S101 - it is there by now
+    return row[0], row[1]
+
+
 _OPERATION = """
 SELECT id, task_id, arguments::text, position, skipped_count, created_at, abort_requested_at FROM scheduler_operations
 WHERE id = %s AND status IN ('PENDING', 'RUNNING') FOR UPDATE

@@ -175,6 +175,30 @@ def ended_pauses(connection: psycopg.Connection, *, now: datetime, limit: int) -
     return [(DueTask(*columns), until) for *columns, until in rows]
 
 
+# A loose scan: one probe of the index for each key that holds tasks, however many those are.
+_HELD_BY = """
+WITH RECURSIVE held (key) AS (
+    (SELECT held_by FROM scheduler_tasks WHERE held_by IS NOT NULL ORDER BY held_by LIMIT 1)
+    UNION ALL
+    SELECT next.key FROM held CROSS JOIN LATERAL (
+        SELECT t.held_by AS key FROM scheduler_tasks t WHERE t.held_by > held.key ORDER BY t.held_by LIMIT 1
+    ) next
+)
+SELECT key FROM held
+WHERE NOT EXISTS (SELECT FROM scheduler_permits p WHERE p.key = held.key AND p.is_paused)
+"""
+
+_HELD_BY_LIFTED = """
+SELECT id FROM scheduler_tasks WHERE held_by = ANY(%s) ORDER BY held_by, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+"""
+
+
+def held_by_lifted(connection: psycopg.Connection, *, limit: int) -> list[UUID]:
+    """Lock up to `limit` tasks that paused keys kept from the claim, of those keys that are paused no more."""
+    keys = [row[0] for row in connection.execute(_HELD_BY)]
+    return [row[0] for row in connection.execute(_HELD_BY_LIFTED, (keys, limit))] if keys else []
+
+
 _ENDING_TASKS = """
 SELECT id, status, version, timeout_seconds, max_retry_count, retry_policy::text, retry_on::text, overlap_policy,
     interval_mode, max_concurrency, task_class, auto_pause_after_failures, has_dependents

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from scheduler.engine.states import Reason, Status, Trigger
 
@@ -17,28 +17,42 @@ TURN_TAKERS = frozenset({Trigger.CATCH_UP, Trigger.BACKFILL})
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The status a new row is born with, why where it does not run at once, and whether what is open is cancelled."""
+    """The status a new row is born with, why where it does not run at once, and whether what is open is cancelled.
+
+    `held_by` is the key whose flow control holds it.
+    """
 
     status: Status
     reason: Reason | None = None
     cancels: bool = False
+    held_by: str | None = None
 
 
 ADMITTED = Admission(Status.QUEUED)
 # Overlaps and limits are decided once its dependencies are met: until then it neither runs nor is in anybody's way.
 AWAITING = Admission(Status.SCHEDULED, Reason.DEPENDENCY)
-_LIMITED = Admission(Status.SCHEDULED, Reason.LIMIT)
 _HELD = Admission(Status.SCHEDULED, Reason.OVERLAP)
 _SKIPPED = Admission(Status.SKIPPED, Reason.OVERLAP)
 _CANCELLING = Admission(Status.SCHEDULED, Reason.OVERLAP, cancels=True)
 
 
-Take = Callable[[], bool]
+class Hindrance(NamedTuple):
+    """What keeps an execution from going; `key` is the one whose flow control does."""
+
+    reason: Reason
+    key: str | None = None
 
 
-def take_nothing() -> bool:
+# Takes whatever else an execution needs, or nothing at all and says what is in the way.
+Take = Callable[[], Hindrance | None]
+
+_AT_LIMIT = Hindrance(Reason.LIMIT)
+_BY_OVERLAP = Hindrance(Reason.OVERLAP)
+
+
+def take_nothing() -> Hindrance | None:
     """Be content: nothing else limits."""
-    return True
+    return None
 
 
 class Hold(Protocol):
@@ -75,16 +89,16 @@ class Standing:
     ) -> Admission:
         """Decide on one more execution of the task, and count it (contract §4, overlapPolicy and maxConcurrency).
 
-        `limit` is maxConcurrency; `take` takes the permits that it needs besides, or returns False.
+        `limit` is maxConcurrency; `take` takes the permits that it needs besides, or says what is in the way.
         """
         admission = self._decide(overlap_policy, takes_turns=trigger in TURN_TAKERS)
-        if admission is ADMITTED and not self._is_within(limit, take):
-            admission = _LIMITED
+        if admission is ADMITTED and (hindrance := self._hindrance(limit, take)) is not None:
+            admission = Admission(Status.SCHEDULED, hindrance.reason, held_by=hindrance.key)
         if admission.cancels:
             self.active = self.waiting = 0
         if admission.status is Status.QUEUED:
             self.active, self.taken = self.active + 1, self.taken + 1
-        elif admission.reason is Reason.LIMIT:
+        elif admission.reason is Reason.LIMIT or admission.reason is Reason.FLOW:
             self.active += 1
         elif admission.status is Status.SCHEDULED and trigger in TURN_TAKERS:
             self.turns += 1
@@ -103,22 +117,27 @@ class Standing:
             return _CANCELLING
         return _HELD if overlap_policy == "QUEUE" and self.waiting == 0 else _SKIPPED
 
-    def release(self, held: Hold, *, overlap_policy: str, limit: int | None = None, take: Take = take_nothing) -> bool:
-        """Tell whether a held row may go, and count it then. Fresh slots go before those that take turns."""
+    def release(
+        self, held: Hold, *, overlap_policy: str, limit: int | None = None, take: Take = take_nothing
+    ) -> Hindrance | None:
+        """Return what is in the way of a held row; where nothing is, it is counted. Fresh slots go before turn takers.
+
+        What flow control holds has passed the overlap: it is in the way of others as what runs is.
+        """
         takes_turns = held.trigger in TURN_TAKERS
-        if held.reason == Reason.OVERLAP and overlap_policy != "ALLOW":
+        is_overlap = held.reason == Reason.OVERLAP
+        if is_overlap and overlap_policy != "ALLOW":
             if self.active or (takes_turns and self.waiting):
-                return False
-        if not self._is_within(limit, take):
-            return False
-        if held.reason == Reason.OVERLAP:
+                return _BY_OVERLAP
+        hindrance = self._hindrance(limit, take)
+        if is_overlap and (hindrance is None or hindrance.reason is Reason.FLOW):
             self.turns, self.waiting = self.turns - takes_turns, self.waiting - (not takes_turns)
             self.active += 1
-        self.taken += 1
-        return True
+        self.taken += hindrance is None
+        return hindrance
 
-    def _is_within(self, limit: int | None, take: Take) -> bool:
-        return (limit is None or self.taken < limit) and take()
+    def _hindrance(self, limit: int | None, take: Take) -> Hindrance | None:
+        return take() if limit is None or self.taken < limit else _AT_LIMIT
 
 
 def next_look(now: datetime, *, since: datetime) -> datetime:

@@ -7,6 +7,7 @@ from scheduler.models.calendar import Calendar
 from scheduler.models.dependency import Dependency, UpstreamEnd
 from scheduler.models.event import Event
 from scheduler.models.execution import Execution, ExecutionLog
+from scheduler.models.flow import FlowControl, FlowState
 from scheduler.models.handler import Handler
 from scheduler.models.idempotency import IdempotencyKey
 from scheduler.models.lease import Lease
@@ -36,6 +37,8 @@ __all__ = [
     "Execution",
     "ExecutionLog",
     "FailingTask",
+    "FlowControl",
+    "FlowState",
     "Handler",
     "IdempotencyKey",
     "Instance",

@@ -72,6 +72,7 @@ class AuditKind(models.TextChoices):
     CALENDAR = "calendar"
     TEMPLATE = "template"
     NAMESPACE = "namespace"
+    FLOW_CONTROL = "flow-control"
     TOKEN = "token"  # noqa: S105 - a word, not a secret
     CONSOLE = "console"
     REQUEST = "request"

@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
-from scheduler.engine.states import OPEN, Status, Trigger
+from scheduler.engine.states import OPEN, Reason, Status, Trigger
 from scheduler.models.choices import choices
 from scheduler.models.task import Task
 
@@ -49,6 +49,9 @@ class Execution(models.Model):
     publish_count = models.IntegerField(default=0, db_default=0)
     handed_back_count = models.IntegerField(default=0, db_default=0, help_text="How often it was won and not begun.")
     lacked_by = models.CharField(max_length=100, null=True, blank=True, help_text="A node that has no such handler.")
+    held_by = models.CharField(
+        max_length=300, null=True, blank=True, help_text="The key whose flow control holds it, while it does."
+    )
     fence = models.BigIntegerField(null=True, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
@@ -59,6 +62,11 @@ class Execution(models.Model):
             models.Index(fields=["task", "-id"], name="history_task"),
             models.Index(fields=["published_at", "id"], condition=Q(status=Status.QUEUED), name="history_queued"),
             models.Index(fields=["not_before", "id"], condition=Q(status=Status.SCHEDULED), name="history_scheduled"),
+            models.Index(
+                fields=["held_by", "-priority", "due_at", "id"],
+                condition=Q(status=Status.SCHEDULED, reason=Reason.FLOW),
+                name="history_flow",
+            ),
             models.Index(fields=["lease_expires_at", "id"], condition=Q(status=Status.RUNNING), name="history_running"),
             models.Index(
                 fields=["id"],

@@ -130,6 +130,9 @@ class Task(models.Model):
     last_slot_for = models.DateTimeField(null=True, blank=True, help_text="The last slot that was recorded.")
     next_slot_for = models.DateTimeField(null=True, blank=True, help_text="The next slot's identity, before jitter.")
     claim_at = models.DateTimeField(null=True, blank=True, help_text="When the claim looks at it; NULL is never.")
+    held_by = models.CharField(
+        max_length=300, null=True, blank=True, help_text="The paused key that keeps it from the claim."
+    )
 
     class Meta:
         db_table = "scheduler_tasks"
@@ -153,6 +156,7 @@ class Task(models.Model):
                 name="scheduler_tasks_claim_order",
             ),
             models.Index(fields=["id"], condition=Q(open_count__gt=0), name="scheduler_tasks_busy"),
+            models.Index(fields=["held_by", "id"], condition=Q(held_by__isnull=False), name="scheduler_tasks_held"),
             models.Index(fields=["namespace", "-created_at", "id"], name="scheduler_tasks_newest"),
             models.Index(fields=["-created_at", "id"], name="scheduler_tasks_newest_of_all"),
             models.Index(OpClass(Upper("name"), name="text_pattern_ops"), name="scheduler_tasks_name_begins"),

@@ -2,6 +2,7 @@
 
 from scheduler.engine.explanations.attempts import explain_execution
 from scheduler.engine.explanations.facts import Around, Awaited, Row, Rules, Seen
+from scheduler.engine.explanations.flow import Flow
 from scheduler.engine.explanations.slots import SlotFacts, explain_slot
 from scheduler.engine.explanations.steps import CLAIM_LATE_AFTER, START_LATE_AFTER, Explanation, Outcome, Step
 
@@ -11,6 +12,7 @@ __all__ = [
     "Around",
     "Awaited",
     "Explanation",
+    "Flow",
     "Outcome",
     "Row",
     "Rules",

@@ -24,7 +24,7 @@ from scheduler.engine.states import FINAL, Reason, Status, TaskStatus, Trigger
 
 # Causes of lateness, the weightiest first: what a summary names.
 _LATE_CODES: Final = (
-    "misfire", "overlap", "limit", "awaited", "claimed_late", "held_or_claimed_late", "requeued", "queue_wait",
+    "misfire", "flow", "overlap", "limit", "awaited", "claimed_late", "held_or_claimed_late", "requeued", "queue_wait",
 )  # fmt: skip
 
 # Ranges for these reasons take in the slots that the calendar closes.
@@ -34,7 +34,7 @@ _OF_RANGES: Final = frozenset({Reason.MISFIRE, Reason.PAUSED})
 def explain_execution(row: Row, *, rules: Rules, around: Around) -> Explanation:
     """Tell why an execution ran, ran late, waits or did not run, step by step.
 
-    Codes: slot, request, event, dependency, backfill, jitter, misfire, claimed_late, overlap, limit, awaited,
+    Codes: slot, request, event, dependency, backfill, jitter, misfire, claimed_late, flow, overlap, limit, awaited,
     held_or_claimed_late, requeued, attempt, retry_delay, queued, queue_wait, handed_back, started, running, the
     reasons of the state table for what is skipped or held, and those of `endings`.
     """
@@ -120,9 +120,11 @@ def _kept_by(row: Row, rules: Rules, around: Around, late: str) -> tuple[str, st
     """
     if row.handed_back_count:
         return "requeued", f"It was queued anew {late} after it was due, for a worker had handed it back.", {}
-    if row.published_at == row.queued_at:
+    if row.published_at == row.queued_at and around.flow is None:
         message = f"The claim took it {late} after it was due: no scheduler ran, or all were busy until then."
         return "claimed_late", message, {}
+    if around.flow is not None and not around.in_the_way:
+        return "flow", f"It was queued {late} after it was due: {lowered(around.flow.words)}.", around.flow.data
     if not around.in_the_way and rules.has_dependencies and row.cause.startswith("slot:"):
         return "awaited", f"It was held for {late} until the tasks that it depends on had ended.", {}
     if not around.in_the_way:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from scheduler.engine.explanations.flow import Flow
 from scheduler.engine.workflows import Condition, Finding, Verdict, verdict
 
 
@@ -133,7 +134,8 @@ class Awaited:
 class Around:
     """What stood around an execution: attempts at the same slot, what the task had open, its calendar's rule.
 
-    `upstreams` are those of today's definition, where the execution waits for them or was left out for them.
+    `upstreams` are those of today's definition, where the execution waits for them or was left out for them; `flow` is
+    what flow control says, where it holds the execution or held it when it was due.
     """
 
     now: datetime
@@ -142,3 +144,4 @@ class Around:
     in_the_way: Sequence[Seen] = ()
     closed_because: str | None = None
     upstreams: Sequence[Awaited] = ()
+    flow: Flow | None = None

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from scheduler.engine.explanations.facts import Around, Awaited, Row, Rules
-from scheduler.engine.explanations.steps import lasted
+from scheduler.engine.explanations.steps import lasted, lowered
 from scheduler.engine.schedules.instants import written
 from scheduler.engine.states import Reason
 from scheduler.engine.workflows import Verdict
@@ -76,7 +76,11 @@ def _overlap(row: Row, rules: Rules, around: Around) -> Words:
 def _misfire(row: Row, rules: Rules, around: Around) -> Words:
     rule = misfire_rule(rules)
     late = f" only {lasted(row.end_time - row.due_at)} after it was due" if row.end_time is not None else " late"
-    return Words(f"It was looked at{late}: {rule.message}.", rule.data)
+    if around.flow is None:
+        return Words(f"It was looked at{late}: {rule.message}.", rule.data)
+    return Words(
+        f"It was looked at{late}: {around.flow.words}. {_capital(rule.message)}.", rule.data | around.flow.data
+    )
 
 
 def _calendar(row: Row, rules: Rules, around: Around) -> Words:
@@ -91,11 +95,24 @@ def _held_by_overlap(row: Row, rules: Rules, around: Around) -> Words:
 
 def _held_by_limit(row: Row, rules: Rules, around: Around) -> Words:
     others = in_the_way(around)
+    data = {**others.data, "maxConcurrency": rules.max_concurrency, "queue": row.queue}
+    if around.flow is not None:
+        return Words(f"It waits for a place: {lowered(around.flow.words)}.", data | around.flow.data)
     if rules.max_concurrency is None:
         message = f"It waits for a place: its queue {row.queue}, its class or its namespace is at its limit."
     else:
         message = f"It waits for a place: maxConcurrency is {rules.max_concurrency}, or another limit is reached."
-    return Words(message, {**others.data, "maxConcurrency": rules.max_concurrency, "queue": row.queue})
+    return Words(message, data)
+
+
+def _held_by_flow(row: Row, rules: Rules, around: Around) -> Words:
+    flow = around.flow
+    if flow is None:
+        return Words("It waits because flow control slows its queue, class or namespace down.", {})
+    waits = "It goes as soon as a scheduler looks" if flow.is_lifted else "It waits for its turn"
+    by = "" if flow.is_paused or flow.is_lifted else ", the most urgent first"
+    held = "It waits" if flow.is_paused else f"{waits}{by}"
+    return Words(f"{held}: {lowered(flow.words)}.", flow.data)
 
 
 def _left_out(row: Row, rules: Rules, around: Around) -> Words:
@@ -174,6 +191,6 @@ _HELD: Final[dict[str, Callable[[Row, Rules, Around], Words]]] = {
     Reason.JITTER: _until("for the end of its jitter"),
     Reason.SHED: _until("because there is more work than can be done"),
     Reason.CIRCUIT: _until("because a service that the task uses is failing"),
-    Reason.FLOW: _until("because flow control slows its queue, class or namespace down"),
+    Reason.FLOW: _held_by_flow,
     Reason.DEPENDENCY: _awaits,
 }

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from scheduler.engine.explanations.facts import Rules, Seen
+from scheduler.engine.explanations.flow import Flow
 from scheduler.engine.explanations.reasons import calendar_rule, misfire_rule
 from scheduler.engine.explanations.steps import (
     CLAIM_LATE_AFTER,
@@ -23,6 +24,7 @@ from scheduler.engine.states import TaskStatus
 
 _BEGINNINGS: Final = {
     Outcome.DUE: "It is due",
+    Outcome.WAITS: "It waits",
     Outcome.WILL_RUN: "It will run",
     Outcome.WILL_NOT_RUN: "It will not run",
     Outcome.NOT_RECORDED: "No execution of it is recorded",
@@ -36,7 +38,8 @@ class SlotFacts:
 
     `before` and `after` are the slots around it; `due_at` counts where `is_slot`. `is_moved` tells that a calendar
     moved a slot there, `moved_to` where it moves one from there.
-    `awaited` is what runs before a fixed delay's next slot; `refusal` why the definition cannot be read.
+    `awaited` is what runs before a fixed delay's next slot; `refusal` why the definition cannot be read; `flow` what
+    keeps a due slot from the claim.
     """
 
     at: datetime
@@ -54,6 +57,7 @@ class SlotFacts:
     is_fixed_delay: bool = False
     awaited: Seen | None = None
     refusal: str | None = None
+    flow: Flow | None = None
 
 
 class _Verdict(NamedTuple):
@@ -65,7 +69,7 @@ def explain_slot(facts: SlotFacts, rules: Rules) -> Explanation:
     """Tell whether a slot will run and what stands against it, or why there is none at an instant.
 
     Codes: slot, jitter, calendar_move, missing_local_time, repeated_local_time, deleted, paused, pause_ends, requested,
-    calendar, not_claimed, misfire, coming, before_creation, definition_changed, history_removed, no_schedule,
+    calendar, not_claimed, flow, misfire, coming, before_creation, definition_changed, history_removed, no_schedule,
     invalid_schedule, window, awaits_end, fixed_delay, not_in_schedule.
     """
     if not facts.is_slot:
@@ -73,7 +77,7 @@ def explain_slot(facts: SlotFacts, rules: Rules) -> Explanation:
         return _explanation(verdict, [verdict.step])
     steps = list(_of_slot(facts, rules))
     verdict = _becomes(facts, rules)
-    if verdict.step.code == "not_claimed" and _is_missed(facts, rules):
+    if verdict.step.code in ("not_claimed", "flow") and _is_missed(facts, rules):
         rule = misfire_rule(rules)
         steps.append(Step(facts.due_at, "misfire", f"The claim will find it missed: {rule.message}.", rule.data))
     return _explanation(verdict, [*steps, verdict.step])
@@ -114,6 +118,9 @@ def _becomes(facts: SlotFacts, rules: Rules) -> _Verdict:
         message = f"It comes in {lasted(due_at - facts.now)}, at {written(due_at)}."
         return _Verdict(Outcome.WILL_RUN, Step(due_at, "coming", message, {"dueAt": written(due_at)}))
     late = facts.now - due_at
+    if facts.flow is not None:
+        message = f"It has been due for {lasted(late)} and waits: {lowered(facts.flow.words)}."
+        return _Verdict(Outcome.WAITS, Step(due_at, "flow", message, {"dueAt": written(due_at), **facts.flow.data}))
     why = ": no scheduler runs, or all are busy" if late > CLAIM_LATE_AFTER else ""
     message = f"It has been due for {lasted(late)} and no scheduler has claimed it yet{why}."
     data = {"dueAt": written(due_at), "lateSeconds": seconds_of(late), "claimAt": _written(rules.claim_at)}

@@ -139,7 +139,7 @@ class TestOverview:
     # The token, the note of its use; tasks by status and late, what is open by status, two periods, what comes and
     # what is soonest, nodes, queues.
     def test_it_asks_so_many_questions_and_no_more(self, viewer: Caller, django_assert_max_num_queries: Any) -> None:
-        with django_assert_max_num_queries(16):
+        with django_assert_max_num_queries(18):
             _overview(viewer)
 
     def test_each_namespace_is_kept_apart(self, viewer: Caller, payments_editor: Caller) -> None:
@@ -180,3 +180,25 @@ def test_it_takes_no_parameters(viewer: Caller) -> None:
 
 def test_strangers_are_told_nothing(nobody: Any) -> None:
     assert nobody.get("/api/v1/stats/overview").status_code == 401
+
+
+class TestFlowControl:
+    def test_it_tells_that_nothing_is_limited(self, viewer: Caller) -> None:
+        shown = _overview(viewer)["flowControl"]
+        assert (shown["mode"], shown["isLimiting"], shown["since"]) == ("NORMAL", False, None)
+
+    def test_a_stop_is_told_with_who_and_why(self, operator: Caller) -> None:
+        operator.send("put", "flow-control", {"mode": "PAUSED", "reason": "The ledger is being moved."})
+        shown = _overview(operator)["flowControl"]
+        assert (shown["mode"], shown["isLimiting"], shown["askedBy"], shown["reason"]) == (
+            "PAUSED", True, "olaf", "The ledger is being moved.",
+        )  # fmt: skip
+
+    def test_one_paused_queue_is_a_limit(self, operator: Caller) -> None:
+        operator.send("put", "flow-control", {"mode": "NORMAL", "queues": {"reports": {"mode": "PAUSED"}}})
+        shown = _overview(operator)["flowControl"]
+        assert (shown["mode"], shown["isLimiting"]) == ("NORMAL", True)
+
+    def test_schedulers_that_a_stop_keeps_idle_are_healthy(self, operator: Caller, platform: Task) -> None:
+        operator.send("put", "flow-control", {"mode": "PAUSED"})
+        assert _overview(operator)["schedulers"]["isHealthy"] is True

@@ -1,7 +1,7 @@
 """Every endpoint, method by method: which role it takes, and that no token reaches into another namespace."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from scheduler.models import (
     Delivery,
     Event,
     Execution,
+    FlowControl,
     Namespace,
     Operation,
     Revision,
@@ -103,6 +104,9 @@ LEAST = {
     ("PUT", NAMESPACE): "admin",
     ("PATCH", NAMESPACE): "admin",
     ("DELETE", NAMESPACE): "admin",
+    ("GET", "flow-control"): "viewer",
+    ("PUT", "flow-control"): "operator",
+    ("DELETE", "flow-control/planned/<int:plan_id>"): "operator",
     ("GET", "tokens"): "admin",
     ("POST", "tokens"): "admin",
     ("GET", TOKEN): "admin",
@@ -135,7 +139,8 @@ SERVED = {
 }
 ALLOWED = [(*key, role) for key, least in LEAST.items() for role in LADDER[LADDER.index(least) :]]
 FORBIDDEN = [(*key, role) for key, least in LEAST.items() for role in LADDER[: LADDER.index(least)]]
-OF_ONE = [key for key in LEAST if "<" in key[1]]
+# What limits everybody is everybody's to see.
+OF_ONE = [key for key in LEAST if "<" in key[1] and "plan_id" not in key[1]]
 
 
 @pytest.fixture
@@ -164,12 +169,14 @@ def paths(execution: Execution, now: datetime) -> Callable[[str], str]:
         id=webhook.id, webhook=webhook, event="webhook.test", subject="test", body="{}", status="FAILED", tries_left=0,
         next_attempt_at=now, created_at=now,
     )  # fmt: skip
+    plan = FlowControl.objects.create(document={"mode": "PAUSED"}, created_at=now, starts_at=now + timedelta(days=9))
     ids = {
         "uuid:task_id": execution.task_id, "uuid:execution_id": execution.id, "uuid:operation_id": operation.id,
         "uuid:calendar_id": calendar.id, "int:token_id": token.id, "str:name": "default",
         "uuid:template_id": template.id, "int:version": 1, "int:record_id": record.id,
         "uuid:run_id": execution.id, "uuid:event_id": event.id,
         "uuid:webhook_id": webhook.id, "uuid:delivery_id": delivery.id,
+        "int:plan_id": plan.id,
     }  # fmt: skip
 
     def fill_in(route: str) -> str:

@@ -117,7 +117,7 @@ class TestList:
         for number in range(5):
             new_task(f"Task {number}")
 
-        with django_assert_max_num_queries(6):
+        with django_assert_max_num_queries(7):
             _page(admin_client)
 
     def test_it_offers_no_counts(self, admin_client: Client, cleanup: Task) -> None:

@@ -10,9 +10,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from scheduler import claims, rollups, runs, transitions
+from scheduler import claims, rollups, runs, throttles, transitions
 from scheduler.engine.states import Reason, Status
-from scheduler.records import Admitted, Outcome, Started
+from scheduler.records import Admitted, HeldFor, Outcome, Started
 from tests.hot_paths import LEASE, add_task, lock_held, start_one
 
 DAY = timedelta(days=1)
@@ -65,7 +65,11 @@ def count(connection: psycopg.Connection, batch: list[Started], now: datetime) -
 
 
 def admit(connection: psycopg.Connection, batch: list[Started], now: datetime) -> object:
-    return transitions.admit(connection, [Admitted(one.id, Status.QUEUED, None, None) for one in batch], now=now)
+    return transitions.admit(connection, [Admitted(one.id, Status.QUEUED, None, None, None) for one in batch], now=now)
+
+
+def hold_for(connection: psycopg.Connection, batch: list[Started], now: datetime) -> None:
+    transitions.hold_for(connection, [HeldFor(one.id, Reason.FLOW, "all", None) for one in batch])
 
 
 def skip(connection: psycopg.Connection, batch: list[Started], now: datetime) -> None:
@@ -128,7 +132,7 @@ def partition(day: datetime) -> str:
     return f"task_execution_history_p{day:%Y%m%d}"
 
 
-WRITES = [hand_back, renew, finish, release, cancel, mark, forget, count, admit, skip, see_roots, see_runs]
+WRITES = [hand_back, renew, finish, release, cancel, mark, forget, count, admit, hold_for, skip, see_roots, see_runs]
 
 
 @pytest.mark.parametrize("write", [start])
@@ -174,7 +178,12 @@ def awaited(connection: psycopg.Connection, now: datetime) -> object:
     return claims.awaited(connection, now=now, low=claims.recent(now), limit=500)
 
 
-@pytest.mark.parametrize("look", [held, expired, unpublished, awaited])
+def flowing(connection: psycopg.Connection, now: datetime) -> object:
+    connection.execute("INSERT INTO scheduler_permits (key, has_waiting) VALUES ('all', true)")
+    return throttles.release(connection, now=now, low=claims.recent(now))
+
+
+@pytest.mark.parametrize("look", [held, expired, unpublished, awaited, flowing])
 def test_it_looks_for_open_rows_in_no_partition_older_than_eight_days(
     explainer: Explainer, connection: psycopg.Connection, now: datetime, look: Look
 ):

@@ -44,7 +44,7 @@ def test_it_tells_the_worker_what_to_run(connection: psycopg.Connection, report:
         id=execution_id, task_id=report, task_name=task(connection, report)["name"], namespace="default",
         task_class="platform.noop", task_data='{"a": 1}', fence=execution(connection, execution_id)["fence"], attempt=1,
         trigger=Trigger.MANUAL, scheduled_for=now, run_id=None, timeout_seconds=3600, lacked_by=None,
-        started_at=now + SECOND,
+        started_at=now + SECOND, cause=execution(connection, execution_id)["cause"],
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from scheduler.engine.admission import ADMITTED, Admission, Standing, next_look
+from scheduler.engine.admission import ADMITTED, Admission, Hindrance, Standing, next_look
 from scheduler.engine.states import Reason, Status, Trigger
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -15,6 +15,7 @@ SKIPPED = Admission(Status.SKIPPED, Reason.OVERLAP)
 HELD = Admission(Status.SCHEDULED, Reason.OVERLAP)
 CANCELLING = Admission(Status.SCHEDULED, Reason.OVERLAP, cancels=True)
 LIMITED = Admission(Status.SCHEDULED, Reason.LIMIT)
+AT_LIMIT, OVERLAPS = Hindrance(Reason.LIMIT), Hindrance(Reason.OVERLAP)
 POLICIES = ["ALLOW", "SKIP", "QUEUE", "CANCEL_RUNNING"]
 
 
@@ -89,7 +90,7 @@ def test_it_holds_what_is_above_the_limit_of_the_task(limit: int | None, expecte
 
 def test_it_holds_what_gets_no_permit():
     standing = Standing()
-    assert standing.admit("SKIP", FRESH, take=lambda: False) == LIMITED
+    assert standing.admit("SKIP", FRESH, take=lambda: AT_LIMIT) == LIMITED
     assert standing == Standing(active=1)
 
 
@@ -102,7 +103,7 @@ def test_it_asks_for_no_permit_for_what_does_not_run():
 
 def test_a_slot_that_a_limit_holds_keeps_its_task_busy():
     standing = Standing()
-    standing.admit("SKIP", FRESH, take=lambda: False)
+    standing.admit("SKIP", FRESH, take=lambda: AT_LIMIT)
     assert standing.admit("SKIP", FRESH) == SKIPPED
 
 
@@ -110,35 +111,64 @@ def test_a_slot_that_a_limit_holds_keeps_its_task_busy():
 def test_it_releases_below_the_limit_of_the_task(reason: str):
     standing = Standing(active=3, taken=1)
     released = [standing.release(Held(FRESH, reason), overlap_policy="ALLOW", limit=2) for _ in range(2)]
-    assert (released, standing) == ([True, False], Standing(active=3, taken=2))
+    assert (released, standing) == ([None, AT_LIMIT], Standing(active=3, taken=2))
 
 
 def test_a_retry_goes_though_its_task_is_busy_with_it():
-    assert Standing(active=1).release(Held(Trigger.RETRY, "retry"), overlap_policy="SKIP")
+    assert Standing(active=1).release(Held(Trigger.RETRY, "retry"), overlap_policy="SKIP") is None
 
 
 def test_it_lets_a_held_slot_go_when_nothing_is_active():
     standing = Standing(waiting=1)
-    assert standing.release(Held(FRESH), overlap_policy="QUEUE")
+    assert standing.release(Held(FRESH), overlap_policy="QUEUE") is None
     assert standing == Standing(active=1, taken=1)
 
 
 def test_it_holds_on_while_something_is_active():
-    assert not Standing(active=1, waiting=1).release(Held(FRESH), overlap_policy="QUEUE")
+    assert Standing(active=1, waiting=1).release(Held(FRESH), overlap_policy="QUEUE") == OVERLAPS
 
 
 def test_it_lets_one_go_at_a_time():
     standing = Standing(turns=3)
-    assert [standing.release(Held(CAUGHT_UP), overlap_policy="SKIP") for _ in range(3)] == [True, False, False]
+    assert [standing.release(Held(CAUGHT_UP), overlap_policy="SKIP") for _ in range(3)] == [None, OVERLAPS, OVERLAPS]
 
 
 def test_it_lets_a_fresh_slot_go_before_those_that_take_turns():
-    assert not Standing(waiting=1, turns=1).release(Held(CAUGHT_UP), overlap_policy="QUEUE")
+    assert Standing(waiting=1, turns=1).release(Held(CAUGHT_UP), overlap_policy="QUEUE") == OVERLAPS
 
 
 def test_it_lets_all_go_where_the_policy_has_been_lifted():
     standing = Standing(active=1, turns=2)
-    assert [standing.release(Held(CAUGHT_UP), overlap_policy="ALLOW") for _ in range(2)] == [True, True]
+    assert [standing.release(Held(CAUGHT_UP), overlap_policy="ALLOW") for _ in range(2)] == [None, None]
+
+
+BY_QUEUE = Hindrance(Reason.FLOW, "queue:reports")
+
+
+@pytest.mark.parametrize("overlap_policy", POLICIES)
+def test_what_flow_control_holds_says_which_key_does(overlap_policy: str):
+    standing = Standing()
+    admission = standing.admit(overlap_policy, FRESH, take=lambda: BY_QUEUE)
+    assert admission == Admission(Status.SCHEDULED, Reason.FLOW, held_by="queue:reports")
+    assert standing == Standing(active=1)
+
+
+def test_what_flow_control_holds_keeps_its_task_busy():
+    standing = Standing()
+    standing.admit("SKIP", FRESH, take=lambda: BY_QUEUE)
+    assert standing.admit("SKIP", FRESH) == SKIPPED
+
+
+@pytest.mark.parametrize(("trigger", "standing"), [(FRESH, Standing(waiting=1)), (CAUGHT_UP, Standing(turns=1))])
+def test_what_had_waited_for_its_turn_and_meets_flow_control_has_had_its_turn(trigger: Trigger, standing: Standing):
+    assert standing.release(Held(trigger), overlap_policy="QUEUE", take=lambda: BY_QUEUE) == BY_QUEUE
+    assert standing == Standing(active=1)
+
+
+def test_what_flow_control_has_held_goes_though_its_task_is_busy_with_it():
+    standing = Standing(active=1)
+    assert standing.release(Held(FRESH, "flow"), overlap_policy="SKIP") is None
+    assert standing == Standing(active=1, taken=1)
 
 
 @pytest.mark.parametrize(("held", "wait"), [(0, 1), (0.2, 1), (3, 3), (40, 40), (61, 60), (86_400, 60)])
