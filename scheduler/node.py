@@ -15,6 +15,7 @@ from django.conf import settings
 from scheduler import (
     backfills,
     batches,
+    breaches,
     bulkactions,
     claims,
     clock,
@@ -57,6 +58,7 @@ STALE_SECONDS = 5
 PARTITION_TRIES = 50
 RESCHEDULED_BATCHES = 20
 ROLLED_UP_BATCHES = 10
+LOOKED_AT_BATCHES = 10
 
 
 class SchedulerNode:
@@ -269,6 +271,7 @@ class SchedulerNode:
             Timer(1, self._lose),
             Timer(1, self._count_ranges),
             Timer(1, self._roll_up),
+            Timer(1, self._watch_promises),
             Timer(60, self._sweep_everywhere),
             Timer(60, self._recount_open),
             Timer(1, self._reschedule),
@@ -366,12 +369,22 @@ class SchedulerNode:
             if not rollups.take_in(connection, limit=rollups.BATCH):
                 return
 
+    def _watch_promises(self, connection: psycopg.Connection, now: datetime, *, everywhere: bool = False) -> None:
+        low = EVERYWHERE if everywhere else claims.recent(now)
+        for _ in range(LOOKED_AT_BATCHES):
+            looked = breaches.look(connection, now=now, low=low)
+            for one in looked.found:
+                self.metrics.sla_breaches.labels(promise=one.promise).inc()
+            if looked.row_count < breaches.BATCH:
+                return
+
     def _sweep_everywhere(self, connection: psycopg.Connection, now: datetime) -> None:
         """Look in all partitions: a long outage, a retry by hand and a long hold keep an old slot's id."""
         self.publisher.hand_over(self._released(releases.release(connection, now=now, low=EVERYWHERE)))
         self.publisher.hand_over(self._released(dependents.decide(connection, now=now, low=EVERYWHERE)))
         self.metrics.swept.labels(cause="task_deleted").inc(sweep.cancel_deleted(connection, now=now))
         self._lose(connection, now, everywhere=True)
+        self._watch_promises(connection, now, everywhere=True)
 
     def _recount_open(self, connection: psycopg.Connection, _now: datetime) -> None:
         self._recount_after = sweep.recount_open(connection, after=self._recount_after) or EVERYWHERE

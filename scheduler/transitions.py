@@ -21,18 +21,24 @@ _ADMITTED_COLUMNS = [column.name for column in fields(Admitted)]
 _RECORD = """
 INSERT INTO task_execution_history (
     id, task_id, cause, attempt, trigger, status, scheduled_for, due_at, namespace, queue, priority, timeout_seconds,
-    revision, reason, scheduled_until, slot_count, not_before, task_data, run_id, queued_at, end_time, published_at,
-    publish_count
+    revision, reason, scheduled_until, slot_count, not_before, task_data, run_id, sla, queued_at, end_time,
+    published_at, publish_count, sla_look_at
 )
 SELECT u.*,
     CASE WHEN u.status = 'QUEUED' THEN %(now)s END,
     CASE WHEN u.status = 'SKIPPED' THEN %(now)s END,
     CASE WHEN u.status = 'QUEUED' AND %(in_batch)s THEN %(now)s END,
-    CASE WHEN u.status = 'QUEUED' AND %(in_batch)s THEN 1 ELSE 0 END
+    CASE WHEN u.status = 'QUEUED' AND %(in_batch)s THEN 1 ELSE 0 END,
+    CASE WHEN u.sla IS NOT NULL THEN least(
+        CASE WHEN u.attempt = 1 THEN u.due_at + make_interval(secs => (u.sla ->> 'maxLatenessSeconds')::float8) END,
+        CASE WHEN u.attempt = 1 THEN (u.sla ->> 'deadlineAt')::timestamptz END,
+        greatest(u.due_at, %(now)s) + make_interval(secs => (u.sla ->> 'maxDurationSeconds')::float8)
+    ) END
 FROM json_to_recordset(%(rows)s::json) AS u (
     id uuid, task_id uuid, cause text, attempt int, trigger text, status text, scheduled_for timestamptz,
     due_at timestamptz, namespace text, queue text, priority int, timeout_seconds int, revision int, reason text,
-    scheduled_until timestamptz, slot_count int, not_before timestamptz, task_data text, run_id uuid
+    scheduled_until timestamptz, slot_count int, not_before timestamptz, task_data text, run_id uuid,
+    sla jsonb
 )
 ON CONFLICT (id) DO NOTHING
 RETURNING id
@@ -44,7 +50,7 @@ def record(
 ) -> set[UUID]:
     """Insert the rows; return the ids that were new: an id that stands already is another copy's, and is left alone.
 
-    They travel as one JSON text: nineteen arrays cost psycopg more than all else in a claim. With `in_batch` the caller
+    They travel as one JSON text: twenty arrays cost psycopg more than all else in a claim. With `in_batch` the caller
     writes a batch (`scheduler.batches`) that answers for their publishing. Raises PartitionMissing.
     """
     if not rows:
@@ -190,7 +196,7 @@ FROM unnest(
 ) AS u (id, fence, status, end_time, result, error_message, reason, is_permanent, start_time, has_texts)
 WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.fence = u.fence AND h.status = 'RUNNING'
 RETURNING h.id, h.task_id, h.status, h.attempt, h.cause, h.scheduled_for, h.due_at, h.namespace, h.queue, h.priority,
-    h.task_data, h.run_id, h.start_time, h.end_time, u.is_permanent
+    h.task_data, h.run_id, h.start_time, h.end_time, u.is_permanent, h.sla::text
 ), noted AS ({endings.NOTE})
 SELECT * FROM ended
 """  # noqa: S608 - the note is ours

@@ -34,7 +34,7 @@ _TABLES = (
     "scheduler_upstream_ends", "scheduler_tasks", "scheduler_calendars",
     "scheduler_batches", "scheduler_leases", "scheduler_nodes", "scheduler_handlers", "scheduler_permits",
     "scheduler_namespaces", "scheduler_endings", "scheduler_task_search",
-    "scheduler_task_rollups", "scheduler_namespace_rollups",
+    "scheduler_task_rollups", "scheduler_namespace_rollups", "scheduler_sla_breaches", "scheduler_sla_rollups",
     "django_celery_beat_periodictask", "django_celery_beat_intervalschedule",
 )  # fmt: skip
 

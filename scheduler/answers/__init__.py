@@ -48,6 +48,7 @@ from scheduler.answers.platform import (
     TokenPage,
 )
 from scheduler.answers.revisions import RevisionAnswer, RevisionPage, WholeRevisionAnswer
+from scheduler.answers.sla import BreachPage, SlaReportAnswer
 from scheduler.answers.stats import (
     EndedAnswer,
     IntervalAnswer,
@@ -116,6 +117,7 @@ __all__ = [
     "Answer",
     "AuditAnswer",
     "AuditPage",
+    "BreachPage",
     "BulkAnswer",
     "BusyHourAnswer",
     "CalendarAnswer",
@@ -173,6 +175,7 @@ __all__ = [
     "RunEdgeAnswer",
     "RunNodeAnswer",
     "SchedulersAnswer",
+    "SlaReportAnswer",
     "SlotExplanationAnswer",
     "StepAnswer",
     "TaskAnswer",

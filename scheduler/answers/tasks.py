@@ -32,6 +32,12 @@ class DependencyAnswer(Answer):
     condition = serializers.ChoiceField(CONDITIONS)
 
 
+class SlaAnswer(Answer):
+    maxLatenessSeconds = serializers.IntegerField(allow_null=True)
+    maxDurationSeconds = serializers.IntegerField(allow_null=True)
+    deadlineAt = serializers.CharField(allow_null=True, help_text="HH:MM in timeZone.")
+
+
 class DefinitionAnswer(Answer):
     name = serializers.CharField()
     namespace = serializers.CharField()
@@ -62,6 +68,7 @@ class DefinitionAnswer(Answer):
     maxRetryCount = serializers.IntegerField()
     retryPolicy = RetryPolicyAnswer()
     retryOn = serializers.ListField(child=serializers.ChoiceField(sorted(RETRYABLE)))
+    sla = SlaAnswer(allow_null=True, help_text="What it promises of its slots.")
     labels: Any = serializers.DictField(child=serializers.CharField())
     owner = serializers.CharField(allow_null=True)
 

@@ -2,6 +2,7 @@
 
 from scheduler.engine.calendars import CalendarPolicy
 from scheduler.engine.explanations import Outcome
+from scheduler.engine.sla import Promise
 from scheduler.engine.states import Status, TaskStatus
 from scheduler.engine.workflows import Condition, Mode
 from scheduler.models.choices import (
@@ -18,3 +19,4 @@ CALENDAR_POLICIES = [policy.value for policy in CalendarPolicy]
 ROLES = Role.values
 EXPLAINED_OUTCOMES = [outcome.value for outcome in Outcome]
 RECORD_OUTCOMES = ["created", "updated", "unchanged", "failed"]
+PROMISES = [promise.value for promise in Promise]

@@ -16,6 +16,7 @@ from scheduler.models.permit import Permit
 from scheduler.models.revision import CalendarRevision, Revision
 from scheduler.models.rollup import Ending, NamespaceRollUp, TaskRollUp
 from scheduler.models.search import TaskSearch
+from scheduler.models.sla import Breach, SlaRollUp
 from scheduler.models.task import Task
 from scheduler.models.template import Instance, Template, TemplateRevision
 
@@ -23,6 +24,7 @@ __all__ = [
     "ApiToken",
     "AuditRecord",
     "Batch",
+    "Breach",
     "Calendar",
     "CalendarRevision",
     "Dependency",
@@ -40,6 +42,7 @@ __all__ = [
     "OperationItem",
     "Permit",
     "Revision",
+    "SlaRollUp",
     "Task",
     "TaskRollUp",
     "TaskSearch",
