@@ -6,6 +6,7 @@ from query.api.executions import ExecutionsView, ExecutionView, HistoryView, Log
 from query.api.explain import ExecutionExplainView, SlotExplainView
 from query.api.metrics import MetricsView
 from query.api.revisions import RevisionsView, RevisionView
+from query.api.sla import BreachesView, SlaView
 from query.api.stats import OverviewView, TimelineView
 from query.api.upcoming import UpcomingView
 from query.api.views import TasksView, TaskView
@@ -26,6 +27,8 @@ ROUTES: dict[str, type[APIView]] = {
     "executions/<uuid:execution_id>": ExecutionView,
     "executions/<uuid:execution_id>/log": LogView,
     "executions/<uuid:execution_id>/explain": ExecutionExplainView,
+    "sla": SlaView,
+    "sla/breaches": BreachesView,
     "stats/overview": OverviewView,
     "stats/timeline": TimelineView,
 }

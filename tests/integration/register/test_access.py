@@ -61,6 +61,8 @@ LEAST = {
     ("POST", f"{TASK}/resume"): "operator",
     ("POST", f"{TASK}/skip"): "operator",
     ("POST", f"{TASK}/clone"): "editor",
+    ("GET", "sla"): "viewer",
+    ("GET", "sla/breaches"): "viewer",
     ("GET", "stats/overview"): "viewer",
     ("GET", "stats/timeline"): "viewer",
     ("GET", "executions"): "viewer",
