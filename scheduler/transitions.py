@@ -8,7 +8,7 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import endings, followups, upstream_ends
+from scheduler import changes, endings, followups, upstream_ends
 from scheduler.connections import as_json
 from scheduler.engine.states import Reason, Status, Trigger
 from scheduler.errors import PartitionMissing
@@ -18,7 +18,7 @@ _OUTCOME_COLUMNS = [column.name for column in fields(Outcome)]
 _ADMITTED_COLUMNS = [column.name for column in fields(Admitted)]
 
 
-_RECORD = """
+_RECORD = changes.told("""
 INSERT INTO task_execution_history (
     id, task_id, cause, attempt, trigger, status, scheduled_for, due_at, namespace, queue, priority, timeout_seconds,
     revision, reason, scheduled_until, slot_count, not_before, task_data, run_id, sla, queued_at, end_time,
@@ -42,7 +42,7 @@ FROM json_to_recordset(%(rows)s::json) AS u (
 )
 ON CONFLICT (id) DO NOTHING
 RETURNING id
-"""
+""")
 
 
 def record(
@@ -82,7 +82,7 @@ def _is_over(row: NewExecution) -> bool:
     return row.scheduled_until is None or row.slot_count is not None
 
 
-_START = """
+_START = changes.told("""
 UPDATE task_execution_history h
 SET status = 'RUNNING', start_time = %(now)s, node_id = %(node_id)s, lease_expires_at = %(lease_expires_at)s,
     fence = nextval('execution_fence'), revision = t.version, reason = NULL
@@ -91,7 +91,7 @@ WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.sta
     AND t.id = h.task_id AND t.status <> 'DELETED'
 RETURNING h.id, h.task_id, t.name, h.namespace, t.task_class, coalesce(h.task_data, t.task_data), h.fence, h.attempt,
     h.trigger, h.scheduled_for, h.run_id, t.timeout_seconds, h.lacked_by, h.start_time, t.time_zone
-"""
+""")
 
 
 def start(
@@ -125,7 +125,7 @@ def start_all(
     return [won[execution] for execution in ids if execution in won]
 
 
-_HAND_BACK = """
+_HAND_BACK = changes.told("""
 UPDATE task_execution_history h
 SET status = 'QUEUED', start_time = NULL, node_id = NULL, lease_expires_at = NULL, published_at = NULL,
     handed_back_count = h.handed_back_count + 1, queued_at = %(now)s, reason = %(reason)s,
@@ -134,7 +134,7 @@ FROM unnest(%(id)s::uuid[], %(fence)s::bigint[]) AS u (id, fence)
 WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.fence = u.fence AND h.status = 'RUNNING'
     AND h.cancel_requested_at IS NULL
 RETURNING h.id, h.queue, h.priority, h.timeout_seconds
-"""
+""")
 
 
 def hand_back(
@@ -197,7 +197,7 @@ FROM unnest(
 WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.fence = u.fence AND h.status = 'RUNNING'
 RETURNING h.id, h.task_id, h.status, h.attempt, h.cause, h.scheduled_for, h.due_at, h.namespace, h.queue, h.priority,
     h.task_data, h.run_id, h.start_time, h.end_time, u.is_permanent, h.sla::text
-), noted AS ({endings.NOTE})
+), noted AS ({endings.NOTE}), told AS ({changes.of("ended")})
 SELECT * FROM ended
 """  # noqa: S608 - the note is ours
 
@@ -234,12 +234,12 @@ def keep_texts(connection: psycopg.Connection, outcome: Outcome) -> None:
     connection.execute(_KEEP_TEXTS, texts | {"id": outcome.id, "fence": outcome.fence})
 
 
-_RELEASE = """
+_RELEASE = changes.told("""
 UPDATE task_execution_history h
 SET status = 'QUEUED', queued_at = %(now)s, not_before = NULL, reason = NULL
 WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'SCHEDULED'
 RETURNING h.id
-"""
+""")
 
 
 def release(connection: psycopg.Connection, executions: Sequence[UUID], *, now: datetime) -> set[UUID]:
@@ -264,7 +264,7 @@ def hold_again(connection: psycopg.Connection, looks: Mapping[UUID, datetime]) -
         connection.execute(_HOLD_AGAIN, parameters | _bounds(list(looks)))
 
 
-_ADMIT = """
+_ADMIT = changes.told("""
 UPDATE task_execution_history h
 SET status = u.status, reason = u.reason, not_before = u.not_before,
     queued_at = CASE WHEN u.status = 'QUEUED' THEN %(now)s::timestamptz END,
@@ -273,7 +273,7 @@ FROM unnest(%(id)s::uuid[], %(status)s::text[], %(reason)s::text[], %(not_before
     AS u (id, status, reason, not_before)
 WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'SCHEDULED' AND h.reason = 'dependency'
 RETURNING h.id
-"""
+""")
 
 
 def admit(connection: psycopg.Connection, admitted: Sequence[Admitted], *, now: datetime) -> set[UUID]:
@@ -294,7 +294,7 @@ WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s
     AND h.status = 'SCHEDULED' AND h.reason = 'dependency'
 RETURNING h.id, h.task_id, h.attempt, h.cause, h.scheduled_for, h.run_id, h.queue, h.namespace, false AS was_queued,
     false AS made_busy
-), noted AS ({endings.NOTE})
+), noted AS ({endings.NOTE}), told AS ({changes.of("ended")})
 SELECT * FROM ended
 """  # noqa: S608 - the note is ours
 
@@ -317,7 +317,7 @@ RETURNING h.id, h.task_id, h.attempt, h.cause, h.scheduled_for, h.run_id, h.queu
     was.status = 'QUEUED' AS was_queued, NOT (was.status = 'SCHEDULED' AND (
         was.reason = 'overlap' AND was.trigger IN ('CATCH_UP', 'BACKFILL') OR was.reason = 'dependency'
     )) AS made_busy
-), noted AS ({endings.NOTE})
+), noted AS ({endings.NOTE}), told AS ({changes.of("ended")})
 SELECT * FROM ended
 """  # noqa: S608 - the note is ours
 

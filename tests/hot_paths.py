@@ -35,6 +35,7 @@ _TABLES = (
     "scheduler_batches", "scheduler_leases", "scheduler_nodes", "scheduler_handlers", "scheduler_permits",
     "scheduler_namespaces", "scheduler_endings", "scheduler_task_search",
     "scheduler_task_rollups", "scheduler_namespace_rollups", "scheduler_sla_breaches", "scheduler_sla_rollups",
+    "scheduler_changes", "scheduler_listeners",
     "django_celery_beat_periodictask", "django_celery_beat_intervalschedule",
 )  # fmt: skip
 

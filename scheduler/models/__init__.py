@@ -4,6 +4,7 @@ from scheduler.models.access import ApiToken
 from scheduler.models.audit import AuditRecord
 from scheduler.models.batch import Batch
 from scheduler.models.calendar import Calendar
+from scheduler.models.change import Change, Listener
 from scheduler.models.dependency import Dependency, UpstreamEnd
 from scheduler.models.execution import Execution, ExecutionLog
 from scheduler.models.handler import Handler
@@ -27,6 +28,7 @@ __all__ = [
     "Breach",
     "Calendar",
     "CalendarRevision",
+    "Change",
     "Dependency",
     "Ending",
     "Execution",
@@ -35,6 +37,7 @@ __all__ = [
     "IdempotencyKey",
     "Instance",
     "Lease",
+    "Listener",
     "Namespace",
     "NamespaceRollUp",
     "Node",
