@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.test import Client
 
 from platform_scheduler.authentication import LADDER
@@ -61,6 +62,7 @@ LEAST = {
     ("POST", f"{TASK}/resume"): "operator",
     ("POST", f"{TASK}/skip"): "operator",
     ("POST", f"{TASK}/clone"): "editor",
+    ("GET", "stream"): "viewer",
     ("GET", "sla"): "viewer",
     ("GET", "sla/breaches"): "viewer",
     ("GET", "stats/overview"): "viewer",
@@ -118,6 +120,12 @@ SERVED = {
 ALLOWED = [(*key, role) for key, least in LEAST.items() for role in LADDER[LADDER.index(least) :]]
 FORBIDDEN = [(*key, role) for key, least in LEAST.items() for role in LADDER[: LADDER.index(least)]]
 OF_ONE = [key for key in LEAST if "<" in key[1]]
+
+
+@pytest.fixture(autouse=True)
+def no_streams(settings: LazySettings) -> None:
+    """Streams are full: one that is open would go on after the test."""
+    settings.STREAM_CLIENTS = 0
 
 
 @pytest.fixture
