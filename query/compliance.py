@@ -93,41 +93,58 @@ r.day BETWEEN %(first)s AND %(last)s
         SELECT s.task_id FROM scheduler_task_search s WHERE s.labels @> %(labels)s::jsonb
     ))
 """
-_SUMS = ", ".join(f"sum(r.{name})::bigint" for name in ("slots", "broken", "lateness", "duration", "deadline"))
+_NAMES: Final = ("slots", "broken", "lateness", "duration", "deadline")
+_SUMS: Final = ", ".join(f"sum(r.{name})::bigint AS {name}" for name in _NAMES)
 
 _TOTAL = f"SELECT {_SUMS} FROM scheduler_sla_rollups r WHERE {_WITHIN}"  # noqa: S608 - the parts stand above
 
 _KEYS: Final = {
-    "namespace": ("r.namespace", ""),
-    "task": ("r.task_id::text", ""),
-    "week": ("date_trunc('week', r.day::timestamp)::date::text", ""),
-    "label": (
-        "l.key || ':' || l.value",
-        "JOIN scheduler_task_search t ON t.task_id = r.task_id CROSS JOIN LATERAL jsonb_each_text(t.labels) l",
-    ),
+    "namespace": "r.namespace",
+    "task": "r.task_id::text",
+    "week": "date_trunc('week', r.day::timestamp)::date::text",
 }
+_BY_KEY: Final = {
+    by: f"SELECT {key} AS key, {_SUMS} FROM scheduler_sla_rollups r WHERE {_WITHIN} GROUP BY 1"  # noqa: S608 - above
+    for by, key in _KEYS.items()
+}
+# Tasks first: a task has many days, and each of its labels on all of them.
+_BY_LABEL: Final = f"""
+SELECT l.key || ':' || l.value AS key, {_SUMS}
+FROM (SELECT r.task_id, {_SUMS} FROM scheduler_sla_rollups r WHERE {_WITHIN} GROUP BY r.task_id) r
+JOIN scheduler_task_search t ON t.task_id = r.task_id CROSS JOIN LATERAL jsonb_each_text(t.labels) l
+GROUP BY 1
+"""  # noqa: S608 - the parts stand above
+_LINES: Final = _BY_KEY | {"label": _BY_LABEL}
+
 _ORDERS: Final = {"week": "key DESC"}
-_MOST_BROKEN_FIRST: Final = "3 DESC, 2 DESC, key"
+_MOST_BROKEN_FIRST: Final = "broken DESC, slots DESC, key"
 
 
-def _lines_of(by: str) -> str:
-    key, joined = _KEYS[by]
+def _page_of(by: str) -> str:
+    """Return SQL for one page of lines beside the number and the sums of all: whatever is shown, one reading."""
     return f"""
-    SELECT {key} AS key, {_SUMS} FROM scheduler_sla_rollups r {joined} WHERE {_WITHIN} GROUP BY 1
+    WITH lines AS MATERIALIZED ({_LINES[by]})
+    SELECT total.*, page.* FROM (SELECT count(*), {_SUMS} FROM lines r) total LEFT JOIN (
+        SELECT row_number() OVER (ORDER BY {_ORDERS.get(by, _MOST_BROKEN_FIRST)}) AS place, lines.* FROM lines
+        ORDER BY place LIMIT %(size)s OFFSET %(skipped)s
+    ) page ON true ORDER BY page.place
     """  # noqa: S608 - the parts stand above
 
 
 def report(by: str, scope: Scope, *, page: int, size: int) -> Report:
     """Return one page of the lines of a grouping, one of GROUPINGS; by week the latest first."""
     parameters = _parameters(scope) | {"skipped": page * size, "size": size}
-    lines = _lines_of(by)
-    ((*total,),) = _read(_TOTAL, parameters)
-    ((line_count,),) = _read(f"SELECT count(*) FROM ({lines}) lines", parameters)  # noqa: S608 - stands above
-    order = _ORDERS.get(by, _MOST_BROKEN_FIRST)
-    rows = _read(f"{lines} ORDER BY {order} LIMIT %(size)s OFFSET %(skipped)s", parameters)
-    shown = tuple(Line(key, Counts(*counts), key if by == "namespace" else None) for key, *counts in rows)
+    rows = _read(_page_of(by), parameters)
+    line_count, *sums = rows[0][: len(_NAMES) + 1]
+    if by == "label":
+        (sums,) = map(list, _read(_TOTAL, parameters))  # a task counts once, however many labels it has
+    lines = tuple(
+        Line(key, Counts(*counts), key if by == "namespace" else None)
+        for _, key, *counts in (row[len(_NAMES) + 1 :] for row in rows)
+        if key is not None
+    )
     return Report(
-        by, scope, Counts(*(count or 0 for count in total)), line_count, _named(shown) if by == "task" else shown
+        by, scope, Counts(*(count or 0 for count in sums)), line_count, _named(lines) if by == "task" else lines
     )
 
 
