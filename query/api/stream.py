@@ -36,6 +36,8 @@ class StreamView(APIView):
     """Changes of executions' statuses as they happen."""
 
     renderer_classes = (EventRenderer,)
+    # The hub reads for it, from the primary: only that says who listens.
+    reads_replica = False
 
     @extend_schema(
         operation_id="readStream", summary="Follow changes of executions", tags=["stream"],
