@@ -99,22 +99,18 @@ _SUMS: Final = ", ".join(f"sum(r.{name})::bigint AS {name}" for name in _NAMES)
 _TOTAL = f"SELECT {_SUMS} FROM scheduler_sla_rollups r WHERE {_WITHIN}"  # noqa: S608 - the parts stand above
 
 _KEYS: Final = {
-    "namespace": "r.namespace",
-    "task": "r.task_id::text",
-    "week": "date_trunc('week', r.day::timestamp)::date::text",
+    "namespace": ("r.namespace", ""),
+    "task": ("r.task_id", ""),
+    "week": ("date_trunc('week', r.day::timestamp)::date", ""),
+    "label": (
+        "l.key || ':' || l.value",
+        "JOIN scheduler_task_search t ON t.task_id = r.task_id CROSS JOIN LATERAL jsonb_each_text(t.labels) l",
+    ),
 }
-_BY_KEY: Final = {
-    by: f"SELECT {key} AS key, {_SUMS} FROM scheduler_sla_rollups r WHERE {_WITHIN} GROUP BY 1"  # noqa: S608 - above
-    for by, key in _KEYS.items()
+_LINES: Final = {
+    by: f"SELECT {key} AS key, {_SUMS} FROM scheduler_sla_rollups r {joined} WHERE {_WITHIN} GROUP BY 1"  # noqa: S608
+    for by, (key, joined) in _KEYS.items()
 }
-# Tasks first: a task has many days, and each of its labels on all of them.
-_BY_LABEL: Final = f"""
-SELECT l.key || ':' || l.value AS key, {_SUMS}
-FROM (SELECT r.task_id, {_SUMS} FROM scheduler_sla_rollups r WHERE {_WITHIN} GROUP BY r.task_id) r
-JOIN scheduler_task_search t ON t.task_id = r.task_id CROSS JOIN LATERAL jsonb_each_text(t.labels) l
-GROUP BY 1
-"""  # noqa: S608 - the parts stand above
-_LINES: Final = _BY_KEY | {"label": _BY_LABEL}
 
 _ORDERS: Final = {"week": "key DESC"}
 _MOST_BROKEN_FIRST: Final = "broken DESC, slots DESC, key"
@@ -139,7 +135,7 @@ def report(by: str, scope: Scope, *, page: int, size: int) -> Report:
     if by == "label":
         (sums,) = map(list, _read(_TOTAL, parameters))  # a task counts once, however many labels it has
     lines = tuple(
-        Line(key, Counts(*counts), key if by == "namespace" else None)
+        Line(str(key), Counts(*counts), key if by == "namespace" else None)
         for _, key, *counts in (row[len(_NAMES) + 1 :] for row in rows)
         if key is not None
     )
