@@ -28,13 +28,15 @@ class Desk:
         self.now = now
         self.ahead = 0.0
         self.children: list[subprocess.Popen[bytes]] = []
-        self.reporter = self.take_over(pid=os.getppid())
+        self.reporter = self._reporter(os.getppid())
 
-    def take_over(self, *, pid: int) -> Reporter:
-        """Let another reporter take over."""
-        worker = Worker(NODE, pid, ["default", "reports"], 4)
-        self.reporter = Reporter(worker, board=self.board, pipe=self.pipe)
-        return self.reporter
+    def _reporter(self, pid: int) -> Reporter:
+        return Reporter(Worker(NODE, pid, ["default", "reports"], 4), board=self.board, pipe=self.pipe)
+
+    def take_over(self, *, pid: int) -> None:
+        """Let another reporter take over from one that has died, and its connection with it."""
+        self.reporter._close()
+        self.reporter = self._reporter(pid)
 
     def turn(self, times: int = 1) -> None:
         for _ in range(times):
