@@ -70,10 +70,11 @@ class _Judged:
         return self.row.task_id, self.row.cause
 
 
-def announce(found: Sequence[Broken]) -> None:
-    """Tell of breaches, each once, inside the transaction that writes them down.
+def announce(connection: psycopg.Connection, found: Sequence[Broken], *, now: datetime) -> None:
+    """Tell of breaches found at `now`, each once, inside the transaction that writes them down.
 
-    The one place where they are announced: whoever is to be notified is to be noted here.
+    The one place where they are announced: whoever is to be notified is noted here, over `connection`, so that a crash
+    undoes both. What may take long, or fail by itself, comes after the commit.
     """
     for one in found:
         logger.warning(
@@ -99,7 +100,8 @@ def look(connection: psycopg.Connection, *, now: datetime, low: UUID, limit: int
         found = _write_down(connection, judged, now=now)
         _move_on(connection, judged)
         _count(connection, judged, found, known)
-        announce(found)
+        if found:
+            announce(connection, found, now=now)
     return Looked(len(rows), found)
 
 

@@ -315,8 +315,10 @@ class SchedulerNode:
 
     def _is_steady(self) -> bool:
         """Tell whether every worker that lives has had time to renew since an outage, or since the clock jumped."""
-        has_jumped_lately = clock.monotonic() - self._jumped_at < STEADY_BEFORE_LOSING_SECONDS
-        return self.sweep_loop.steady_seconds >= STEADY_BEFORE_LOSING_SECONDS and not has_jumped_lately
+        return self.sweep_loop.steady_seconds >= STEADY_BEFORE_LOSING_SECONDS and not self._has_jumped_lately()
+
+    def _has_jumped_lately(self) -> bool:
+        return clock.monotonic() - self._jumped_at < STEADY_BEFORE_LOSING_SECONDS
 
     def _resume(self, connection: psycopg.Connection, now: datetime) -> None:
         try:
@@ -370,6 +372,8 @@ class SchedulerNode:
                 return
 
     def _watch_promises(self, connection: psycopg.Connection, now: datetime, *, everywhere: bool = False) -> None:
+        if self._has_jumped_lately():
+            return  # a breach that is told cannot be taken back
         low = EVERYWHERE if everywhere else claims.recent(now)
         for _ in range(LOOKED_AT_BATCHES):
             looked = breaches.look(connection, now=now, low=low)

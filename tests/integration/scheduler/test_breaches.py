@@ -259,7 +259,7 @@ def test_two_nodes_at_once_tell_it_once(open_connection: Open, connection: psyco
     nodes = [open_connection() for _ in range(4)]
 
     def look(node: psycopg.Connection) -> list[Broken]:
-        return [one for _ in range(20) for one in breaches.look(node, now=now + MINUTE, low=EVERYWHERE, limit=5).found]
+        return [one for _ in range(200) for one in breaches.look(node, now=now + MINUTE, low=EVERYWHERE, limit=5).found]
 
     with ThreadPoolExecutor(4) as pool:
         told = [one for found in pool.map(look, nodes) for one in found]
@@ -271,7 +271,7 @@ def test_two_nodes_at_once_tell_it_once(open_connection: Open, connection: psyco
 def test_a_node_that_dies_in_between_has_told_nothing(
     connection: psycopg.Connection, late: UUID, now: datetime, monkeypatch: pytest.MonkeyPatch
 ):
-    def die(found: object) -> None:
+    def die(*_: object, **__: object) -> None:
         raise SystemExit
 
     with monkeypatch.context() as patched:
@@ -300,6 +300,21 @@ def test_every_node_looks(connection: psycopg.Connection, node: SchedulerNode, h
 
     assert len(_written(connection)) == 1
     assert b'scheduler_sla_breaches_total{promise="LATENESS"} 1.0' in node.metrics.render("")[0]
+
+
+def test_no_node_believes_a_clock_that_has_just_jumped(
+    connection: psycopg.Connection, node: SchedulerNode, hands: Hands, late: UUID
+):
+    node._sweep(connection)
+    hands.now += HOUR
+    for _ in range(5):
+        hands.move(2 * SECOND)
+        node._sweep(connection)
+        assert _written(connection) == []
+
+    hands.move(10 * SECOND)
+    node._sweep(connection)
+    assert len(_written(connection)) == 1
 
 
 def test_it_forgets_what_is_older_than_it_is_kept(connection: psycopg.Connection, late: UUID, now: datetime):
