@@ -17,7 +17,7 @@ export REDIS_URL ?=
 export BROKER_URL ?=
 export EXAMPLES ?= 1
 
-.PHONY: help up web register query console scheduler worker test test-unit test-external check fmt docs lock clean
+.PHONY: help up web register query console scheduler worker test test-unit test-external check fmt docs screenshots lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
@@ -84,6 +84,9 @@ fmt: $(VENV)/.dev ## format and mend what can be mended
 
 docs: $(VENV)/.dev ## write the generated parts of docs/ anew
 	$(BIN)/python -m docs.generate
+
+screenshots: $(VENV)/.dev ## take a picture of each page of the dashboard into FOLDER (needs chromium)
+	$(BIN)/python -m docs.screenshots $(or $(FOLDER),.local/screenshots)
 
 lock: $(VENV)/.uv ## pin what requirements*.txt ask for, with hashes
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 \

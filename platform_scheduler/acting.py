@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from platform_scheduler.problems import invalid_input, plain_answer
-from register.admin.words import actor_of
+from register.operators import actor_of
 from scheduler.acting import Actor, acting
 from scheduler.errors import Fault
 from scheduler.models.choices import Via

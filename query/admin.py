@@ -1,6 +1,5 @@
 """Executions, nodes, the catalogue and broken promises in the console, read-only."""
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,46 +9,53 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 
 from query import sla_page
+from query.explaining import explain
 from query.selectors import find_log
 from scheduler import clock, display
-from scheduler.engine.identity import lower_bound
+from scheduler.engine.states import Status, Trigger
 from scheduler.models import Breach, Execution, Handler, Node
 from scheduler.nodes import SILENT_AFTER
-from scheduler.paging import ReadOnlyAdmin
+from scheduler.paging import ListedAdmin, OfferedFilter, ReadOnlyAdmin
+from scheduler.periods import LISTED, ExecutionFilter
 
-LISTED = timedelta(days=8)
-AHEAD = timedelta(days=1)
 ERROR_LENGTH = 120
 
 
-@admin.register(Execution)
-class ExecutionAdmin(ReadOnlyAdmin):
-    """The list shows the last days, bounded by `id`: without bounds every page would open every partition."""
+class StatusFilter(OfferedFilter):
+    """By status."""
 
+    title = parameter_name = "status"
+    words = tuple(Status)
+
+
+class TriggerFilter(OfferedFilter):
+    """By what made the execution."""
+
+    title = parameter_name = "trigger"
+    words = tuple(Trigger)
+
+
+@admin.register(Execution)
+class ExecutionAdmin(ReadOnlyAdmin, ListedAdmin):
+    """The list shows a period: without bounds on `id` every page would open every partition."""
+
+    list_class = ExecutionFilter
     list_display = ("task", "slot", "state", "why", "attempt", "trigger", "duration")
-    list_filter = ("status", "trigger")
-    list_select_related = ("task",)
+    list_filter = (StatusFilter, TriggerFilter)
+    list_select_related = ("task", "task__calendar")
     search_fields = ("id",)
     search_help_text = f"Id of an execution or of a task, or a task's whole name; the last {LISTED.days} days."
     ordering = ("-id",)
     fields = (
-        "id", "task", "slot", "state", "why", "attempt", "trigger", "node_id", "due_at", "queued_at", "not_before",
-        "start_time", "end_time", "duration", "scheduled_until", "slot_count", "namespace", "queue", "priority",
-        "timeout_seconds", "revision", "fence", "cancel_requested_at", "task_data", "result", "error", "log",
+        "story", "id", "task", "slot", "state", "why", "attempt", "trigger", "node_id", "due_at", "queued_at",
+        "not_before", "start_time", "end_time", "duration", "scheduled_until", "slot_count", "namespace", "queue",
+        "priority", "timeout_seconds", "revision", "fence", "cancel_requested_at", "task_data", "result",
+        "error", "log",
     )  # fmt: skip
-    readonly_fields = ("slot", "state", "why", "duration", "error", "log")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Execution]:
-        """Return all executions for a page of one, those of the last days for the list."""
-        rows: QuerySet[Execution] = super().get_queryset(request)
-        match = request.resolver_match
-        if match is None or not (match.url_name or "").endswith("_changelist"):
-            return rows
-        now = clock.now()
-        return rows.filter(id__gte=lower_bound(now - LISTED), id__lt=lower_bound(now + AHEAD))
+    readonly_fields = ("story", "slot", "state", "why", "duration", "error", "log")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Execution], search_term: str
@@ -85,6 +91,14 @@ class ExecutionAdmin(ReadOnlyAdmin):
     def duration(self, execution: Execution) -> str:
         """Show how long the attempt took."""
         return "" if execution.execution_time_ms is None else f"{execution.execution_time_ms:,} ms"
+
+    @admin.display(description="what happened")
+    def story(self, execution: Any) -> str:
+        """Tell why it ran, ran late, waits or did not run: the summary, and each step with its time."""
+        explained = explain(execution, now=execution.looked_at)
+        steps = ((display.absolute(step.at) if step.at else "", step.message) for step in explained.steps)
+        items = format_html_join("", "<li><time>{}</time>{}</li>", steps)
+        return format_html('<strong>{}</strong><ul class="story">{}</ul>', explained.summary, items)
 
     @admin.display(description="log")
     def log(self, execution: Execution) -> str:

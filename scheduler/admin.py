@@ -16,9 +16,6 @@ from django_celery_beat.models import (
 
 from scheduler.consoles import AuditedAdmin
 
-admin.site.site_header = admin.site.site_title = "Platform Scheduler"
-admin.site.index_title = "Operations"
-
 for model in (ClockedSchedule, CrontabSchedule, PeriodicTask, SolarSchedule):
     admin.site.unregister(model)
 

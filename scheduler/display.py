@@ -1,12 +1,14 @@
 """States and instants as people read them: a sign and a word, never colour alone."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from scheduler.engine.states import Status, TaskStatus
 from scheduler.models.choices import OperationStatus
+from scheduler.strips import Run
 
 SIGNS: dict[str, str] = {
     TaskStatus.ACTIVE: "▶",
@@ -25,6 +27,8 @@ SIGNS: dict[str, str] = {
     OperationStatus.PENDING: "◷",
     OperationStatus.ABORTED: "⊘",
 }
+
+STRIP_HEIGHT = 18
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
@@ -56,6 +60,37 @@ def span(duration: timedelta) -> str:
         if len(parts) == 2:
             break
     return " ".join(part for part in parts if not part.startswith("0 ")) or "0 s"
+
+
+def strip(runs: Sequence[Run]) -> SafeString:
+    """Return the last runs as bars, the oldest first: their height is how long they took, beside each other."""
+    if not runs:
+        return SafeString("")
+    longest = max([run.took_ms or 0 for run in runs] + [1])
+    bars = format_html_join(
+        "",
+        '<rect class="run {}" x="{}" y="{}" width="5" height="{}"><title>{}</title></rect>',
+        (
+            (
+                run.status.lower(),
+                number * 7,
+                STRIP_HEIGHT - height,
+                height,
+                f"{state(run.status)}, {absolute(run.scheduled_for)}{_took(run)}",
+            )
+            for number, run in enumerate(runs)
+            for height in [round(4 + (STRIP_HEIGHT - 4) * (run.took_ms or 0) / longest)]
+        ),
+    )
+    label = ", ".join(state(run.status) for run in reversed(runs[-5:]))
+    return format_html(
+        '<svg class="strip" role="img" aria-label="Latest first: {}" width="{}" height="{}">{}</svg>',
+        label, len(runs) * 7, STRIP_HEIGHT, bars,
+    )  # fmt: skip
+
+
+def _took(run: Run) -> str:
+    return "" if run.took_ms is None else f", {run.took_ms:,} ms"
 
 
 def relative(instant: datetime, now: datetime) -> str:

@@ -1,14 +1,16 @@
 """Pages for people: a list that counts no further than anybody will leaf."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import QuerySet, Value
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from scheduler import clock
+from scheduler.filtering import ListFilter
 
 MOST_COUNTED = 10_000
 
@@ -38,6 +40,57 @@ class PagedAdmin(AdminBase):
     # They would count all rows once for each choice of each filter.
     show_facets = admin.ShowFacets.NEVER
     paginator = CappedPaginator
+
+
+class OfferedFilter(admin.SimpleListFilter):
+    """Offers values of one of the API's filters beside the list, which is filtered by it already (ListedAdmin)."""
+
+    words: ClassVar[tuple[str, ...]]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Return the values."""
+        return [(word, word.replace("_", " ").capitalize()) for word in self.words]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Return the rows as they are."""
+        return queryset
+
+
+class ListedAdmin(PagedAdmin):
+    """A list that takes the filters of the API's own list, by the same names: a number leads to the rows it counts."""
+
+    list_class: ClassVar[type[ListFilter]]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows; those of the list as its filters leave them."""
+        rows: QuerySet[Any] = super().get_queryset(request)
+        match = request.resolver_match
+        if match is None or not (match.url_name or "").endswith("_changelist"):
+            return rows
+        filters = self.list_class(request.GET, queryset=rows, now=clock.now())
+        if filters.is_valid():
+            listed: QuerySet[Any] = filters.qs
+            return listed
+        for name, errors in filters.errors.items():
+            messages.error(request, f"Nothing is listed: {name} cannot be {request.GET.get(name)!r:.100}. {errors[0]}")
+        return rows.none()
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Answer the list under the name of what it lists."""
+        title = str(self.opts.verbose_name_plural).capitalize()
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return a list that leaves the filters of the API to it."""
+        offered = {getattr(one, "parameter_name", None) for one in self.list_filter}
+        names = frozenset(self.list_class.base_filters) - offered
+
+        class Listed(ChangeList):
+            def get_filters_params(self, params: Any = None) -> dict[str, Any]:
+                own: dict[str, Any] = super().get_filters_params(params)
+                return {name: value for name, value in own.items() if name not in names}
+
+        return Listed
 
 
 class ReadOnlyAdmin(PagedAdmin):

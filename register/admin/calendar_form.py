@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 
-from register.admin.words import said
 from register.api.calendar_input import DESCRIPTION_MAX_LENGTH, read_calendar_changes, read_new_calendar
 from register.calendars import services
 from register.errors import CalendarNameTaken, VersionStale
+from register.operators import said
 from scheduler import clock
 from scheduler.engine import strict_json
 from scheduler.engine.calendars import InvalidCalendar, as_document, read_calendar

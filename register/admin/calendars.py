@@ -12,9 +12,9 @@ from django.utils.html import format_html
 
 from register.admin.calendar_form import CalendarForm
 from register.admin.months import WEEKDAYS, Month, coming_months
-from register.admin.words import actor_of, said
 from register.calendars import selectors, services
 from register.errors import CalendarInUse
+from register.operators import actor_of, said
 from scheduler import clock
 from scheduler.engine.calendars import InvalidCalendar, in_words, read_calendar
 from scheduler.errors import SchedulerError

@@ -12,62 +12,51 @@ from django.utils.html import format_html, format_html_join
 
 from register import operating, services
 from register.admin.verbs import VerbsAdmin
-from register.admin.words import actor_of
 from register.given import Given
-from scheduler import clock, display, lateness
+from register.operators import actor_of
+from scheduler import clock, display, strips
 from scheduler.engine.explanations import CLAIM_LATE_AFTER
 from scheduler.engine.states import TaskStatus
+from scheduler.filters import TaskFilter
 from scheduler.models import Task
-from scheduler.models.choices import choices
+from scheduler.paging import ListedAdmin, OfferedFilter
 from scheduler.upcoming import upcoming
 
 
-class StatusFilter(admin.SimpleListFilter):
+class StatusFilter(OfferedFilter):
     """By status; deleted tasks are shown when they are asked for."""
 
     title = parameter_name = "status"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the statuses."""
-        return choices(TaskStatus)
+    words = tuple(TaskStatus)
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         """Return the choices; the first leaves deleted tasks out, and says so."""
         first, *others = super().choices(changelist)
         return iter([{**first, "display": "All but deleted"}, *others])
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
-        """Return the tasks that are left."""
-        if self.value():
-            return queryset.filter(status=self.value())
-        return queryset.exclude(status=TaskStatus.DELETED)
 
-
-class LateFilter(admin.SimpleListFilter):
+class LateFilter(OfferedFilter):
     """Due and not claimed, or queued and not started, for too long."""
 
     title = parameter_name = "late"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the one question."""
-        return [("yes", "Late")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Task]) -> QuerySet[Task]:
-        """Return the tasks that are left."""
-        return queryset.filter(id__in=lateness.late_tasks(now=clock.now())) if self.value() else queryset
+        return [("true", "Late")]
 
 
 @admin.register(Task)
-class TaskAdmin(VerbsAdmin):
+class TaskAdmin(VerbsAdmin, ListedAdmin):
     """A form would write columns that the claim is moving: there is none, only verbs."""
 
-    list_display = ("name", "namespace", "task_class", "state", "next_fire", "last_run")
+    list_class = TaskFilter
+    list_display = ("name", "what", "state", "next_fire", "last_runs")
     list_filter = (StatusFilter, LateFilter)
     search_fields = ("name",)
     search_help_text = "The beginning of a name, or an id."
     ordering = ("-created_at", "id")
     fields = (
-        "name", "namespace", "state", "next_fire", "next_ten", "last_run", "executions", "description",
+        "name", "namespace", "state", "next_fire", "next_ten", "executions", "description",
         "owner", "labels", "task_class", "task_data",
         "cron_expression", "time_zone", "interval_seconds", "interval_mode", "run_at", "start_at", "end_at",
         "jitter_seconds", "calendar", "calendar_policy", "skip_slots",
@@ -76,7 +65,7 @@ class TaskAdmin(VerbsAdmin):
         "timeout_seconds", "max_retry_count", "retry_policy", "retry_on",
         "version", "created_at", "created_by", "updated_at", "id",
     )  # fmt: skip
-    readonly_fields = ("state", "next_fire", "next_ten", "last_run", "executions", "depends_on", "id")
+    readonly_fields = ("state", "next_fire", "next_ten", "executions", "depends_on", "id")
     actions = ("run_now", "pause", "resume", "delete")
     actions_on_bottom = True
 
@@ -108,6 +97,22 @@ class TaskAdmin(VerbsAdmin):
             return "never"
         return display.moment(task.next_execution_time, task.looked_at)
 
+    @admin.display(description="class and namespace", ordering="task_class")
+    def what(self, task: Task) -> str:
+        """Show what it runs, and where it belongs."""
+        return format_html('{}<br><span class="quiet">{}</span>', task.task_class, task.namespace)
+
+    @admin.display(description="last runs", ordering="last_executed_at")
+    def last_runs(self, task: Any) -> str:
+        """Show its last runs as a strip, and when the last began; a list has read those of all its tasks at once."""
+        runs = task.runs if hasattr(task, "runs") else strips.last_runs([task.id])[task.id]
+        began = display.relative(task.last_executed_at, task.looked_at) if task.last_executed_at else "never ran"
+        strip = format_html('<a href="{}">{}</a>', self._history(task), display.strip(runs)) if runs else ""
+        return format_html('{}<br><span class="quiet">{}</span>', strip, began)
+
+    def _history(self, task: Task) -> str:
+        return f"{reverse('admin:scheduler_execution_changelist')}?taskId={task.id}"
+
     @admin.display(description="next ten")
     def next_ten(self, task: Any) -> str:
         """Show the next ten slots that will run."""
@@ -123,12 +128,7 @@ class TaskAdmin(VerbsAdmin):
     @admin.display(description="history")
     def executions(self, task: Task) -> str:
         """Lead to its executions."""
-        return format_html('<a href="{}?q={}">Executions</a>', reverse("admin:scheduler_execution_changelist"), task.id)
-
-    @admin.display(description="last run", ordering="last_executed_at")
-    def last_run(self, task: Any) -> str:
-        """Show when it last began."""
-        return display.relative(task.last_executed_at, task.looked_at) if task.last_executed_at else "never"
+        return format_html('{}<br><a href="{}">All executions</a>', self.last_runs(task), self._history(task))
 
     @admin.action(description="Run now", permissions=["change"])
     def run_now(self, request: HttpRequest, tasks: QuerySet[Task]) -> None:
@@ -171,6 +171,14 @@ class TaskAdmin(VerbsAdmin):
             return "is deleted; what waited is cancelled, what runs ends, its history stays"
 
         self.apply(request, verb, tasks, done="deleted")
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Return the list, its tasks with their last runs."""
+        listed = super().get_changelist_instance(request)
+        runs = strips.last_runs([task.id for task in listed.result_list])
+        for task in listed.result_list:
+            task.runs = runs[task.id]
+        return listed
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse: tasks are registered through the API."""

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 from django import forms
 
 from register.access import LONGEST_DAYS, NAME_MAX_LENGTH, issue_token
-from register.admin.words import said
 from register.api.token_input import read_new_token
 from register.names import KEY_MAX_LENGTH
+from register.operators import said
 from scheduler import clock
 from scheduler.errors import InvalidInput, SchedulerError
 from scheduler.models import ApiToken

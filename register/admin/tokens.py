@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from register import access
 from register.admin.token_form import TokenForm
 from register.admin.verbs import MOST_AT_ONCE, VerbsAdmin
-from register.admin.words import actor_of
+from register.operators import actor_of
 from scheduler import clock
 from scheduler.models import ApiToken
 

@@ -10,7 +10,7 @@ from django.db import DataError
 from django.db.models import QuerySet, Value
 from django.http import HttpRequest, HttpResponse
 
-from register.admin.words import said
+from register.operators import said
 from scheduler import clock
 from scheduler.errors import SchedulerError
 from scheduler.paging import PagedAdmin

@@ -79,6 +79,11 @@ class Execution(models.Model):
     def __str__(self) -> str:
         return str(self.id)
 
+    @property
+    def is_open(self) -> bool:
+        """Tell whether it waits or runs."""
+        return self.status in OPEN
+
 
 class ExecutionLog(models.Model):
     """What a handler logged: the first and the last 64 KiB. Partitioned like history, under the same id."""

@@ -118,6 +118,12 @@ class Platform:
         nodes = [node for node in self.get("/api/v1/nodes")["content"] if node["role"] == role]
         return [node["pid"] for node in sorted(nodes, key=lambda node: node["startedAt"])]
 
+    def login(self) -> tuple[str, str]:
+        """Return the user's name and password that `up` has made."""
+        text = (self.data_dir / "admin-login").read_text()
+        name, password = text.split()[-2:]
+        return name, password
+
     def _token(self) -> str:
         return (self.data_dir / "admin-token").read_text().strip()
 

@@ -104,7 +104,7 @@ class TestList:
         page = _page(admin_client, f"{TASKS}{cleanup.id}/change/")
 
         assert "Daily Data Cleanup" in page
-        assert f'<a href="/admin/scheduler/execution/?q={cleanup.id}">' in page
+        assert f'<a href="/admin/scheduler/execution/?taskId={cleanup.id}">' in page
 
     def test_it_shows_the_next_ten_slots(self, admin_client: Client, cleanup: Task) -> None:
         page = _page(admin_client, f"{TASKS}{cleanup.id}/change/")

@@ -1,0 +1,148 @@
+"""The console's own pages: what they show, to whom, and how they stay fresh."""
+
+import re
+from collections.abc import Callable
+from html import unescape
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from scheduler.models import Task
+from tests.integration.conftest import Caller
+
+PAGES = ["/admin/", "/admin/timeline/", "/admin/timeline/?window=30d", "/admin/upcoming/", "/admin/fleet/"]
+LIVE = {"x-part": "live"}
+
+
+def text(client: Client, path: str) -> str:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def figure(page: str, label: str) -> tuple[str, str]:
+    """Return the number of a tile, and where it leads."""
+    tile = re.search(rf'<span class="label">{label}</span>\s*<a class="figure[^"]*" href="([^"]+)">([^<]+)', page)
+    assert tile, page
+    return tile[2], unescape(tile[1])
+
+
+@pytest.mark.usefixtures("platform")
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_shown_to_whoever_may_see_executions(looking: Client, path: str) -> None:
+    assert "Busy" in text(looking, path) or "fleet" in path
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_an_empty_platform_has_pages_too(looking: Client, path: str) -> None:
+    assert "Updated" in text(looking, path)
+
+
+@pytest.mark.parametrize("path", PAGES[1:])
+def test_it_is_refused_to_others(logged_in: Callable[..., Client], path: str) -> None:
+    assert logged_in("view_task").get(path).status_code == 403
+
+
+def test_who_may_not_see_executions_gets_the_lists_that_there_are(logged_in: Callable[..., Client]) -> None:
+    page = text(logged_in("view_calendar"), "/admin/")
+    assert ("Calendars" in page, "Timeline" in page, "Executions" in page) == (True, False, False)
+
+
+def test_nobody_sees_anything_without_a_login(client: Client) -> None:
+    assert [client.get(path).status_code for path in PAGES] == [302] * len(PAGES)
+
+
+# Numbers and their rows
+
+
+LABELS = ["Late now", "Failed, 24 h", "Running", "Queued"]
+
+
+@pytest.mark.usefixtures("platform")
+@pytest.mark.parametrize("label", LABELS)
+def test_a_number_leads_to_the_rows_that_it_counts(looking: Client, label: str) -> None:
+    number, link = figure(text(looking, "/admin/"), label)
+    rows = re.findall(r'name="_selected_action"|class="field-(?:slot|state)', text(looking, link))
+    listed = re.search(r"(\d+) (?:task|execution)s?\b", text(looking, link))
+    assert rows
+    assert listed
+    assert listed[1] == number != "0"
+
+
+@pytest.mark.usefixtures("platform")
+@pytest.mark.parametrize(
+    ("label", "path"), [("Late now", "late"), ("Failed, 24 h", "lastDay.failed"), ("Running", "executions.RUNNING")]
+)
+def test_a_number_is_the_one_that_the_api_gives(looking: Client, viewer: Caller, label: str, path: str) -> None:
+    answer: Any = viewer.send("get", "stats/overview").json()
+    for name in path.split("."):
+        answer = answer[name]
+    assert figure(text(looking, "/admin/"), label)[0] == str(answer["count"])
+
+
+def test_a_list_says_which_filter_it_does_not_understand(looking: Client, cleanup: Task) -> None:
+    page = text(looking, "/admin/scheduler/task/?status=ASLEEP")
+    assert ("Nothing is listed: status cannot be" in page, "Daily Data Cleanup" in page) == (True, False)
+
+
+def test_a_list_knows_the_filters_of_the_api(looking: Client, cleanup: Task, payroll: Task) -> None:
+    page = text(looking, "/admin/scheduler/task/?namespace=payments&priority=HIGH")
+    assert ("Payroll" in page, "Daily Data Cleanup" in page) == (True, False)
+
+
+# What it says
+
+
+@pytest.mark.usefixtures("platform")
+def test_it_says_what_is_late_what_failed_and_why_and_what_comes(looking: Client) -> None:
+    page = text(looking, "/admin/")
+    assert "late by 1 min" in page
+    assert "✗\N{NO-BREAK SPACE}Failed" in page
+    assert "KeyError: &#x27;eur_usd&#x27;" in page
+    assert "The schedulers are behind" in page
+
+
+def test_it_says_that_no_scheduler_runs(looking: Client) -> None:
+    assert "No scheduler is running: nothing fires." in text(looking, "/admin/")
+
+
+@pytest.mark.usefixtures("platform")
+@pytest.mark.parametrize(
+    ("query", "silent"), [("", True), ("?silent=true", True), ("?silent=false", False), ("?role=scheduler", False)]
+)
+def test_the_fleet_is_listed_by_role_and_silence(looking: Client, query: str, silent: bool) -> None:
+    assert ("⚠ Silent" in text(looking, f"/admin/fleet/{query}")) is silent
+
+
+def test_a_window_that_there_is_not_is_the_usual_one(looking: Client) -> None:
+    assert 'aria-current="true">6h' in text(looking, "/admin/timeline/?window=<script>")
+
+
+# Fresh
+
+
+@pytest.mark.usefixtures("platform")
+@pytest.mark.parametrize("path", PAGES)
+def test_the_live_part_comes_alone_and_only_where_it_has_changed(looking: Client, path: str) -> None:
+    first = looking.get(path, headers=LIVE)
+    assert (first.status_code, b"<html" in first.content, b"<section" in first.content) == (200, False, True)
+    again = looking.get(path, headers=LIVE | {"if-none-match": first["ETag"]})
+    assert again.status_code in (200, 304)
+    assert (again.status_code == 304) is (again["ETag"] == first["ETag"])
+
+
+# The policy
+
+
+@pytest.mark.usefixtures("platform")
+@pytest.mark.parametrize("path", [*PAGES, "/admin/scheduler/task/", "/admin/scheduler/execution/"])
+def test_nothing_in_a_page_runs_or_comes_from_elsewhere(admin_client: Client, path: str) -> None:
+    answer = admin_client.get(path)
+    policy = answer["Content-Security-Policy"]
+    page = answer.content.decode()
+    assert ("default-src 'none'" in policy, "unsafe" in policy) == (True, False)
+    assert (
+        re.findall(r"<script(?![^>]*src=)(?![^>]*application/json)|<style|\sstyle=|\son\w+=|[cf]=.https?://", page)
+        == []
+    )
