@@ -141,7 +141,9 @@ def _defaults() -> dict[str, Any]:
 
 def _task(values: dict[str, Any]) -> Task:
     """Return a new task; by position, for by name a model takes twice as long to make."""
-    own = {"id": uuid4(), "status": TaskStatus.ACTIVE, "labels": {}, "retry_on": default_retry_on()}
+    own = {
+        "id": uuid4(), "status": TaskStatus.ACTIVE, "labels": {}, "retry_on": default_retry_on(), "listens_to": [],
+    }  # fmt: skip
     columns: Any = (_defaults() | own | values).values()
     return Task(*columns)
 
@@ -155,6 +157,8 @@ def _broken(task: Task, given: Given, *, changed: frozenset[str], among: Surroun
     faults = rules.broken(task, changed=changed, faulty=given.faulty, now=now)
     if not {"task_class", "task_data"} & given.faulty and {"task_class", "task_data"} & changed:
         faults += _handler_faults(task, given, changed, among)
+    if "notify_on" in changed - given.faulty and task.notify_on:
+        faults += secrets.unlisted_in(task.notify_on, at="notifyOn", namespace=task.namespace, among=among)
     if "task_data" in changed - given.faulty:
         faults += secrets.unlisted(task.task_data, namespace=task.namespace, among=among)
     return faults

@@ -77,6 +77,26 @@ class TemplateInUse(SchedulerError):
     """Tasks were made of the template: it cannot be deleted; the message says how many."""
 
 
+class EventNotFound(SchedulerError):
+    """No such event, or not one that this token may see, or one that is no longer kept."""
+
+
+class WebhookNotFound(SchedulerError):
+    """No such webhook, or not one that this token may see."""
+
+
+class WebhookOff(SchedulerError):
+    """The webhook is switched off: it is sent nothing."""
+
+
+class DeliveryNotFound(SchedulerError):
+    """The webhook has no such message, or it is no longer kept."""
+
+
+class DeliveryPending(SchedulerError):
+    """The message has not come to its end yet: it is tried again by itself."""
+
+
 class TokenNotFound(SchedulerError):
     """No such token, or not one that this token may see, or one that is revoked already."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from scheduler import audit, connections, revisions
 from scheduler.audit import Entry
-from scheduler.models import ApiToken, Calendar, Execution, Namespace, Operation, Task, Template
+from scheduler.models import ApiToken, Calendar, Event, Execution, Namespace, Operation, Task, Template, Webhook
 from scheduler.models.choices import AuditKind, AuditVerb
 
 _About = tuple[AuditKind, Any, str | None, str | None]
@@ -84,6 +84,11 @@ def _(operation: Operation) -> _About:
 
 
 @_about.register
+def _(event: Event) -> _About:
+    return AuditKind.EVENT, event.id, event.name, event.namespace
+
+
+@_about.register
 def _(calendar: Calendar) -> _About:
     return AuditKind.CALENDAR, calendar.id, calendar.name, calendar.namespace
 
@@ -101,3 +106,9 @@ def _(namespace: Namespace) -> _About:
 @_about.register
 def _(token: ApiToken) -> _About:
     return AuditKind.TOKEN, token.id, token.name, token.namespace
+
+
+@_about.register
+def _(webhook: Webhook) -> _About:
+    name = webhook.description and webhook.description[: audit.NAME_LENGTH]
+    return AuditKind.WEBHOOK, webhook.id, name, webhook.namespace

@@ -16,6 +16,7 @@ from register.errors import BoundForbidden, NamespaceInUse, NamespaceNotFound, N
 from register.given import Given
 from register.names import KEY_MAX_LENGTH, is_key
 from scheduler import claims, connections
+from scheduler.engine import urls
 from scheduler.engine.states import TaskStatus
 from scheduler.errors import Fault, InvalidInput
 from scheduler.models import ApiToken, Calendar, Namespace, Task
@@ -24,7 +25,7 @@ from scheduler.representations import namespace_as_json
 
 CREATED_BY_LENGTH = 100
 
-_OF_BOUND_ADMINS = frozenset({"description"})
+_OF_BOUND_ADMINS = frozenset({"description", "notify_channel"})
 
 
 def listed(*, bound_to: str | None) -> QuerySet[Namespace]:
@@ -119,8 +120,15 @@ def _store(namespace: Namespace, changed: dict[str, Any], *, now: datetime) -> N
 
 
 def _settings(namespace: Namespace) -> dict[str, Any]:
-    shown = namespace_as_json(namespace)
+    shown = namespace_as_json(namespace) | {"notifyChannel": _nameable(namespace.notify_channel)}
     return {name: shown[name] for name in ("weight", "description", "secretNames", "notifyChannel", "retentionDays")}
+
+
+def _nameable(channel: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return a channel as the audit has it: whoever knows where a chat listens may write in it."""
+    if channel is None or not isinstance(channel.get("url"), str):
+        return channel
+    return channel | {"url": urls.read_url(channel["url"]).host_header}
 
 
 def _fixed(namespace: Namespace, given: Given) -> Iterable[Fault]:

@@ -5,6 +5,7 @@ Elsewhere the worker alone knows, by its SECRET_NAMES, and refuses at the start.
 
 import json
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from register.surroundings import Surroundings
 from scheduler.engine.placeholders import SECRET, named_secrets
@@ -20,6 +21,13 @@ def unlisted(task_data: str | None, *, namespace: str, among: Surroundings) -> l
     if task_data is None or (SECRET not in task_data and "\\u" not in task_data):
         return []
     named = list(named_secrets(json.loads(task_data)))
+    listed = among.secret_names(namespace) if named else []
+    return list(_faults(named, listed, namespace))[:FAULTS_SHOWN] if listed else []
+
+
+def unlisted_in(value: Any, *, at: str, namespace: str, among: Surroundings) -> list[Fault]:
+    """Return where a value that has been read, of the field `at`, names a secret that the namespace does not list."""
+    named = list(named_secrets(value, path=at))
     listed = among.secret_names(namespace) if named else []
     return list(_faults(named, listed, namespace))[:FAULTS_SHOWN] if listed else []
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import acting
+from scheduler import acting, outbox
 from scheduler.connections import as_json
 from scheduler.models.choices import AuditKind, AuditVerb
 
@@ -37,7 +37,8 @@ class Entry:
     after: dict[str, Any] | None = None
 
 
-_RECORD = """
+_RECORD = f"""
+WITH recorded AS (
 INSERT INTO scheduler_audit (
     recorded_at, actor, via, token_id, address, reason,
     verb, kind, object_id, object_name, namespace, version, before, after
@@ -46,7 +47,10 @@ SELECT %(now)s, %(actor)s, %(via)s, %(token)s, %(address)s::inet, %(reason)s, e.
 FROM json_to_recordset(%(entries)s) AS e (
     verb text, kind text, object_id text, object_name text, namespace text, version int, before jsonb, after jsonb
 )
-"""
+RETURNING id, kind, verb
+)
+{outbox.NOTE_RECORDS}
+"""  # noqa: S608 - the note is ours
 
 
 def record(connection: psycopg.Connection, entries: Sequence[Entry], *, now: datetime) -> None:
@@ -56,7 +60,8 @@ def record(connection: psycopg.Connection, entries: Sequence[Entry], *, now: dat
     )
 
 
-_RECORD_STANDING = """
+_RECORD_STANDING = f"""
+WITH recorded AS (
 INSERT INTO scheduler_audit (
     recorded_at, actor, via, token_id, address, reason, verb, kind, object_id, object_name, namespace, before, after
 )
@@ -64,7 +69,10 @@ SELECT %(now)s, %(actor)s, %(via)s, %(token)s, %(address)s::inet, %(reason)s,
     %(verb)s, 'task', t.id::text, t.name, t.namespace, %(before)s::jsonb,
     jsonb_build_object('status', t.status, 'pauseReason', t.pause_reason, 'pausedUntil', t.paused_until)
 FROM scheduler_tasks t WHERE t.id = ANY(%(ids)s)
-"""
+RETURNING id, kind, verb
+)
+{outbox.NOTE_RECORDS}
+"""  # noqa: S608 - the note is ours
 
 
 def record_standing(
@@ -78,14 +86,18 @@ def record_standing(
     connection.execute(_RECORD_STANDING, _by(acting.PLATFORM, now=now) | others)
 
 
-_RECORD_MANY = """
+_RECORD_MANY = f"""
+WITH recorded AS (
 INSERT INTO scheduler_audit (
     recorded_at, actor, via, token_id, address, reason, verb, kind, object_id, object_name, namespace, version, after
 )
 SELECT %(now)s, %(actor)s, %(via)s, %(token)s, %(address)s::inet, %(reason)s,
     %(verb)s, 'task', t.id::text, t.name, t.namespace, CASE WHEN %(is_defining)s THEN t.version END, %(after)s::jsonb
 FROM scheduler_tasks t WHERE t.id = ANY(%(ids)s)
-"""
+RETURNING id, kind, verb
+)
+{outbox.NOTE_RECORDS}
+"""  # noqa: S608 - the note is ours
 
 
 def record_many(

@@ -85,8 +85,9 @@ def install_chores() -> None:
             every, _ = IntervalSchedule.objects.get_or_create(
                 every=chore.every_seconds, period=IntervalSchedule.SECONDS
             )
+            new = {"task": chore.task, "interval": every, "queue": housekeeping.QUEUE}
             row, created = PeriodicTask.objects.get_or_create(
-                name=chore.name, defaults={"task": chore.task, "interval": every, "queue": housekeeping.QUEUE}
+                name=chore.name, defaults=new | {"expire_seconds": chore.expires_seconds}
             )
             if not created and (row.task, row.queue) != (chore.task, housekeeping.QUEUE):
                 row.task, row.queue = chore.task, housekeeping.QUEUE

@@ -7,7 +7,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.conf import settings
 
-from scheduler import audit, breaches, clock, idempotency, nodes, retention, rollups
+from scheduler import audit, breaches, clock, events, idempotency, nodes, notices, retention, rollups, webhooks
 from scheduler.connections import current
 
 QUEUE = "platform"
@@ -18,11 +18,16 @@ RECORDS_AT_ONCE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """A periodic task as it is first registered; operators may change its interval and switch it off."""
+    """A periodic task as it is first registered; operators may change its interval and switch it off.
+
+    With `expires_seconds` a message that no worker has taken by then is dropped: there are newer ones. By the clocks of
+    two machines, which may differ by a minute.
+    """
 
     name: str
     task: str
     every_seconds: int
+    expires_seconds: int | None = None
 
 
 @shared_task(name="scheduler.forget_nodes", ignore_result=True)
@@ -64,12 +69,33 @@ def forget_rollups() -> None:
         pass
 
 
+@shared_task(name="scheduler.forget_events", ignore_result=True)
+def forget_events() -> None:
+    """Delete events that no execution of the history that is kept can ask for any more, some at a time."""
+    kept = timedelta(days=settings.HISTORY_KEPT_DAYS) + events.KEPT_BEYOND_HISTORY
+    before = clock.now() - kept
+    while events.forget(current(), before=before) == events.FORGET_BATCH:
+        pass
+
+
+@shared_task(name="scheduler.forget_deliveries", ignore_result=True)
+def forget_deliveries() -> None:
+    """Delete messages to webhooks that are older than they are kept, some at a time, and channels that are idle."""
+    now = clock.now()
+    while webhooks.forget(current(), now=now) == webhooks.FORGET_BATCH:
+        pass
+    notices.forget(current(), now=now)
+
+
 CHORES: tuple[Chore, ...] = (
     Chore("Forget silent nodes", "scheduler.forget_nodes", 3600),
     Chore("Forget expired idempotency keys", "scheduler.forget_idempotency_keys", 900),
     Chore("Prune history", "scheduler.prune_history", 3600),
     Chore("Prune the audit", "scheduler.prune_audit", 86_400),
     Chore("Forget old roll-ups", "scheduler.forget_rollups", 3600),
+    Chore("Forget old events", "scheduler.forget_events", 3600),
+    Chore("Deliver webhooks", "workers.deliver", 2, expires_seconds=300),
+    Chore("Forget old deliveries", "scheduler.forget_deliveries", 3600),
 )
 TASKS: tuple[Callable[[], None], ...] = (
     forget_nodes,
@@ -77,4 +103,6 @@ TASKS: tuple[Callable[[], None], ...] = (
     prune_history,
     prune_audit,
     forget_rollups,
+    forget_events,
+    forget_deliveries,
 )

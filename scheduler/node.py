@@ -21,6 +21,7 @@ from scheduler import (
     clock,
     delays,
     dependents,
+    events,
     firing,
     leases,
     nodes,
@@ -80,6 +81,7 @@ class SchedulerNode:
         self._recount_after = EVERYWHERE
         self._backfill_after = EVERYWHERE
         self._action_after = EVERYWHERE
+        self._event_after = EVERYWHERE
         self._lease_timer = Timer(5, self._renew_beat_lease)
         self._release_timer = Timer(1, self._release)
         self._ended = threading.Event()
@@ -279,6 +281,7 @@ class SchedulerNode:
             Timer(60, self._recount_permits),
             self._backfill_timer,
             Timer(0.5, self._advance_actions),
+            Timer(0.5, self._advance_events),
         ]
 
     def _sweep(self, connection: psycopg.Connection) -> float:
@@ -361,6 +364,17 @@ class SchedulerNode:
             self._fill_partitions(connection, now)
             return
         self._action_after = advanced.after or EVERYWHERE
+        self.publisher.hand_over(advanced.ready)
+
+    def _advance_events(self, connection: psycopg.Connection, now: datetime) -> None:
+        if self._is_flooded:
+            return
+        try:
+            advanced = events.advance(connection, after=self._event_after, now=now)
+        except PartitionMissing:
+            self._fill_partitions(connection, now)
+            return
+        self._event_after = advanced.after or EVERYWHERE
         self.publisher.hand_over(advanced.ready)
 
     def _count_ranges(self, connection: psycopg.Connection, _now: datetime) -> None:

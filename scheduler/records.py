@@ -57,6 +57,7 @@ class Started:
     lacked_by: str | None
     started_at: datetime
     time_zone: str = "UTC"
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +303,45 @@ class LockedAction:
     def position(self) -> int:
         """The number of the next item."""
         return self.done_count + self.failed_count + self.skipped_count
+
+
+@dataclass(frozen=True, slots=True)
+class LockedEvent:
+    """A locked event whose listeners have not all been started yet; `position` is the last task looked at."""
+
+    id: UUID
+    name: str
+    namespace: str | None
+    payload: str
+    received_at: datetime
+    position: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class DueDelivery:
+    """A message that is being tried; `attempt_count` tells this try from others, `tries_left` come after it."""
+
+    id: UUID
+    webhook_id: UUID
+    event: str
+    body: str
+    attempt_count: int
+    tries_left: int
+    url: str
+    secret_version: int
+    secret_changed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DueMessage:
+    """A channel whose message is being tried: all notices up to `last_notice`; `attempt_count` tells tries apart."""
+
+    key: str
+    namespace: str
+    channel: dict[str, Any]
+    attempt_count: int
+    failure_count: int
+    last_notice: int
 
 
 @dataclass(frozen=True, slots=True)

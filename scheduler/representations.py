@@ -22,6 +22,7 @@ from scheduler.models import (
     Operation,
     Task,
     Template,
+    Webhook,
 )
 from scheduler.models.choices import OperationKind, OperationStatus
 
@@ -36,7 +37,7 @@ def instant(value: datetime | None) -> str | None:
     return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z" if value is not None else None
 
 
-def etag(row: Task | Calendar | Namespace | Template) -> str:
+def etag(row: Task | Calendar | Namespace | Template | Webhook) -> str:
     """Return the entity tag of a definition or of settings, for If-Match."""
     return f'"{row.version}"'
 
@@ -88,6 +89,7 @@ def definition_as_json(task: Task) -> Json:
         "queue": task.queue,
         "dependencies": _dependencies(task),
         "dependencyMode": task.dependency_mode,
+        "listensTo": task.listens_to,
         "timeoutSeconds": task.timeout_seconds,
         "maxRetryCount": task.max_retry_count,
         "retryPolicy": RetryPolicy.from_json(task.retry_policy).as_json(),
@@ -95,6 +97,7 @@ def definition_as_json(task: Task) -> Json:
         "sla": task.sla and {name: task.sla.get(name) for name in _PROMISED},
         "labels": task.labels,
         "owner": task.owner,
+        "notifyOn": task.notify_on,
     }
 
 

@@ -20,7 +20,8 @@ DEFINITION: Final = (
     "anchor_at", "jitter_seconds", "calendar_id", "calendar_policy",
     "misfire_policy", "misfire_grace_seconds", "catch_up_limit", "overlap_policy",
     "max_concurrency", "auto_pause_after_failures", "priority", "queue",
-    "timeout_seconds", "max_retry_count", "retry_policy", "retry_on", "dependency_mode", "sla",
+    "timeout_seconds", "max_retry_count", "retry_policy", "retry_on", "dependency_mode",
+    "listens_to", "notify_on", "sla",
 )  # fmt: skip
 
 # A calendar keeps its name for ever; written down here, nobody has to look it up.

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import psycopg
 
+from scheduler import outbox
 from scheduler.engine.histograms import BOUNDS
 
 BATCH = 200
@@ -122,7 +123,7 @@ DELETE FROM scheduler_endings WHERE id IN (
 def take_in(connection: psycopg.Connection, *, limit: int) -> int:
     """Count the executions of the oldest endings, up to `limit`, fewer where they are long; return how many endings.
 
-    0 also where another node is at it.
+    Whoever wants to be told of them will be (`scheduler.outbox`). 0 also where another node is at it.
     """
     with connection.transaction():
         row = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (ADVISORY_KEY,)).fetchone()
@@ -131,6 +132,7 @@ def take_in(connection: psycopg.Connection, *, limit: int) -> int:
         endings = connection.execute(_TAKE, (limit, MOST_EXECUTIONS)).fetchall()
         for executions in _parts(execution for (ids,) in endings for execution in ids):
             _count(connection, executions)
+            outbox.note_ended(connection, executions)
     return len(endings)
 
 

@@ -90,7 +90,7 @@ FROM scheduler_tasks t
 WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'QUEUED'
     AND t.id = h.task_id AND t.status <> 'DELETED'
 RETURNING h.id, h.task_id, t.name, h.namespace, t.task_class, coalesce(h.task_data, t.task_data), h.fence, h.attempt,
-    h.trigger, h.scheduled_for, h.run_id, t.timeout_seconds, h.lacked_by, h.start_time, t.time_zone
+    h.trigger, h.scheduled_for, h.run_id, t.timeout_seconds, h.lacked_by, h.start_time, t.time_zone, h.cause
 """)
 
 

@@ -33,7 +33,9 @@ _TABLES = (
     "execution_log", "task_execution_history", "scheduler_operations", "scheduler_dependencies",
     "scheduler_upstream_ends", "scheduler_tasks", "scheduler_calendars",
     "scheduler_batches", "scheduler_leases", "scheduler_nodes", "scheduler_handlers", "scheduler_permits",
-    "scheduler_namespaces", "scheduler_endings", "scheduler_task_search",
+    "scheduler_namespaces", "scheduler_endings", "scheduler_events", "scheduler_outbox",
+    "scheduler_deliveries", "scheduler_webhooks", "scheduler_notices", "scheduler_channels",
+    "scheduler_failing_tasks", "scheduler_task_search",
     "scheduler_task_rollups", "scheduler_namespace_rollups", "scheduler_sla_breaches", "scheduler_sla_rollups",
     "scheduler_changes", "scheduler_listeners",
     "django_celery_beat_periodictask", "django_celery_beat_intervalschedule",
@@ -128,6 +130,39 @@ def add_task(connection: psycopg.Connection, **columns: Any) -> UUID:
     )
     task_id: UUID = values["id"]
     return task_id
+
+
+def add_webhook(connection: psycopg.Connection, *events: str, **columns: Any) -> UUID:
+    """Insert a webhook that wants to be told of these events, by default of all, and return its id."""
+    values: dict[str, Any] = {
+        "id": uuid4(),
+        "url": "https://receiver.example/",
+        "events": Json(events or ["*"]),
+    } | columns
+    names = sql.SQL(", ").join(map(sql.Identifier, values))
+    places = sql.SQL(", ").join(sql.Placeholder() * len(values))
+    connection.execute(
+        sql.SQL("INSERT INTO scheduler_webhooks ({}) VALUES ({})").format(names, places), list(values.values())
+    )
+    webhook_id: UUID = values["id"]
+    return webhook_id
+
+
+def webhook(connection: psycopg.Connection, webhook_id: UUID) -> dict[str, Any]:
+    """Return all columns of a webhook."""
+    cursor = connection.cursor(row_factory=dict_row)
+    row = cursor.execute("SELECT * FROM scheduler_webhooks WHERE id = %s", (webhook_id,)).fetchone()
+    assert row is not None
+    return row
+
+
+def deliveries(connection: psycopg.Connection, webhook_id: UUID | None = None) -> list[dict[str, Any]]:
+    """Return all columns of what a webhook, or any, is told, oldest subject first."""
+    cursor = connection.cursor(row_factory=dict_row)
+    return cursor.execute(
+        "SELECT * FROM scheduler_deliveries WHERE %(id)s::uuid IS NULL OR webhook_id = %(id)s ORDER BY subject, id",
+        {"id": webhook_id},
+    ).fetchall()
 
 
 def task(connection: psycopg.Connection, task_id: UUID) -> dict[str, Any]:

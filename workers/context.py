@@ -5,10 +5,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 from uuid import UUID
 
 from scheduler.engine.states import Trigger
 from workers.masking import Mask
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What has started an execution; `payload` is what came with it."""
+
+    id: UUID
+    name: str
+    payload: dict[str, Any]
+    received_at: datetime
+
+
+def no_event() -> Event | None:
+    """Return that no event has started the execution."""
+    return None
 
 
 @dataclass(frozen=True)
@@ -31,6 +47,7 @@ class Context:
     run_id: UUID | None
     timeout_seconds: int
     find_previous_success: Callable[[], datetime | None] = field(repr=False, compare=False)
+    find_event: Callable[[], Event | None] = field(default=no_event, repr=False, compare=False)
     time_zone: str = "UTC"
     mask: Mask = field(default_factory=Mask, repr=False, compare=False)
 
@@ -43,3 +60,11 @@ class Context:
     def previous_success_for(self) -> datetime | None:
         """The slot of the task's latest earlier SUCCESS, asked from the database when it is first read."""
         return self.find_previous_success()
+
+    @cached_property
+    def event(self) -> Event | None:
+        """The event that has started this slot, all attempts alike; asked from the database when it is first read.
+
+        None where it was none, or where it is no longer kept.
+        """
+        return self.find_event()

@@ -5,16 +5,14 @@ import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import SplitResult, quote, urlsplit
 
 import certifi
 import httpcore
 
-from scheduler.engine.addresses import PORT_MAX, Guard, InvalidHost, read_host
+from scheduler.engine import urls
+from scheduler.engine.addresses import Guard
 from workers.addresses import Deadline, GuardedBackend
 from workers.errors import ExpectedFailure, PermanentFailure
-
-PORTS = {"http": 80, "https": 443}
 
 # What the connection and its framing hang on, and what the platform says itself.
 _OURS = frozenset(
@@ -23,8 +21,6 @@ _OURS = frozenset(
 )
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_UNWELCOME_IN_URL = re.compile(r"[\x00-\x20\x7f\\]")
-_KEPT_IN_URL = "%!$&'()*+,;=:@/?~"
 
 
 class InvalidRequest(PermanentFailure):
@@ -56,40 +52,12 @@ class Answer:
 
 def read_url(text: str) -> Address:
     """Return where a URL leads. Raises InvalidRequest for all but plain http and https URLs of a host."""
-    if _UNWELCOME_IN_URL.search(text):
-        raise InvalidRequest("The url holds a space, a control character or a backslash: percent-encode it.")
     try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError as error:
-        raise InvalidRequest(f"The url is none: {error}.") from None
-    if parts.scheme not in PORTS:
-        raise InvalidRequest("The url must begin with http:// or https://.")
-    if "@" in parts.netloc:
-        raise InvalidRequest("The url holds a user name or password: send an Authorization header, from a $secret.")
-    if port is not None and not 0 < port <= PORT_MAX:
-        raise InvalidRequest(f"The url names the port {port}, which there cannot be.")
-    return _address(parts, _host(parts.hostname or ""), port)
-
-
-def _host(name: str) -> str:
-    try:
-        host = read_host(name if name.isascii() else name.encode("idna").decode())
-    except (InvalidHost, UnicodeError) as error:
-        raise InvalidRequest(f"The url names no host: {error}") from None
-    return str(host)
-
-
-def _address(parts: SplitResult, host: str, port: int | None) -> Address:
-    target = quote(parts.path or "/", safe=_KEPT_IN_URL) + (
-        f"?{quote(parts.query, safe=_KEPT_IN_URL)}" * bool(parts.query)
-    )
-    shown = f"[{host}]" if ":" in host else host
-    with_port = shown if port in (None, PORTS[parts.scheme]) else f"{shown}:{port}"
-    url = httpcore.URL(
-        scheme=parts.scheme.encode(), host=host.encode(), port=port or PORTS[parts.scheme], target=target.encode()
-    )
-    return Address(url, with_port.encode(), f"{parts.scheme}://{with_port}{target}")
+        url = urls.read_url(text)
+    except urls.InvalidUrl as refusal:
+        raise InvalidRequest(str(refusal)) from None
+    target = httpcore.URL(scheme=url.scheme.encode(), host=url.host.encode(), port=url.port, target=url.target.encode())
+    return Address(target, url.host_header.encode(), url.text)
 
 
 def read_headers(given: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

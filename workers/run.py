@@ -1,5 +1,6 @@
 """Runs executions in a child process: win them, call their handlers, say how they ended."""
 
+import json
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -13,11 +14,12 @@ from django.conf import settings
 
 from scheduler import clock, namespaces, transitions
 from scheduler.dispatch import Outlet
+from scheduler.engine.identity import event_of
 from scheduler.engine.states import Status
 from scheduler.records import Outcome, Started
 from workers import outcomes, registry, task_data
 from workers.board import Board
-from workers.context import Context
+from workers.context import Context, Event
 from workers.errors import UnknownHandler
 from workers.handback import hand_back
 from workers.limits import HARD_LIMIT_GRACE_SECONDS, cancellable, soft_limit
@@ -35,6 +37,9 @@ _PREVIOUS_SUCCESS = """
 SELECT h.scheduled_for FROM task_execution_history h
 WHERE h.task_id = %s AND h.id < %s AND h.status = 'SUCCESS' ORDER BY h.id DESC LIMIT 1
 """
+
+
+_EVENT = "SELECT id, name, payload, received_at FROM scheduler_events WHERE id = %s"
 
 
 class Runner:
@@ -203,6 +208,11 @@ def _context(started: Started, connection: psycopg.Connection, mask: Mask) -> Co
         row = connection.execute(_PREVIOUS_SUCCESS, (started.task_id, started.id)).fetchone()
         return row[0] if row else None
 
+    def find_event() -> Event | None:
+        event = event_of(started.cause)
+        row = connection.execute(_EVENT, (event,)).fetchone() if event is not None else None
+        return Event(row[0], row[1], json.loads(row[2]), row[3]) if row else None
+
     return Context(
         execution_id=started.id,
         task_id=started.task_id,
@@ -216,6 +226,7 @@ def _context(started: Started, connection: psycopg.Connection, mask: Mask) -> Co
         run_id=started.run_id,
         timeout_seconds=started.timeout_seconds,
         find_previous_success=find_previous_success,
+        find_event=find_event,
         time_zone=started.time_zone,
         mask=mask,
     )

@@ -28,6 +28,7 @@ GROUPS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "Assure": (("SLA breaches", "scheduler_breach_changelist"),),
     "Control": (
         ("Housekeeping", "django_celery_beat_periodictask_changelist"),
+        ("Webhooks", "scheduler_webhook_changelist"),
         ("Tokens", "scheduler_apitoken_changelist"),
         ("Users", "auth_user_changelist"),
         ("Groups", "auth_group_changelist"),

@@ -150,6 +150,9 @@ SPECTACULAR_SETTINGS = {
         "ExecutionStatus": "scheduler.answers.EXECUTION_STATUSES",
         "OverlapPolicy": "scheduler.answers.OVERLAP_POLICIES",
         "Role": "scheduler.answers.ROLES",
+        "DeliveryStatus": "scheduler.answers.DELIVERY_STATUSES",
+        "ChannelKind": "scheduler.answers.CHANNEL_KINDS",
+        "Occasion": "scheduler.answers.OCCASIONS",
         "ExplainedOutcome": "scheduler.answers.EXPLAINED_OUTCOMES",
         "RecordOutcome": "scheduler.answers.RECORD_OUTCOMES",
     },
@@ -223,6 +226,16 @@ SHELL_HANDLER: bool = env.bool("SHELL_HANDLER", False)
 # the worker's variables TASK_SECRET_….
 SECRET_NAMES: dict[str, list[str]] = name_lists("SECRET_NAMES")
 SECRETS_DIR: str | None = env.str("SECRETS_DIR", None)
+
+# The server by which people are notified by e-mail; without it none is sent.
+EMAIL_BACKEND: str = env.str("EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
+EMAIL_HOST: str = env.str("EMAIL_HOST", "")
+EMAIL_PORT: int = env.int("EMAIL_PORT", 587)
+EMAIL_HOST_USER: str = env.str("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD: str = env.str("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS: bool = env.bool("EMAIL_USE_TLS", True)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL: str = env.str("EMAIL_FROM", "platform-scheduler@localhost")
 
 HEALTH_HOST: str = env.str("HEALTH_HOST", "127.0.0.1")
 HEALTH_PORT: int | None = env.int("HEALTH_PORT", None)

@@ -1,16 +1,20 @@
-"""Tasks in the console: looked at, run, paused, resumed and deleted; they are defined through the API."""
+"""Tasks in the console: defined, looked at, run, paused, resumed and deleted, by the services of the API."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
+from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
+from django.views.decorators.http import require_POST
 
 from register import operating, services
+from register.admin.meanings import meaning_of, preview_of
+from register.admin.task_form import PreviewForm, TaskForm
 from register.admin.verbs import VerbsAdmin
 from register.given import Given
 from register.operators import actor_of
@@ -21,6 +25,43 @@ from scheduler.filters import TaskFilter
 from scheduler.models import Task
 from scheduler.paging import ListedAdmin, OfferedFilter
 from scheduler.upcoming import upcoming
+
+PREVIEW: Final = "scheduler_task_preview"
+
+# What stands of a task, whatever its form says.
+STANDING: Final = ("state", "next_fire", "executions", "version", "created_by", "updated_at", "id")
+SHOWN: Final = (
+    "name", "namespace", "state", "next_fire", "next_ten", "executions", "description", "owner", "labels",
+    "task_class", "task_data", "cron_expression", "time_zone", "interval_seconds", "interval_mode", "run_at",
+    "start_at", "end_at", "jitter_seconds", "calendar", "calendar_policy", "skip_slots", "misfire_policy",
+    "misfire_grace_seconds", "catch_up_limit", "overlap_policy", "max_concurrency", "auto_pause_after_failures",
+    "failed_slot_count", "priority", "queue", "depends_on", "dependency_mode", "listens_to", "notify_on",
+    "timeout_seconds", "max_retry_count", "retry_policy", "retry_on", "version", "created_at", "created_by",
+    "updated_at", "id",
+)  # fmt: skip
+EDITED: Final = [
+    ("Task", {"fields": (
+        "name", ("namespace", "owner"), "description", ("taskClass", "queue", "priority"), "taskData", "labels",
+    )}),
+    ("Schedule", {"classes": ["schedule"], "fields": (
+        "scheduleKind", "everyMinutes", "atMinute", "weekdays", "monthDay", "atTime", "runOn",
+        ("intervalCount", "intervalUnit", "intervalMode"), "cronExpression", "timeZone", "meaning",
+    )}),
+    ("Where and when not", {"classes": ["collapse"], "fields": (
+        ("calendar", "calendarPolicy"), ("startAt", "endAt"), "jitterSeconds",
+    )}),
+    ("Missed and overlapping slots", {"fields": (
+        ("misfirePolicy", "misfireGraceSeconds", "catchUpLimit"), ("overlapPolicy", "maxConcurrency"),
+    )}),
+    ("Failures", {"fields": (
+        ("timeoutSeconds", "maxRetryCount", "autoPauseAfterFailures"), "retryOn",
+        ("retryBackoff", "retryDelaySeconds", "retryMaxDelaySeconds", "retryJitter"),
+    )}),
+    ("Dependencies and events", {"classes": ["collapse"], "fields": (
+        "dependencies", "dependencyMode", "listensTo",
+    )}),
+    ("Notifications", {"classes": ["collapse"], "fields": ("notifyOn",)}),
+]  # fmt: skip
 
 
 class StatusFilter(OfferedFilter):
@@ -47,7 +88,7 @@ class LateFilter(OfferedFilter):
 
 @admin.register(Task)
 class TaskAdmin(VerbsAdmin, ListedAdmin):
-    """A form would write columns that the claim is moving: there is none, only verbs."""
+    """What the form holds goes through the services: written as rows it would undo what the claim moves on."""
 
     list_class = TaskFilter
     list_display = ("name", "what", "state", "next_fire", "last_runs")
@@ -55,19 +96,53 @@ class TaskAdmin(VerbsAdmin, ListedAdmin):
     search_fields = ("name",)
     search_help_text = "The beginning of a name, or an id."
     ordering = ("-created_at", "id")
-    fields = (
-        "name", "namespace", "state", "next_fire", "next_ten", "executions", "description",
-        "owner", "labels", "task_class", "task_data",
-        "cron_expression", "time_zone", "interval_seconds", "interval_mode", "run_at", "start_at", "end_at",
-        "jitter_seconds", "calendar", "calendar_policy", "skip_slots",
-        "misfire_policy", "misfire_grace_seconds", "catch_up_limit", "overlap_policy", "max_concurrency",
-        "auto_pause_after_failures", "failed_slot_count", "priority", "queue", "depends_on", "dependency_mode",
-        "timeout_seconds", "max_retry_count", "retry_policy", "retry_on",
-        "version", "created_at", "created_by", "updated_at", "id",
-    )  # fmt: skip
-    readonly_fields = ("state", "next_fire", "next_ten", "executions", "depends_on", "id")
+    form = TaskForm
     actions = ("run_now", "pause", "resume", "delete")
     actions_on_bottom = True
+
+    class Media:
+        css = {"all": ["register/editor.css"]}
+        js = ["register/editor.js"]
+
+    def get_urls(self) -> list[Any]:
+        """Return the pages, and what the editor asks for while somebody types."""
+        preview = path("preview/", self.admin_site.admin_view(require_POST(self.preview_view)), name=PREVIEW)
+        return [preview, *super().get_urls()]
+
+    def preview_view(self, request: HttpRequest) -> HttpResponse:
+        """Answer what the schedule that was typed means, or what is wrong with it; nothing is stored."""
+        if not (super().has_add_permission(request) or super().has_change_permission(request)):
+            raise PermissionDenied
+        return HttpResponse(preview_of(PreviewForm(request.POST), now=clock.now()))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Return the form for whoever may write, else what there is to be seen."""
+        if obj is None:
+            return EDITED
+        if not self.has_change_permission(request, obj):
+            return [(None, {"fields": SHOWN})]
+        return [(None, {"fields": (*STANDING, "seen_version")}), *EDITED]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Return what no form changes."""
+        if obj is None:
+            return ("meaning",)
+        return (*STANDING, "meaning") if self.has_change_permission(request, obj) else SHOWN
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """Return the form; it knows who acts."""
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        form.actor = actor_of(request)
+        return form
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Do nothing: the form has stored it, through the services."""
+
+    @admin.display(description="what this means")
+    def meaning(self, task: Any) -> str:
+        """Show what the schedule means; the editor asks again while somebody types."""
+        shown = meaning_of(task, now=clock.now()) if task is not None and task.name else ""
+        return format_html('<div id="meaning" data-preview="{}">{}</div>', reverse(f"admin:{PREVIEW}"), shown)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Task], search_term: str
@@ -181,8 +256,13 @@ class TaskAdmin(VerbsAdmin, ListedAdmin):
         return listed
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse: tasks are registered through the API."""
-        return False
+        """Allow whoever may add tasks."""
+        return admin.ModelAdmin.has_add_permission(self, request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Allow whoever may change tasks; a deleted one is for looking."""
+        may_change = admin.ModelAdmin.has_change_permission(self, request)
+        return may_change and (obj is None or obj.status != TaskStatus.DELETED)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Allow the verb to whoever may delete tasks; rows stay."""

@@ -8,7 +8,8 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from register.api.fields import Flag, Key, Labels, Whole, Word
-from register.api.serializers import RESERVED_QUEUES, NothingInput, PauseInput, ResumeInput, Strict
+from register.api.serializers import RESERVED_QUEUES, NothingInput, PauseInput, ResumeInput
+from register.api.strict import Strict
 from register.given import Given
 from register.names import KEY_MAX_LENGTH
 from scheduler.errors import Fault

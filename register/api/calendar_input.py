@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from register.api.fields import Key, Line, Text, Whole, Zone
-from register.api.serializers import Strict
+from register.api.strict import Strict
 from register.given import Given
 from register.names import KEY_MAX_LENGTH
 from scheduler.engine.calendars import InvalidCalendar, as_document, read_calendar

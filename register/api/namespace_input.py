@@ -5,7 +5,8 @@ from typing import Any
 from rest_framework import serializers
 
 from register.api.fields import Key, Line, Text, Whole
-from register.api.serializers import Strict
+from register.api.notify_input import ChannelInput
+from register.api.strict import Strict
 from register.given import Given
 from register.names import KEY_MAX_LENGTH
 from scheduler.engine.placeholders import SECRET_NAME
@@ -48,6 +49,7 @@ class NamespaceInput(Strict):
         max_length=DESCRIPTION_MAX_LENGTH, allow_null=True, allow_blank=True, trim_whitespace=False, required=False
     )
     secretNames = SecretNames(source="secret_names", max_length=MOST_SECRETS, required=False)
+    notifyChannel = ChannelInput(source="notify_channel", allow_null=True, required=False)
 
 
 def read_new_namespace(data: Any) -> Given:

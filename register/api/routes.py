@@ -7,6 +7,7 @@ from register.api.audit import AuditRecordView, AuditView
 from register.api.backfills import AbortView, BackfillView, OperationsView, OperationView
 from register.api.bulk import BulkView
 from register.api.calendars import CalendarPreviewView, CalendarsView, CalendarView, ClosedDaysView
+from register.api.events import EventsView, EventView
 from register.api.executions import CancelView, RetryView
 from register.api.inventory import HandlersView, NodesView
 from register.api.namespaces import NamespacesView, NamespaceView
@@ -17,6 +18,15 @@ from register.api.runs import RunRetryView
 from register.api.templates import ApplyView, InstantiateView, TemplateRevisionsView, TemplatesView, TemplateView
 from register.api.tokens import TokensView, TokenView
 from register.api.views import CloneView, TasksView, TaskView
+from register.api.webhooks import (
+    DeliveriesView,
+    DeliveryView,
+    ReplayView,
+    RotateView,
+    WebhooksView,
+    WebhookTestView,
+    WebhookView,
+)
 
 ROUTES: dict[str, type[APIView]] = {
     "tasks": TasksView,
@@ -54,6 +64,15 @@ ROUTES: dict[str, type[APIView]] = {
     "tokens/<int:token_id>": TokenView,
     "audit": AuditView,
     "audit/<int:record_id>": AuditRecordView,
+    "events": EventsView,
+    "events/<uuid:event_id>": EventView,
+    "webhooks": WebhooksView,
+    "webhooks/<uuid:webhook_id>": WebhookView,
+    "webhooks/<uuid:webhook_id>/rotate": RotateView,
+    "webhooks/<uuid:webhook_id>/test": WebhookTestView,
+    "webhooks/<uuid:webhook_id>/deliveries": DeliveriesView,
+    "webhooks/<uuid:webhook_id>/deliveries/<uuid:delivery_id>": DeliveryView,
+    "webhooks/<uuid:webhook_id>/deliveries/<uuid:delivery_id>/replay": ReplayView,
     "handlers": HandlersView,
     "nodes": NodesView,
 }

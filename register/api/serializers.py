@@ -1,15 +1,11 @@
 """The request bodies of the write API: which fields there are, of which type and within which bounds."""
 
-from collections.abc import Iterator
-from functools import cached_property
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.exceptions import ErrorDetail, ValidationError
-from rest_framework.fields import SkipField
+from rest_framework.exceptions import ValidationError
 
-from register.api.faults import faults_of
 from register.api.fields import (
     CalendarDocument,
     CronText,
@@ -29,7 +25,9 @@ from register.api.fields import (
     Word,
     Zone,
 )
-from register.given import Given
+from register.api.listener_input import Listeners
+from register.api.notify_input import Notifications
+from register.api.strict import Strict
 from register.names import KEY_MAX_LENGTH
 from scheduler.engine.calendars import CalendarPolicy
 from scheduler.engine.retry import (
@@ -40,9 +38,7 @@ from scheduler.engine.retry import (
     RetryPolicy,
 )
 from scheduler.engine.schedules import MAX_LENGTH
-from scheduler.engine.suggestions import did_you_mean
 from scheduler.engine.workflows import Condition, Mode
-from scheduler.errors import Fault
 from scheduler.models.choices import IntervalMode, MisfirePolicy, OverlapPolicy
 
 DAY_SECONDS = 86_400
@@ -57,80 +53,16 @@ MOST_FAILURES = 1_000
 MOST_PREVIEWED = 100
 MOST_PARALLEL = 100
 MOST_UPSTREAMS = 100
+MOST_LISTENED_TO = 20
+MOST_NOTIFIED = 10
 PAUSE_REASON_MAX_LENGTH = 1_000
 
 # Housekeeping travels in it, ahead of everything: users' tasks there would hold it up.
 RESERVED_QUEUES = frozenset({"platform"})
 
-READ_ONLY = frozenset(
-    "id status version retryCount createdAt createdBy updatedAt lastExecutedAt nextExecutionTime pauseReason "
-    "pausedUntil template taskCount pendingTaskCount".split()
-)
-# Of the contract, and refused until something honours them: an accepted field that does nothing would be a lie.
-NOT_YET = frozenset("flexSeconds listensTo uses circuitPolicy notifyOn notifyChannel retentionDays".split())
-
 # Values that have been accepted once, of each field, and are not looked at again.
 MOST_ACCEPTED = 10_000
 _OF_ONE_TASK = frozenset({"name", "description", "taskData"})
-
-
-class Strict(serializers.Serializer[Any]):
-    """A body whose every name is known; all faults are told at once, beside what could be read."""
-
-    default_error_messages = {"invalid": "This must be a JSON object."}
-
-    def read(self, data: Any) -> Given:
-        """Return what could be read of `data` and all that is wrong with it."""
-        if not isinstance(data, dict):
-            return Given({}, (Fault("", "invalid", str(self.error_messages["invalid"])),))
-        values: dict[str, Any] = {}
-        faults = [self._unknown(name) for name in data if name not in self.fields]
-        faulty: set[str] = set()
-        for name, field in self._asked(data):
-            column = str(field.source)
-            try:
-                values[column] = self._read_field(name, field, data.get(name, serializers.empty))
-            except SkipField:
-                continue
-            except ValidationError as refusal:
-                faults += faults_of(refusal.detail, path=name)
-                faulty.add(column)
-        return Given(values, tuple(faults), frozenset(faulty))
-
-    def _read_field(self, name: str, field: Any, value: Any) -> Any:
-        return field.run_validation(value)
-
-    def _asked(self, data: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-        """Yield the fields that have something to say, in order: those given, and those that may not be left out."""
-        for name, field, speaks_when_absent in self._in_order:
-            if speaks_when_absent or name in data:
-                yield name, field
-
-    @cached_property
-    def _in_order(self) -> list[tuple[str, Any, bool]]:
-        is_partial = bool(self.partial)
-        return [
-            (name, field, not is_partial and (field.required or field.default is not serializers.empty))
-            for name, field in self.fields.items()
-        ]
-
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        """Return the values of a body inside another one. Raises ValidationError with all faults, by field."""
-        given = self.read(data)
-        if not given.faults:
-            return given.values
-        detail: dict[str, list[ErrorDetail]] = {}
-        for fault in given.faults:
-            detail.setdefault(fault.field, []).append(ErrorDetail(fault.message, code=fault.code))
-        raise ValidationError(detail if "" not in detail else detail[""])
-
-    def _unknown(self, name: str) -> Fault:
-        shown = name[:100]
-        if name in READ_ONLY:
-            return Fault(shown, "read_only", "This is the platform's to say: leave it out.")
-        if name in NOT_YET:
-            return Fault(shown, "unavailable", "This field is not available in this version.")
-        return Fault(shown, "unknown", f"There is no such field.{did_you_mean(name, self.fields)}")
 
 
 class RetryPolicyInput(Strict):
@@ -237,6 +169,7 @@ class TaskInput(Strict):
 
     dependencies = Dependencies(source="upstreams", max_length=MOST_UPSTREAMS, required=False)
     dependencyMode = Word([mode.value for mode in Mode], source="dependency_mode", required=False)
+    listensTo = Listeners(source="listens_to", max_length=MOST_LISTENED_TO, required=False)
 
     timeoutSeconds = Whole(source="timeout_seconds", min_value=1, max_value=LONGEST_SECONDS, required=False)
     maxRetryCount = Whole(source="max_retry_count", min_value=0, max_value=MOST_RETRIES, required=False)
@@ -245,6 +178,7 @@ class TaskInput(Strict):
     sla = SlaInput(allow_null=True, required=False)
     labels: Any = Labels(required=False)
     owner = Line(max_length=255, allow_null=True, required=False)
+    notifyOn = Notifications(source="notify_on", max_length=MOST_NOTIFIED, allow_null=True, required=False)
 
 
 class RecordInput(TaskInput):

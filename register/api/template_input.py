@@ -8,7 +8,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from register.api.fields import Key, Line, Text
-from register.api.serializers import Strict, TaskInput
+from register.api.serializers import TaskInput
+from register.api.strict import Strict
 from register.given import Given
 from register.names import KEY_MAX_LENGTH
 from register.templating.instances import MOST_AT_ONCE, Wanted

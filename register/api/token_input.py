@@ -4,7 +4,7 @@ from typing import Any
 
 from register.access import LONGEST_DAYS, NAME_MAX_LENGTH
 from register.api.fields import Instant, Key, Line, Whole, Word
-from register.api.serializers import Strict
+from register.api.strict import Strict
 from register.given import Given
 from register.names import KEY_MAX_LENGTH
 from scheduler.models.choices import Role

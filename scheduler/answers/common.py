@@ -4,6 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from scheduler.answers.words import CHANNEL_KINDS
+
 
 class Answer(serializers.Serializer[Any]):
     """An object of an answer; all its fields are always there."""
@@ -16,6 +18,15 @@ class PageAnswer(Answer):
     totalPages = serializers.IntegerField()
     isTotalEstimated = serializers.BooleanField(help_text="Totals above 10,000 are estimated.")
     nextCursor = serializers.CharField(allow_null=True, help_text="null where nothing follows.")
+
+
+class ChannelAnswer(serializers.Serializer[Any]):
+    """By which people are notified; of `to`, `url` and `webhookId` it has the one that its kind takes."""
+
+    kind = serializers.ChoiceField(CHANNEL_KINDS)
+    to = serializers.ListField(child=serializers.CharField(), required=False)
+    url: Any = serializers.JSONField(required=False, help_text="A text, or a $secret.")
+    webhookId = serializers.UUIDField(required=False)
 
 
 class FaultAnswer(Answer):

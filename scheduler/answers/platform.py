@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from scheduler.answers.common import Answer, PageAnswer
+from scheduler.answers.common import Answer, ChannelAnswer, PageAnswer
 from scheduler.answers.words import ROLES
 from scheduler.models.choices import (
     NodeRole,
@@ -42,7 +42,7 @@ class NamespaceAnswer(Answer):
     secretNames = serializers.ListField(
         child=serializers.CharField(), help_text="Secrets that its tasks may name; without any, SECRET_NAMES says."
     )
-    notifyChannel = serializers.JSONField(allow_null=True, help_text="Always null in this version.")
+    notifyChannel: Any = ChannelAnswer(allow_null=True, help_text="By which people are notified.")
     retentionDays = serializers.IntegerField(allow_null=True, help_text="Always null in this version.")
     version = serializers.IntegerField(help_text="Grows with each change; the ETag.")
     createdAt = serializers.DateTimeField()

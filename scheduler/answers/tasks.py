@@ -4,11 +4,12 @@ from typing import Any
 
 from rest_framework import serializers
 
-from scheduler.answers.common import Answer, PageAnswer
+from scheduler.answers.common import Answer, ChannelAnswer, PageAnswer
 from scheduler.answers.words import (
     CALENDAR_POLICIES,
     CONDITIONS,
     DEPENDENCY_MODES,
+    OCCASIONS,
     OVERLAP_POLICIES,
     TASK_STATUSES,
 )
@@ -38,6 +39,16 @@ class SlaAnswer(Answer):
     deadlineAt = serializers.CharField(allow_null=True, help_text="HH:MM in timeZone.")
 
 
+class ListenerAnswer(Answer):
+    event = serializers.CharField(help_text="Name of an event.")
+    match: Any = serializers.DictField(help_text="What its payload has to hold; {} is any.")
+
+
+class NotifyAnswer(Answer):
+    outcomes = serializers.ListField(child=serializers.ChoiceField(OCCASIONS))
+    channel: Any = ChannelAnswer(allow_null=True, help_text="null is the namespace's.")
+
+
 class DefinitionAnswer(Answer):
     name = serializers.CharField()
     namespace = serializers.CharField()
@@ -64,6 +75,7 @@ class DefinitionAnswer(Answer):
     queue = serializers.CharField()
     dependencies = DependencyAnswer(many=True, help_text="Tasks that it waits for.")
     dependencyMode = serializers.ChoiceField(DEPENDENCY_MODES)
+    listensTo: Any = ListenerAnswer(many=True, help_text="Events that start it.")
     timeoutSeconds = serializers.IntegerField()
     maxRetryCount = serializers.IntegerField()
     retryPolicy = RetryPolicyAnswer()
@@ -71,6 +83,7 @@ class DefinitionAnswer(Answer):
     sla = SlaAnswer(allow_null=True, help_text="What it promises of its slots.")
     labels: Any = serializers.DictField(child=serializers.CharField())
     owner = serializers.CharField(allow_null=True)
+    notifyOn: Any = NotifyAnswer(many=True, allow_null=True, help_text="null is the namespace's channel, on failure.")
 
 
 class TaskAnswer(DefinitionAnswer):

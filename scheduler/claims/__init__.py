@@ -33,9 +33,11 @@ from scheduler.claims.holds import (
     permits,
     standings,
 )
+from scheduler.claims.outgoing import delivery, due_deliveries, due_message, outbox, webhook_to_edit
 from scheduler.claims.requested import (
     calendar_to_delete,
     calendar_to_edit,
+    event,
     keep_calendars,
     keep_template,
     namespace_to_edit,
@@ -74,11 +76,15 @@ __all__ = [
     "calendar_to_edit",
     "concerned",
     "deciding",
+    "delivery",
+    "due_deliveries",
+    "due_message",
     "due_of_namespaces",
     "due_tasks",
     "edit_graph",
     "ended_pauses",
     "ending_tasks",
+    "event",
     "executions_in_the_way",
     "expired_executions",
     "held_by_limits",
@@ -92,6 +98,7 @@ __all__ = [
     "next_held",
     "operation",
     "operation_on_many",
+    "outbox",
     "permits",
     "promising",
     "published_executions",
@@ -108,4 +115,5 @@ __all__ = [
     "upstream_ends",
     "waiting_executions",
     "waiting_of_cause",
+    "webhook_to_edit",
 ]

@@ -1,4 +1,4 @@
-"""What people have asked for: calendars, templates, namespaces that they edit or use, operations to be carried out."""
+"""What people have asked for: calendars, templates, namespaces that they edit or use, operations, events."""
 
 import json
 from collections.abc import Collection
@@ -6,7 +6,7 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler.records import LockedAction, LockedOperation
+from scheduler.records import LockedAction, LockedEvent, LockedOperation
 
 # Whoever sets a calendar on a task keeps it; an edit of its rules goes on beside them, a deletion does not.
 _KEEP_CALENDARS = """
@@ -83,3 +83,15 @@ def operation_on_many(
     """Lock one bulk action; None where it has ended, or another holds it and this one does not wait."""
     row = connection.execute(_ON_MANY + ("" if waits else " SKIP LOCKED"), (operation_id,)).fetchone()
     return LockedAction(row[0], json.loads(row[1]), json.loads(row[2]), *row[3:]) if row else None
+
+
+_EVENT = """
+SELECT id, name, namespace, payload, received_at, position FROM scheduler_events
+WHERE id = %s AND completed_at IS NULL FOR UPDATE SKIP LOCKED
+"""
+
+
+def event(connection: psycopg.Connection, event_id: UUID) -> LockedEvent | None:
+    """Lock one event; None where all that listen have been started, or another node is at it."""
+    row = connection.execute(_EVENT, (event_id,)).fetchone()
+    return LockedEvent(*row) if row else None

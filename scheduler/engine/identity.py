@@ -6,6 +6,7 @@ from functools import lru_cache
 from uuid import UUID
 
 BACKFILL = "backfill:"
+EVENT = "event:"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -52,6 +53,16 @@ def backfill_cause(operation: UUID, slot: datetime | None = None) -> str:
     """Return the cause of a backfill's execution at a slot, or what the causes of all of them begin with."""
     at = slot.astimezone(UTC).isoformat(timespec="microseconds") if slot is not None else ""
     return f"{BACKFILL}{operation}:{at}"
+
+
+def event_cause(event: UUID) -> str:
+    """Return the cause of the executions that an event starts, one a task."""
+    return f"{EVENT}{event}"
+
+
+def event_of(cause: str) -> UUID | None:
+    """Return the event that an execution was started by; None where it was none."""
+    return UUID(cause.removeprefix(EVENT)) if cause.startswith(EVENT) else None
 
 
 def dependency_cause(run_id: UUID, *, root_cause: str) -> str:

@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('scheduler', '0018_node_ended'),
+        ('scheduler', '0024_index_of_notifying_tasks'),
     ]
 
     operations = [

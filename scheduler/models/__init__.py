@@ -6,12 +6,14 @@ from scheduler.models.batch import Batch
 from scheduler.models.calendar import Calendar
 from scheduler.models.change import Change, Listener
 from scheduler.models.dependency import Dependency, UpstreamEnd
+from scheduler.models.event import Event
 from scheduler.models.execution import Execution, ExecutionLog
 from scheduler.models.handler import Handler
 from scheduler.models.idempotency import IdempotencyKey
 from scheduler.models.lease import Lease
 from scheduler.models.namespace import Namespace
 from scheduler.models.node import Node
+from scheduler.models.notice import Channel, FailingTask, Notice
 from scheduler.models.operation import Operation, OperationItem
 from scheduler.models.permit import Permit
 from scheduler.models.revision import CalendarRevision, Revision
@@ -20,6 +22,7 @@ from scheduler.models.search import TaskSearch
 from scheduler.models.sla import Breach, SlaRollUp
 from scheduler.models.task import Task
 from scheduler.models.template import Instance, Template, TemplateRevision
+from scheduler.models.webhook import Delivery, OutboxEntry, Webhook
 
 __all__ = [
     "ApiToken",
@@ -29,10 +32,14 @@ __all__ = [
     "Calendar",
     "CalendarRevision",
     "Change",
+    "Channel",
+    "Delivery",
     "Dependency",
     "Ending",
+    "Event",
     "Execution",
     "ExecutionLog",
+    "FailingTask",
     "Handler",
     "IdempotencyKey",
     "Instance",
@@ -41,8 +48,10 @@ __all__ = [
     "Namespace",
     "NamespaceRollUp",
     "Node",
+    "Notice",
     "Operation",
     "OperationItem",
+    "OutboxEntry",
     "Permit",
     "Revision",
     "SlaRollUp",
@@ -52,4 +61,5 @@ __all__ = [
     "Template",
     "TemplateRevision",
     "UpstreamEnd",
+    "Webhook",
 ]

@@ -75,6 +75,8 @@ class AuditKind(models.TextChoices):
     TOKEN = "token"  # noqa: S105 - a word, not a secret
     CONSOLE = "console"
     REQUEST = "request"
+    EVENT = "event"
+    WEBHOOK = "webhook"
 
 
 class AuditVerb(models.TextChoices):
@@ -93,4 +95,7 @@ class AuditVerb(models.TextChoices):
     CANCEL = "cancel"
     RETRY = "retry"
     REVOKE = "revoke"
+    ROTATE = "rotate"
+    SEND = "send"
+    SWITCH_OFF = "switch_off"
     REFUSED = "refused"

@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import OpClass
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now, Upper
@@ -116,6 +116,14 @@ class Task(models.Model):
         default=False, db_default=False, help_text="Other tasks wait for what its slots come to."
     )
 
+    listens_to = models.JSONField(
+        default=list, db_default=[], blank=True, help_text="Events that start it: [{event, match}]."
+    )
+
+    notify_on = models.JSONField(
+        null=True, blank=True, help_text="Who is notified of what; NULL is the namespace's channel, on failure."
+    )
+
     skip_slots = ArrayField(
         models.DateTimeField(), null=True, blank=True, help_text="Coming slots that somebody has asked to leave out."
     )
@@ -163,6 +171,14 @@ class Task(models.Model):
                     interval_mode=IntervalMode.FIXED_DELAY, status=TaskStatus.ACTIVE, next_slot_for__isnull=True
                 ),
                 name="scheduler_tasks_awaiting_end",
+            ),
+            models.Index(fields=["id"], condition=Q(notify_on__isnull=False), name="scheduler_tasks_notifying"),
+            # So few rows that the claim, which writes every index of a row, does not feel it.
+            GinIndex(
+                fields=["listens_to"],
+                opclasses=["jsonb_path_ops"],
+                condition=~Q(listens_to=[]),
+                name="scheduler_tasks_listening",
             ),
         ]
 

@@ -13,3 +13,11 @@ def note(data: Data, _context: Context) -> None:
     with Path(data["file"]).open("a") as file:
         file.write(f"{data['line']}\n")
     time.sleep(data.get("seconds", 0))
+
+
+@handler("test.note_event")
+def note_event(data: Data, context: Context) -> None:
+    """Append the number that came with the event to `file`."""
+    assert context.event is not None
+    with Path(data["file"]).open("a") as file:
+        file.write(f"{context.event.payload['number']}\n")

@@ -22,9 +22,9 @@ DOTTED: list[str] = [
 
 
 def _celery_tasks() -> set[Any]:
-    from workers import tasks
+    from workers import deliveries, tasks
 
-    return {tasks.execute.name, tasks.execute_long.name, *(task.name for task in TASKS)}
+    return {tasks.execute.name, tasks.execute_long.name, deliveries.deliver.name, *(task.name for task in TASKS)}
 
 
 @pytest.mark.parametrize("name", [settings.EXECUTE_TASK_NAME, settings.EXECUTE_LONG_TASK_NAME])

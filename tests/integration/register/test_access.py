@@ -19,12 +19,15 @@ from scheduler.models import (
     ApiToken,
     AuditRecord,
     Calendar,
+    Delivery,
+    Event,
     Execution,
     Namespace,
     Operation,
     Revision,
     Task,
     Template,
+    Webhook,
 )
 from tests.integration.conftest import Caller
 
@@ -36,6 +39,9 @@ CALENDAR = "calendars/<uuid:calendar_id>"
 NAMESPACE = "namespaces/<str:name>"
 TOKEN = "tokens/<int:token_id>"
 TEMPLATE = "templates/<uuid:template_id>"
+EVENT = "events/<uuid:event_id>"
+WEBHOOK = "webhooks/<uuid:webhook_id>"
+DELIVERY = f"{WEBHOOK}/deliveries/<uuid:delivery_id>"
 LEAST = {
     ("GET", "tasks"): "viewer",
     ("POST", "tasks"): "editor",
@@ -107,6 +113,20 @@ LEAST = {
     ("DELETE", TOKEN): "admin",
     ("GET", "audit"): "admin",
     ("GET", "audit/<int:record_id>"): "admin",
+    ("GET", "events"): "viewer",
+    ("POST", "events"): "operator",
+    ("GET", EVENT): "viewer",
+    ("GET", "webhooks"): "editor",
+    ("POST", "webhooks"): "editor",
+    ("GET", WEBHOOK): "editor",
+    ("PUT", WEBHOOK): "editor",
+    ("PATCH", WEBHOOK): "editor",
+    ("DELETE", WEBHOOK): "editor",
+    ("POST", f"{WEBHOOK}/rotate"): "editor",
+    ("POST", f"{WEBHOOK}/test"): "editor",
+    ("GET", f"{WEBHOOK}/deliveries"): "editor",
+    ("GET", DELIVERY): "editor",
+    ("POST", f"{DELIVERY}/replay"): "editor",
     ("GET", "handlers"): "viewer",
     ("GET", "nodes"): "viewer",
 }
@@ -148,11 +168,18 @@ def paths(execution: Execution, now: datetime) -> Callable[[str], str]:
     record = AuditRecord.objects.get(kind="token", object_id=token.id)
     given = Given({"name": "noop", "namespace": "default", "parameters": {"type": "object"}, "definition": {}})
     template = create_template(given, actor="ada", namespace=None, now=now)
+    event = Event.objects.create(name="told", namespace="default", payload="{}", received_at=now)
+    webhook = Webhook.objects.create(namespace="default", url="https://example.com/", events=["*"])
+    delivery = Delivery.objects.create(
+        id=webhook.id, webhook=webhook, event="webhook.test", subject="test", body="{}", status="FAILED", tries_left=0,
+        next_attempt_at=now, created_at=now,
+    )  # fmt: skip
     ids = {
         "uuid:task_id": execution.task_id, "uuid:execution_id": execution.id, "uuid:operation_id": operation.id,
         "uuid:calendar_id": calendar.id, "int:token_id": token.id, "str:name": "default",
         "uuid:template_id": template.id, "int:version": 1, "int:record_id": record.id,
-        "uuid:run_id": execution.id,
+        "uuid:run_id": execution.id, "uuid:event_id": event.id,
+        "uuid:webhook_id": webhook.id, "uuid:delivery_id": delivery.id,
     }  # fmt: skip
 
     def fill_in(route: str) -> str:
@@ -238,7 +265,7 @@ def test_it_lists_nothing_of_another_namespace(now: datetime, path: str) -> None
 
 
 def _everything() -> list[Any]:
-    models: list[Any] = [Task, Execution, Operation, Calendar, Template, Revision]
+    models: list[Any] = [Task, Execution, Operation, Calendar, Template, Revision, Event, Webhook, Delivery]
     # Every request notes the use of the token that it is sent with.
     tokens = ApiToken.objects.order_by("id").values("id", "name", "revoked_at")
     namespaces = Namespace.objects.order_by("name").values()

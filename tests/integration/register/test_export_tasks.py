@@ -40,6 +40,8 @@ FULL: dict[str, Any] = {
     "sla": {"maxLatenessSeconds": 60, "maxDurationSeconds": None, "deadlineAt": "06:00"},
     "labels": {"no": "yes", "=a": "1e3", "ä": "😀"},
     "owner": "@ada",
+    "notifyOn": [{"outcomes": ["RECOVERY"], "channel": {"kind": "EMAIL", "to": ["ada@example.com"]}}],
+    "listensTo": [{"event": "=file: ä", "match": {"a": [1, "x"]}}],
 }
 SCHEDULES: dict[str, dict[str, Any]] = {
     "@hourly, as in Unix": {"cronExpression": "@hourly"},

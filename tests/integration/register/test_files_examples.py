@@ -10,7 +10,7 @@ from scheduler.models import Handler, Task
 from tests.integration.register.filing import command, register
 from workers import registry
 
-COUNT = 12
+COUNT = 13
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ from platform_scheduler.celery import app
 from scheduler import beat, clock, housekeeping
 from scheduler.beat import BeatScheduler, install_chores
 from scheduler.node import SchedulerNode
+from workers import deliveries
 
 CHORE = housekeeping.CHORES[0]
 CHORES = [chore.task for chore in housekeeping.CHORES]
@@ -191,8 +192,13 @@ def test_it_leaves_interval_and_switch_to_the_operators(installed: PeriodicTask)
 
 
 @pytest.mark.parametrize("chore", housekeeping.CHORES, ids=lambda chore: chore.name)
-def test_it_knows_the_celery_task_of_every_chore(chore: housekeeping.Chore):
-    assert chore.task in app.tasks
+def test_workers_know_the_celery_task_of_every_chore(chore: housekeeping.Chore):
+    assert {deliveries.deliver.name} | app.tasks.keys() >= {chore.task}
+
+
+def test_what_no_worker_takes_in_time_is_sent_no_more(installed: PeriodicTask):
+    often = PeriodicTask.objects.get(task="workers.deliver")
+    assert (often.expire_seconds, installed.expire_seconds) == (300, None)
 
 
 # The start

@@ -18,7 +18,7 @@ REFUSED: list[tuple[str, list[Any]]] = [
     ("description", [*NOT_TEXT, "x" * 10_001, "a\0b"]),
     ("secretNames", [5, "TOKEN", {}, None, True, NAMES]),
     ("secretNames[0]", [[value] for value in NOT_SECRETS]),
-    ("notifyChannel", [None, "#ops"]),
+    ("notifyChannel", ["#ops", [], 5]),
     ("retentionDays", [None, 30]),
     ("version", [7]),
     ("createdBy", ["me"]),

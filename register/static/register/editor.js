@@ -1,0 +1,31 @@
+// Asks the server what the schedule means while somebody types: it alone knows when something fires.
+"use strict";
+document.addEventListener("DOMContentLoaded", () => {
+  const meaning = document.getElementById("meaning");
+  const form = meaning && meaning.closest("form");
+  if (!form) return;
+  let timer = 0;
+  let asked = null;
+
+  async function ask() {
+    if (asked) asked.abort();
+    asked = new AbortController();
+    meaning.classList.add("asking");
+    try {
+      const answer = await fetch(meaning.dataset.preview, {
+        method: "POST", body: new FormData(form), signal: asked.signal, redirect: "error",
+      });
+      if (!answer.ok) throw new Error(String(answer.status));
+      meaning.innerHTML = await answer.text();
+      meaning.classList.remove("asking");
+    } catch (error) {
+      if (error.name !== "AbortError") meaning.textContent = "The server does not say what this means: try again.";
+    }
+  }
+
+  form.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(ask, 250);
+  });
+  ask();
+});

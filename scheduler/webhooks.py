@@ -1,0 +1,371 @@
+"""Webhooks: turns what has happened into messages for whoever wants them, and notes how each try went."""
+
+import json
+import logging
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+
+import psycopg
+
+from scheduler import audit, claims, notices, outbox
+from scheduler.audit import Entry
+from scheduler.engine import webhooks as rules
+from scheduler.engine.identity import retry_id
+from scheduler.engine.retry import RETRYABLE
+from scheduler.engine.states import Status
+from scheduler.halving import in_halves
+from scheduler.models.choices import AuditKind, AuditVerb
+from scheduler.records import DueDelivery
+
+logger = logging.getLogger(__name__)
+
+ENTRIES_PER_PASS: Final = 20
+ATTEMPTS_SHOWN: Final = 50
+TEXT_LENGTH: Final = 2_000
+DELIVERIES_KEPT: Final = timedelta(days=30)
+FORGET_BATCH: Final = 1_000
+
+_Entry = tuple[list[UUID], list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Hook:
+    """A webhook as messages are made for it."""
+
+    id: UUID
+    namespace: str | None
+    events: tuple[str, ...]
+
+    def wants(self, news: "_News") -> bool:
+        return self.namespace in (None, news.namespace) and rules.wants(self.events, news.event)
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What has happened; `subject` says it apart from all else, for ever."""
+
+    event: str
+    subject: str
+    namespace: str | None
+    at: datetime
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """How one try went: with the status of the answer, or why there was none."""
+
+    delivery: DueDelivery
+    at: datetime
+    duration_ms: int
+    status: int | None
+    error: str | None
+
+    @property
+    def is_delivered(self) -> bool:
+        """Tell whether the receiver has taken it."""
+        return self.status is not None and 200 <= self.status < 300
+
+
+_HOOKS = "SELECT id, namespace, events::text FROM scheduler_webhooks WHERE is_active"
+
+
+def fan_out(connection: psycopg.Connection, *, now: datetime) -> int:
+    """Make the messages and notices of a few entries of the outbox, in one transaction; return how many entries.
+
+    A second copy takes others; where the process dies before the commit the entries are there for another, and what
+    is made twice meets the primary key. An entry that cannot be told stays, and holds up no other.
+    """
+
+    def put_back(entry: _Entry, error: Exception) -> int:
+        logger.error("What has happened cannot be told: %s", entry, exc_info=error)
+        outbox.put_back(connection, *entry)
+        return 0
+
+    with connection.transaction():
+        entries = claims.outbox(connection, limit=ENTRIES_PER_PASS)
+        rows = connection.execute(_HOOKS).fetchall() if entries else []
+        hooks = [_Hook(row[0], row[1], tuple(json.loads(row[2]))) for row in rows]
+        return sum(in_halves(connection, entries, partial(_tell, connection, hooks=hooks, now=now), put_back))
+
+
+def _tell(connection: psycopg.Connection, entries: Sequence[_Entry], *, hooks: Sequence[_Hook], now: datetime) -> int:
+    # Entry by entry: the executions of one lie in one day, so that a statement reads one partition.
+    for executions, records in entries:
+        notices.gather(connection, executions, records, now=now)
+        if hooks:
+            news = [*_of_executions(connection, executions, hooks), *_of_records(connection, records)]
+            _write(connection, [(hook, one) for one in news for hook in hooks if hook.wants(one)], now=now)
+    return len(entries)
+
+
+_EXECUTIONS = """
+SELECT h.id, h.task_id, t.name, h.namespace, t.task_class, t.owner, t.labels::text, h.queue, h.priority, h.status,
+    h.reason, h.attempt, h.trigger, h.scheduled_for, h.scheduled_until, h.slot_count, h.start_time,
+    coalesce(h.end_time, h.scheduled_for), h.execution_time_ms, left(h.result, %(length)s),
+    left(h.error_message, %(length)s), h.node_id, h.revision, h.run_id, h.cause
+FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+WHERE h.id = ANY(%(ids)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status = ANY(%(statuses)s)
+"""
+
+_SEQUELS = """
+SELECT h.id FROM task_execution_history h WHERE h.id = ANY(%(ids)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s
+"""
+
+
+def _of_executions(
+    connection: psycopg.Connection, executions: Sequence[UUID], hooks: Sequence[_Hook]
+) -> Iterator[_News]:
+    statuses = [status for status, event in rules.EXECUTION_EVENTS.items() if _is_wanted(hooks, event)]
+    if not executions or not statuses:
+        return
+    bounds = {"ids": list(executions), "low": min(executions), "high": max(executions), "length": TEXT_LENGTH}
+    rows = connection.execute(_EXECUTIONS, bounds | {"statuses": statuses}).fetchall()
+    sequels = {row[0]: _sequel(row) for row in rows if row[9] in RETRYABLE}
+    recorded = _recorded(connection, sequels.values())
+    for row in rows:
+        yield _of_execution(row, is_final=sequels.get(row[0]) not in recorded)
+
+
+def _is_wanted(hooks: Sequence[_Hook], event: str) -> bool:
+    return any(rules.wants(hook.events, event) for hook in hooks)
+
+
+def _sequel(row: Sequence[Any]) -> UUID:
+    """Return the id that the next attempt has, if there is one."""
+    return retry_id(row[0], task_id=row[1], cause=row[-1], attempt=row[11] + 1)
+
+
+def _recorded(connection: psycopg.Connection, ids: Collection[UUID]) -> set[UUID]:
+    if not ids:
+        return set()
+    return {row[0] for row in connection.execute(_SEQUELS, {"ids": list(ids), "low": min(ids), "high": max(ids)})}
+
+
+_COLUMNS = (
+    "id", "taskId", "taskName", "namespace", "taskClass", "owner", "labels", "queue", "priority", "status", "reason",
+    "attempt", "trigger", "scheduledFor", "scheduledUntil", "slotCount", "startTime", "endTime", "executionTimeMs",
+    "result", "errorMessage", "nodeId", "revision", "runId",
+)  # fmt: skip
+
+
+def _of_execution(row: Sequence[Any], *, is_final: bool) -> _News:
+    data = {name: _plain(value) for name, value in zip(_COLUMNS, row[:-1], strict=True)}
+    data |= {"labels": json.loads(row[6]), "isFinal": is_final}
+    return _News(rules.EXECUTION_EVENTS[Status(row[9])], f"execution:{row[0]}", row[3], row[17], data)
+
+
+_RECORDS = """
+SELECT a.id, a.recorded_at, a.actor, a.via, a.reason, a.verb, a.kind, a.object_id, a.object_name, a.namespace,
+    a.version, a.before::text, a.after::text
+FROM scheduler_audit a WHERE a.id = ANY(%s) ORDER BY a.id
+"""
+
+
+def _of_records(connection: psycopg.Connection, records: Sequence[int]) -> Iterator[_News]:
+    if not records:
+        return
+    for row in connection.execute(_RECORDS, (list(records),)).fetchall():
+        key, at, actor, via, reason, verb, kind, object_id, name, namespace, version, before, after = row
+        event = _event_of(kind, verb)
+        if event is None:
+            continue
+        data = {
+            kind: {"id": object_id, "name": name, "namespace": namespace, "version": version},
+            "actor": actor,
+            "via": via,
+            "reason": reason,
+            "before": before and json.loads(before),
+            "after": after and json.loads(after),
+        }
+        yield _News(event, f"record:{key}", namespace, at, data)
+
+
+def _event_of(kind: str, verb: str) -> str | None:
+    if kind == AuditKind.TASK:
+        return rules.TASK_EVENTS.get(verb)
+    return rules.SWITCHED_OFF if (kind, verb) == (AuditKind.WEBHOOK, AuditVerb.SWITCH_OFF) else None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return _instant(value)
+    return str(value) if isinstance(value, UUID) else value
+
+
+def _instant(value: datetime) -> str:
+    """Return an instant as the API has it."""
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+
+
+_WRITE = """
+INSERT INTO scheduler_deliveries (
+    id, webhook_id, event, subject, body, tries_left, next_attempt_at, created_at
+)
+SELECT u.id, u.webhook_id, u.event, u.subject, u.body, %(tries)s, %(now)s, %(now)s
+FROM unnest(%(id)s::uuid[], %(webhook)s::uuid[], %(event)s::text[], %(subject)s::text[], %(body)s::text[])
+    AS u (id, webhook_id, event, subject, body)
+ON CONFLICT (id) DO NOTHING
+"""
+
+
+def _write(connection: psycopg.Connection, messages: Iterable[tuple[_Hook, _News]], *, now: datetime) -> None:
+    told = [(hook, news, rules.delivery_id(hook.id, news.subject)) for hook, news in messages]
+    if not told:
+        return
+    columns: dict[str, Any] = {
+        "id": [delivery for _, _, delivery in told],
+        "webhook": [hook.id for hook, _, _ in told],
+        "event": [news.event for _, news, _ in told],
+        "subject": [news.subject for _, news, _ in told],
+        "body": [_body(news, delivery) for _, news, delivery in told],
+    }
+    connection.execute(_WRITE, columns | {"tries": rules.MOST_TRIES, "now": now})
+
+
+def _body(news: _News, delivery: UUID) -> str:
+    message = {
+        "id": str(delivery),
+        "type": news.event,
+        "occurredAt": _instant(news.at),
+        "namespace": news.namespace,
+        "data": news.data,
+    }
+    return json.dumps(message, ensure_ascii=False)
+
+
+def send_test(connection: psycopg.Connection, webhook: UUID, namespace: str | None, *, now: datetime) -> UUID:
+    """Make a message that says nothing, inside the caller's transaction; return its id. Each time it is another one."""
+    news = _News(rules.TEST, f"test:{now.isoformat()}", namespace, now, {})
+    _write(connection, [(_Hook(webhook, namespace, ()), news)], now=now)
+    return rules.delivery_id(webhook, news.subject)
+
+
+_OF_NAMESPACE = """
+SELECT namespace FROM scheduler_webhooks WHERE id = %s AND is_active AND (namespace IS NULL OR namespace = %s)
+"""
+
+
+def notify(
+    connection: psycopg.Connection, webhook: UUID, subject: str, data: dict[str, Any], *, namespace: str, now: datetime
+) -> bool:
+    """Have a notification of a namespace sent to a webhook, once a subject, inside the caller's transaction.
+
+    False where there is no such webhook that is switched on, or it is another namespace's.
+    """
+    row = connection.execute(_OF_NAMESPACE, (webhook, namespace)).fetchone()
+    if row is None:
+        return False
+    news = _News(rules.NOTIFICATION, subject, namespace, now, data)
+    _write(connection, [(_Hook(webhook, row[0], ()), news)], now=now)
+    return True
+
+
+_REPLAY = """
+UPDATE scheduler_deliveries SET status = 'PENDING', tries_left = %(tries)s, next_attempt_at = %(now)s, ended_at = NULL
+WHERE id = %(id)s
+"""
+
+
+def replay(connection: psycopg.Connection, delivery: UUID, *, now: datetime) -> None:
+    """Send a message that the caller has locked once more, under its own id, with as many tries as the first time."""
+    connection.execute(_REPLAY, {"id": delivery, "tries": rules.MOST_TRIES, "now": now})
+
+
+_NOTE = """
+UPDATE scheduler_deliveries SET status = %(status)s::text, next_attempt_at = coalesce(%(next)s, next_attempt_at),
+    ended_at = CASE WHEN %(status)s::text <> 'PENDING' THEN %(now)s::timestamptz END,
+    attempts = CASE WHEN jsonb_array_length(attempts) >= %(shown)s THEN attempts - 0 ELSE attempts END
+        || %(attempt)s::jsonb
+WHERE id = %(id)s AND status = 'PENDING' AND attempt_count = %(count)s
+"""
+
+_WORKS = """
+UPDATE scheduler_webhooks SET failure_count = 0, failing_since = NULL, not_before = NULL
+WHERE id = %s AND failure_count > 0
+"""
+
+_FAILS = """
+UPDATE scheduler_webhooks SET failure_count = failure_count + 1, failing_since = coalesce(failing_since, %s)
+WHERE id = %s RETURNING failure_count, failing_since
+"""
+
+
+_LEAVE = "UPDATE scheduler_webhooks SET not_before = %s WHERE id = %s"
+
+
+def note(connection: psycopg.Connection, tried: Tried, *, now: datetime) -> None:
+    """Write down how a try went, and when the next one is; a webhook that has failed for long is switched off.
+
+    Whoever was overtaken, because his try took longer than it may, writes nothing.
+    """
+    delivery = tried.delivery
+    wait = rules.wait(rules.MOST_TRIES - delivery.tries_left, delivery=delivery.id)
+    status = "DELIVERED" if tried.is_delivered else "FAILED" if wait is None else "PENDING"
+    attempt = {
+        "at": _instant(tried.at), "status": tried.status, "error": tried.error, "durationMs": tried.duration_ms,
+    }  # fmt: skip
+    parameters = {
+        "id": delivery.id, "count": delivery.attempt_count, "status": status, "now": now, "shown": ATTEMPTS_SHOWN,
+        "next": now + wait if wait is not None else None, "attempt": json.dumps([attempt]),
+    }  # fmt: skip
+    with connection.transaction():
+        if not connection.execute(_NOTE, parameters).rowcount:
+            return
+        if tried.is_delivered:
+            connection.execute(_WORKS, (delivery.webhook_id,))
+        else:
+            _count_failure(connection, tried, now=now)
+
+
+def _count_failure(connection: psycopg.Connection, tried: Tried, *, now: datetime) -> None:
+    row = connection.execute(_FAILS, (now, tried.delivery.webhook_id)).fetchone()
+    assert row is not None  # noqa: S101 - webhooks are marked deleted, never removed
+    failures, since = row
+    rest_until = now + rules.peace(failures, webhook=tried.delivery.webhook_id)
+    connection.execute(_LEAVE, (rest_until, tried.delivery.webhook_id))
+    if tried.status == rules.GONE:
+        _switch_off(connection, tried.delivery.webhook_id, "It answered 410: there is nobody any more.", now=now)
+    elif rules.is_given_up(failures=failures, failing_for=now - since):
+        reason = f"{failures} tries in a row have failed since {_instant(since)}; the last: {tried.error}"
+        _switch_off(connection, tried.delivery.webhook_id, reason, now=now)
+
+
+_SWITCH_OFF = """
+UPDATE scheduler_webhooks SET is_active = false, switched_off_at = %s, switched_off_reason = %s, updated_at = %s,
+    version = version + 1
+WHERE id = %s AND is_active RETURNING namespace, description
+"""
+
+
+def _switch_off(connection: psycopg.Connection, webhook: UUID, reason: str, *, now: datetime) -> None:
+    """Send a webhook nothing more, and give notice: in the log, in the audit, and to those webhooks that want it."""
+    row = connection.execute(_SWITCH_OFF, (now, reason, now, webhook)).fetchone()
+    if row is None:
+        return
+    logger.error("Webhook %s is switched off: %s", webhook, reason)
+    entry = Entry(
+        verb=AuditVerb.SWITCH_OFF,
+        kind=AuditKind.WEBHOOK,
+        object_id=str(webhook),
+        object_name=row[1] and row[1][: audit.NAME_LENGTH],
+        namespace=row[0],
+        after={"isActive": False, "switchedOffReason": reason},
+    )
+    audit.record(connection, [entry], now=now)
+
+
+_FORGET = """
+DELETE FROM scheduler_deliveries WHERE id = ANY (ARRAY(
+    SELECT id FROM scheduler_deliveries WHERE created_at < %s ORDER BY created_at, id LIMIT %s
+))
+"""
+
+
+def forget(connection: psycopg.Connection, *, now: datetime, limit: int = FORGET_BATCH) -> int:
+    """Delete up to `limit` messages that are older than they are kept; return how many."""
+    return connection.execute(_FORGET, (now - DELIVERIES_KEPT, limit)).rowcount
