@@ -11,6 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
+from platform_scheduler import replica
 from platform_scheduler.problems import RETRY_AFTER_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -44,7 +45,16 @@ def ready(request: HttpRequest) -> HttpResponseBase:
         return _not_ready(database="down", migrations="unknown")
     if not migrated:
         return _not_ready(database="up", migrations="missing")
-    return JsonResponse({"status": "up", "checks": {"database": "up", "migrations": "applied"}})
+    checks = {"database": "up", "migrations": "applied", **_replica()}
+    return JsonResponse({"status": "up", "checks": checks})
+
+
+def _replica() -> dict[str, object]:
+    """Return how the copy stands where reads go to one; without it they go to the primary, so it is no reason."""
+    if not replica.is_configured():
+        return {}
+    lag = replica.lag_seconds()
+    return {"replica": "down" if lag is None else "up", "replicaLagSeconds": lag}
 
 
 def _is_migrated() -> bool:

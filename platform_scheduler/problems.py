@@ -59,6 +59,7 @@ from scheduler.errors import (
     PartitionMissing,
     RevisionNotFound,
     RunNotFound,
+    StreamFull,
     TaskDeleted,
     TaskNotFound,
 )
@@ -268,6 +269,15 @@ _KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem], ...
     (
         BrokerUnavailable,
         Problem(503, "unavailable", "The broker does not answer.", headers={"Retry-After": str(RETRY_AFTER_SECONDS)}),
+    ),
+    (
+        StreamFull,
+        Problem(
+            503,
+            "overloaded",
+            "As many clients read the stream as this process serves. Try again, or ask for what you need.",
+            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        ),
     ),
     (
         PartitionMissing,

@@ -1,18 +1,22 @@
-"""Executions, nodes and the catalogue in the console, read-only."""
+"""Executions, nodes, the catalogue and broken promises in the console, read-only."""
 
 from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path
 from django.utils.html import format_html, format_html_join
 
+from query import sla_page
 from query.explaining import explain
 from query.selectors import find_log
-from scheduler import display
+from scheduler import clock, display
 from scheduler.engine.states import Status, Trigger
-from scheduler.models import Execution, Handler, Node
+from scheduler.models import Breach, Execution, Handler, Node
 from scheduler.nodes import SILENT_AFTER
 from scheduler.paging import ListedAdmin, OfferedFilter, ReadOnlyAdmin
 from scheduler.periods import LISTED, ExecutionFilter
@@ -140,6 +144,54 @@ class HandlerAdmin(ReadOnlyAdmin):
     def seen(self, handler: Any) -> str:
         """Show when a worker last announced it."""
         return f"{display.span(handler.looked_at - handler.seen_at)} ago"
+
+
+@admin.register(Breach)
+class BreachAdmin(ReadOnlyAdmin):
+    """Promises (SLA) that were broken, and a report to print of how well they are kept."""
+
+    list_display = ("task", "namespace", "promise", "slot", "broken", "detected_at")
+    list_filter = ("promise",)
+    list_select_related = ("task",)
+    ordering = ("-id",)
+    search_fields = ("namespace",)
+    search_help_text = "A task's id or whole name, or a namespace."
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Breach], search_term: str
+    ) -> tuple[QuerySet[Breach], bool]:
+        """Search by the task's id, or by whole names."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        try:
+            return queryset.filter(task_id=UUID(term)), False
+        except ValueError:
+            return queryset.filter(Q(task__name=term) | Q(namespace=term)), False
+
+    def get_urls(self) -> list[Any]:
+        """Return the paths, with the report's among them."""
+        own = path("report/", self.admin_site.admin_view(self.report), name="scheduler_breach_report")
+        return [own, *super().get_urls()]
+
+    def report(self, request: HttpRequest) -> HttpResponse:
+        """Show the report, which prints as it stands."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = self.admin_site.each_context(request) | {"title": "SLA compliance"}
+        return render(
+            request, "admin/scheduler/breach/report.html", context | sla_page.context(request.GET, now=clock.now())
+        )
+
+    @admin.display(description="slot", ordering="scheduled_for")
+    def slot(self, breach: Any) -> str:
+        """Show the slot, absolute and relative."""
+        return display.moment(breach.scheduled_for, breach.looked_at)
+
+    @admin.display(description="broken", ordering="broken_at")
+    def broken(self, breach: Any) -> str:
+        """Show by when it was to be kept."""
+        return display.moment(breach.broken_at, breach.looked_at)
 
 
 def _as_written(text: str) -> str:

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from scheduler.engine.identity import BACKFILL, lower_bound, slot_cause
 from scheduler.engine.states import OPEN, Status
 from scheduler.errors import ExecutionNotFound, TaskNotFound
-from scheduler.models import Execution, ExecutionLog, Task
+from scheduler.models import Breach, Execution, ExecutionLog, Task
 
 # What an explanation reads at most: attempts at one slot, executions in the way, rows that they are sought among.
 MOST_ATTEMPTS: Final = 20
@@ -144,3 +144,9 @@ def _a_millisecond_on(low: UUID) -> UUID:
 def find_log(execution: Execution) -> ExecutionLog | None:
     """Return what an execution has logged, None where it has not ended or was silent."""
     return ExecutionLog.objects.filter(id=execution.id).first()
+
+
+def visible_breaches(*, namespace: str | None) -> QuerySet[Breach]:
+    """Return the broken promises that the caller may see, with their tasks."""
+    breaches = Breach.objects.select_related("task")
+    return breaches if namespace is None else breaches.filter(namespace=namespace)

@@ -81,7 +81,7 @@ kept: Cache[Timeline] = Cache(KEPT_SECONDS)
 
 def timeline(name: str, *, namespace: str | None, now: datetime) -> Timeline:
     """Return the timeline of one of WINDOWS, as it is, or was up to two seconds ago."""
-    return kept.get((name, namespace), lambda: _timeline(name, namespace, now))
+    return kept.get((connection.alias, name, namespace), lambda: _timeline(name, namespace, now))
 
 
 def _timeline(name: str, namespace: str | None, now: datetime) -> Timeline:

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
+from typing import Any
 from uuid import UUID
 
+from scheduler.engine import sla
 from scheduler.engine.admission import FIRST_WAIT, LONGEST_WAIT, TURN_TAKERS, Admission
 from scheduler.engine.firing import Pass
 from scheduler.engine.identity import execution_id, slot_cause
@@ -48,7 +50,14 @@ def fired(
         None,
         execution if task.has_dependents else None,  # the root of its run
         admission.held_by,
+        _promised(task, slot, cause, trigger) if task.sla is not None else None,
     )
+
+
+def _promised(task: DueTask, slot: datetime, cause: str, trigger: Trigger) -> Mapping[str, Any] | None:
+    if task.sla is None or not sla.holds_for(trigger, cause):
+        return None
+    return sla.promised(task.sla, slot, time_zone=task.time_zone)
 
 
 def makes_busy(row: NewExecution) -> bool:
@@ -91,7 +100,8 @@ def passed(
         now=now,
     )
     is_single = entry.until == entry.slot
-    return replace(row, scheduled_until=entry.until, slot_count=1 if is_single else slot_count)
+    promise = None if sla.is_excused(row.status, row.reason) else row.sla
+    return replace(row, scheduled_until=entry.until, slot_count=1 if is_single else slot_count, sla=promise)
 
 
 _UNKNOWN: Mapping[UUID, float] = MappingProxyType({})

@@ -33,6 +33,10 @@ class BrokerUnavailable(SchedulerError):
     """The broker did not take the messages; the rows stay QUEUED and the sweep publishes them."""
 
 
+class StreamFull(SchedulerError):
+    """As many clients read the stream as this process serves; its other requests keep their threads."""
+
+
 class PartitionMissing(SchedulerError):
     """No partition of history holds the row; the statement is repeated once there is one."""
 

@@ -11,6 +11,7 @@ import psycopg
 
 from scheduler import claims, delays, failures, permits, upstream_ends
 from scheduler.delays import SlotEnd
+from scheduler.engine import sla
 from scheduler.engine.bundles import FORGETTING
 from scheduler.engine.identity import BACKFILL, retry_id
 from scheduler.engine.retry import RetryPolicy, should_retry
@@ -211,6 +212,7 @@ def _retry(execution: Ended, task: EndingTask) -> NewExecution:
         revision=task.version,
         task_data=execution.task_data,
         run_id=execution.run_id,
+        sla=sla.of_retry(json.loads(execution.sla)) if execution.sla is not None else None,
     )
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.conf import settings
 
-from scheduler import audit, clock, events, flow, idempotency, nodes, notices, retention, rollups, webhooks
+from scheduler import audit, breaches, clock, events, flow, idempotency, nodes, notices, retention, rollups, webhooks
 from scheduler.connections import current
 
 QUEUE = "platform"
@@ -63,9 +63,11 @@ def prune_audit() -> None:
 
 @shared_task(name="scheduler.forget_rollups", ignore_result=True)
 def forget_rollups() -> None:
-    """Delete roll-ups that are older than they are kept, some at a time."""
+    """Delete roll-ups and SLA breaches that are older than they are kept, some at a time."""
     now = clock.now()
     while rollups.forget(current(), now=now) == rollups.FORGET_BATCH:
+        pass
+    while breaches.forget(current(), now=now) == breaches.FORGET_BATCH:
         pass
 
 

@@ -43,6 +43,7 @@ class NodeMetrics:
         self.released = self._counter("executions_released", "Held and retried executions that were let go.")
         self.lost = self._counter("executions_lost", "Executions that nobody renewed in time.")
         self.swept = self._counter("executions_swept", "Executions that the sweep has repaired.", "cause")
+        self.sla_breaches = self._counter("sla_breaches", "Promises of slots found broken, each once.", "promise")
         self.claim_duration = Histogram(
             "claim_duration_seconds",
             "Duration of the claims that moved a task on.",

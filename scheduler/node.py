@@ -15,6 +15,7 @@ from django.conf import settings
 from scheduler import (
     backfills,
     batches,
+    breaches,
     bulkactions,
     claims,
     clock,
@@ -60,6 +61,7 @@ STALE_SECONDS = 5
 PARTITION_TRIES = 50
 RESCHEDULED_BATCHES = 20
 ROLLED_UP_BATCHES = 10
+LOOKED_AT_BATCHES = 10
 
 
 class SchedulerNode:
@@ -280,6 +282,7 @@ class SchedulerNode:
             Timer(5, self.flow.count),
             Timer(1, self._count_ranges),
             Timer(1, self._roll_up),
+            Timer(1, self._watch_promises),
             Timer(60, self._sweep_everywhere),
             Timer(60, self._recount_open),
             Timer(1, self._reschedule),
@@ -324,8 +327,10 @@ class SchedulerNode:
 
     def _is_steady(self) -> bool:
         """Tell whether every worker that lives has had time to renew since an outage, or since the clock jumped."""
-        has_jumped_lately = clock.monotonic() - self._jumped_at < STEADY_BEFORE_LOSING_SECONDS
-        return self.sweep_loop.steady_seconds >= STEADY_BEFORE_LOSING_SECONDS and not has_jumped_lately
+        return self.sweep_loop.steady_seconds >= STEADY_BEFORE_LOSING_SECONDS and not self._has_jumped_lately()
+
+    def _has_jumped_lately(self) -> bool:
+        return clock.monotonic() - self._jumped_at < STEADY_BEFORE_LOSING_SECONDS
 
     def _resume(self, connection: psycopg.Connection, now: datetime) -> None:
         try:
@@ -389,6 +394,17 @@ class SchedulerNode:
             if not rollups.take_in(connection, limit=rollups.BATCH):
                 return
 
+    def _watch_promises(self, connection: psycopg.Connection, now: datetime, *, everywhere: bool = False) -> None:
+        if self._has_jumped_lately():
+            return  # a breach that is told cannot be taken back
+        low = EVERYWHERE if everywhere else claims.recent(now)
+        for _ in range(LOOKED_AT_BATCHES):
+            looked = breaches.look(connection, now=now, low=low)
+            for one in looked.found:
+                self.metrics.sla_breaches.labels(promise=one.promise).inc()
+            if looked.row_count < breaches.BATCH:
+                return
+
     def _sweep_everywhere(self, connection: psycopg.Connection, now: datetime) -> None:
         """Look in all partitions: a long outage, a retry by hand and a long hold keep an old slot's id."""
         self.publisher.hand_over(self._released(releases.release(connection, now=now, low=EVERYWHERE)))
@@ -396,6 +412,7 @@ class SchedulerNode:
         self.publisher.hand_over(self._released(self.flow.everywhere(connection, now)))
         self.metrics.swept.labels(cause="task_deleted").inc(sweep.cancel_deleted(connection, now=now))
         self._lose(connection, now, everywhere=True)
+        self._watch_promises(connection, now, everywhere=True)
 
     def _recount_open(self, connection: psycopg.Connection, _now: datetime) -> None:
         self._recount_after = sweep.recount_open(connection, after=self._recount_after) or EVERYWHERE

@@ -3,7 +3,7 @@
 Those that are made for each firing are not frozen, and made by position: both together cost a ninth of the time.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from scheduler.engine.states import Reason, Status, Trigger
 
 @dataclass(slots=True)
 class NewExecution:
-    """A row to be born; `not_before` and `reason` explain SCHEDULED and SKIPPED."""
+    """A row to be born; `not_before` and `reason` explain SCHEDULED and SKIPPED; `sla` is `engine.sla.promised`."""
 
     id: UUID
     task_id: UUID
@@ -36,6 +36,7 @@ class NewExecution:
     task_data: str | None = None
     run_id: UUID | None = None
     held_by: str | None = None
+    sla: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ class Ended:
     started_at: datetime
     ended_at: datetime
     is_permanent: bool
+    sla: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,7 @@ class DueTask:
     has_dependencies: bool = False
     has_dependents: bool = False
     expected_ms: float | None = None
+    sla: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +183,27 @@ class Attempt:
     due_at: datetime
     task_data: str | None
     run_id: UUID | None
+    sla: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Promising:
+    """A locked execution under an SLA whose time to be looked at has come."""
+
+    sla: dict[str, Any]
+    status: Status
+    id: UUID
+    task_id: UUID
+    namespace: str
+    cause: str
+    attempt: int
+    trigger: str
+    reason: str | None
+    scheduled_for: datetime
+    due_at: datetime
+    start_time: datetime | None
+    end_time: datetime | None
+    slot_count: int | None
 
 
 @dataclass(frozen=True, slots=True)

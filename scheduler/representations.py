@@ -11,6 +11,7 @@ from scheduler.engine.calendars import CalendarRules, closed_days, open_ranges
 from scheduler.engine.explanations import Explanation
 from scheduler.engine.flow import KINDS, FlowMode
 from scheduler.engine.retry import RetryPolicy
+from scheduler.engine.sla import BREACHES
 from scheduler.models import (
     ApiToken,
     Calendar,
@@ -29,6 +30,9 @@ from scheduler.models.choices import OperationKind, OperationStatus
 from scheduler.standing import FlowStanding
 
 Json = dict[str, Any]
+
+# JSON of PostgreSQL comes back in an order of its own.
+_PROMISED = ("maxLatenessSeconds", "maxDurationSeconds", "deadlineAt")
 
 
 def instant(value: datetime | None) -> str | None:
@@ -93,6 +97,7 @@ def definition_as_json(task: Task) -> Json:
         "maxRetryCount": task.max_retry_count,
         "retryPolicy": RetryPolicy.from_json(task.retry_policy).as_json(),
         "retryOn": task.retry_on,
+        "sla": task.sla and {name: task.sla.get(name) for name in _PROMISED},
         "labels": task.labels,
         "owner": task.owner,
         "notifyOn": task.notify_on,
@@ -128,6 +133,7 @@ def execution_as_json(execution: Execution, *, task_name: str) -> Json:
         "revision": execution.revision,
         "runId": str(execution.run_id) if execution.run_id else None,
         "cancelRequestedAt": instant(execution.cancel_requested_at),
+        "sla": _sla(execution),
     }
 
 
@@ -343,6 +349,18 @@ def _dependencies(task: Task) -> list[Json]:
         }
         for upstream, name in task.named_upstreams
     ]
+
+
+def _sla(execution: Execution) -> Json | None:
+    """Return what was promised of an execution, and since when which of it is broken."""
+    if execution.sla is None:
+        return None
+    breaches: dict[str, str] = execution.sla.get(BREACHES, {})
+    return {
+        **{name: execution.sla.get(name) for name in _PROMISED},
+        "deadlineAt": _instant_of(execution.sla.get("deadlineAt")),
+        "breaches": [{"promise": promise, "brokenAt": _instant_of(at)} for promise, at in sorted(breaches.items())],
+    }
 
 
 def _lateness_ms(execution: Execution) -> int | None:

@@ -1,5 +1,6 @@
 """What people ask of an execution: to end, or to be tried again. Inside the caller's transaction."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -9,6 +10,7 @@ from uuid import UUID
 import psycopg
 
 from scheduler import audit, births, claims, overlaps, transitions
+from scheduler.engine import sla
 from scheduler.engine.admission import Admission
 from scheduler.engine.identity import retry_id
 from scheduler.engine.states import Status, TaskStatus, Trigger
@@ -113,4 +115,5 @@ def _next(task: DueTask, attempt: Attempt, admission: Admission, *, now: datetim
         due_at=attempt.due_at,
         task_data=attempt.task_data,
         run_id=attempt.run_id,
+        sla=sla.of_retry(json.loads(attempt.sla)) if attempt.sla is not None else None,
     )

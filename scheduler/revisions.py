@@ -21,7 +21,7 @@ DEFINITION: Final = (
     "misfire_policy", "misfire_grace_seconds", "catch_up_limit", "overlap_policy",
     "max_concurrency", "auto_pause_after_failures", "priority", "queue",
     "timeout_seconds", "max_retry_count", "retry_policy", "retry_on", "dependency_mode",
-    "listens_to", "notify_on",
+    "listens_to", "notify_on", "sla",
 )  # fmt: skip
 
 # A calendar keeps its name for ever; written down here, nobody has to look it up.

@@ -10,6 +10,7 @@ from django.db.models import Q
 from scheduler.models import ApiToken
 
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
+WRITE_IS_NOTED_EVERY = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +54,14 @@ def _note_use(token: ApiToken, now: datetime) -> None:
         return
     unnoted = Q(last_used_at__isnull=True) | Q(last_used_at__lte=stale)
     ApiToken.objects.filter(unnoted, id=token.id).update(last_used_at=now)
+
+
+def note_write(token: ApiToken, now: datetime) -> None:
+    """Note that a request by this token that may have written has ended, at most once a second.
+
+    For some seconds its reads go where it has written, whichever process they come to.
+    """
+    stale = now - WRITE_IS_NOTED_EVERY
+    if token.last_write_at is None or token.last_write_at <= stale:
+        unnoted = Q(last_write_at__isnull=True) | Q(last_write_at__lte=stale)
+        ApiToken.objects.filter(unnoted, id=token.id).update(last_write_at=now)

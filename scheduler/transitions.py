@@ -8,7 +8,7 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import endings, followups, upstream_ends
+from scheduler import changes, endings, followups, upstream_ends
 from scheduler.connections import as_json
 from scheduler.engine.states import Reason, Status, Trigger
 from scheduler.errors import PartitionMissing
@@ -19,25 +19,31 @@ _HELD_FOR_COLUMNS = [column.name for column in fields(HeldFor)]
 _ADMITTED_COLUMNS = [column.name for column in fields(Admitted)]
 
 
-_RECORD = """
+_RECORD = changes.told("""
 INSERT INTO task_execution_history (
     id, task_id, cause, attempt, trigger, status, scheduled_for, due_at, namespace, queue, priority, timeout_seconds,
-    revision, reason, scheduled_until, slot_count, not_before, task_data, run_id, held_by, queued_at, end_time,
-    published_at, publish_count
+    revision, reason, scheduled_until, slot_count, not_before, task_data, run_id, held_by, sla, queued_at, end_time,
+    published_at, publish_count, sla_look_at
 )
 SELECT u.*,
     CASE WHEN u.status = 'QUEUED' THEN %(now)s END,
     CASE WHEN u.status = 'SKIPPED' THEN %(now)s END,
     CASE WHEN u.status = 'QUEUED' AND %(in_batch)s THEN %(now)s END,
-    CASE WHEN u.status = 'QUEUED' AND %(in_batch)s THEN 1 ELSE 0 END
+    CASE WHEN u.status = 'QUEUED' AND %(in_batch)s THEN 1 ELSE 0 END,
+    CASE WHEN u.sla IS NOT NULL THEN least(
+        CASE WHEN u.attempt = 1 THEN u.due_at + make_interval(secs => (u.sla ->> 'maxLatenessSeconds')::float8) END,
+        CASE WHEN u.attempt = 1 THEN (u.sla ->> 'deadlineAt')::timestamptz END,
+        greatest(u.due_at, %(now)s) + make_interval(secs => (u.sla ->> 'maxDurationSeconds')::float8)
+    ) END
 FROM json_to_recordset(%(rows)s::json) AS u (
     id uuid, task_id uuid, cause text, attempt int, trigger text, status text, scheduled_for timestamptz,
     due_at timestamptz, namespace text, queue text, priority int, timeout_seconds int, revision int, reason text,
-    scheduled_until timestamptz, slot_count int, not_before timestamptz, task_data text, run_id uuid, held_by text
+    scheduled_until timestamptz, slot_count int, not_before timestamptz, task_data text, run_id uuid, held_by text,
+    sla jsonb
 )
 ON CONFLICT (id) DO NOTHING
 RETURNING id
-"""
+""")
 
 
 def record(
@@ -45,7 +51,7 @@ def record(
 ) -> set[UUID]:
     """Insert the rows; return the ids that were new: an id that stands already is another copy's, and is left alone.
 
-    They travel as one JSON text: nineteen arrays cost psycopg more than all else in a claim. With `in_batch` the caller
+    They travel as one JSON text: twenty arrays cost psycopg more than all else in a claim. With `in_batch` the caller
     writes a batch (`scheduler.batches`) that answers for their publishing. Raises PartitionMissing.
     """
     if not rows:
@@ -77,7 +83,7 @@ def _is_over(row: NewExecution) -> bool:
     return row.scheduled_until is None or row.slot_count is not None
 
 
-_START = """
+_START = changes.told("""
 UPDATE task_execution_history h
 SET status = 'RUNNING', start_time = %(now)s, node_id = %(node_id)s, lease_expires_at = %(lease_expires_at)s,
     fence = nextval('execution_fence'), revision = t.version, reason = NULL
@@ -86,7 +92,7 @@ WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.sta
     AND t.id = h.task_id AND t.status <> 'DELETED'
 RETURNING h.id, h.task_id, t.name, h.namespace, t.task_class, coalesce(h.task_data, t.task_data), h.fence, h.attempt,
     h.trigger, h.scheduled_for, h.run_id, t.timeout_seconds, h.lacked_by, h.start_time, t.time_zone, h.cause
-"""
+""")
 
 
 def start(
@@ -120,7 +126,7 @@ def start_all(
     return [won[execution] for execution in ids if execution in won]
 
 
-_HAND_BACK = """
+_HAND_BACK = changes.told("""
 UPDATE task_execution_history h
 SET status = 'QUEUED', start_time = NULL, node_id = NULL, lease_expires_at = NULL, published_at = NULL,
     handed_back_count = h.handed_back_count + 1, queued_at = %(now)s, reason = %(reason)s,
@@ -129,7 +135,7 @@ FROM unnest(%(id)s::uuid[], %(fence)s::bigint[]) AS u (id, fence)
 WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.fence = u.fence AND h.status = 'RUNNING'
     AND h.cancel_requested_at IS NULL
 RETURNING h.id, h.queue, h.priority, h.timeout_seconds
-"""
+""")
 
 
 def hand_back(
@@ -191,8 +197,8 @@ FROM unnest(
 ) AS u (id, fence, status, end_time, result, error_message, reason, is_permanent, start_time, has_texts)
 WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.fence = u.fence AND h.status = 'RUNNING'
 RETURNING h.id, h.task_id, h.status, h.attempt, h.cause, h.scheduled_for, h.due_at, h.namespace, h.queue, h.priority,
-    h.task_data, h.run_id, h.start_time, h.end_time, u.is_permanent
-), noted AS ({endings.NOTE})
+    h.task_data, h.run_id, h.start_time, h.end_time, u.is_permanent, h.sla::text
+), noted AS ({endings.NOTE}), told AS ({changes.of("ended")})
 SELECT * FROM ended
 """  # noqa: S608 - the note is ours
 
@@ -229,12 +235,12 @@ def keep_texts(connection: psycopg.Connection, outcome: Outcome) -> None:
     connection.execute(_KEEP_TEXTS, texts | {"id": outcome.id, "fence": outcome.fence})
 
 
-_RELEASE = """
+_RELEASE = changes.told("""
 UPDATE task_execution_history h
 SET status = 'QUEUED', queued_at = %(now)s, not_before = NULL, reason = NULL, held_by = NULL
 WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'SCHEDULED'
 RETURNING h.id
-"""
+""")
 
 
 def release(connection: psycopg.Connection, executions: Sequence[UUID], *, now: datetime) -> set[UUID]:
@@ -274,7 +280,7 @@ def hold_for(connection: psycopg.Connection, held: Sequence[HeldFor]) -> None:
         connection.execute(_HOLD_FOR, columns | _bounds(columns["id"]))
 
 
-_ADMIT = """
+_ADMIT = changes.told("""
 UPDATE task_execution_history h
 SET status = u.status, reason = u.reason, not_before = u.not_before, held_by = u.held_by,
     queued_at = CASE WHEN u.status = 'QUEUED' THEN %(now)s::timestamptz END,
@@ -283,7 +289,7 @@ FROM unnest(%(id)s::uuid[], %(status)s::text[], %(reason)s::text[], %(not_before
     AS u (id, status, reason, not_before, held_by)
 WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'SCHEDULED' AND h.reason = 'dependency'
 RETURNING h.id
-"""
+""")
 
 
 def admit(connection: psycopg.Connection, admitted: Sequence[Admitted], *, now: datetime) -> set[UUID]:
@@ -304,7 +310,7 @@ WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s
     AND h.status = 'SCHEDULED' AND h.reason = 'dependency'
 RETURNING h.id, h.task_id, h.attempt, h.cause, h.scheduled_for, h.run_id, h.queue, h.namespace, false AS was_queued,
     false AS made_busy
-), noted AS ({endings.NOTE})
+), noted AS ({endings.NOTE}), told AS ({changes.of("ended")})
 SELECT * FROM ended
 """  # noqa: S608 - the note is ours
 
@@ -327,7 +333,7 @@ RETURNING h.id, h.task_id, h.attempt, h.cause, h.scheduled_for, h.run_id, h.queu
     was.status = 'QUEUED' AS was_queued, NOT (was.status = 'SCHEDULED' AND (
         was.reason = 'overlap' AND was.trigger IN ('CATCH_UP', 'BACKFILL') OR was.reason = 'dependency'
     )) AS made_busy
-), noted AS ({endings.NOTE})
+), noted AS ({endings.NOTE}), told AS ({changes.of("ended")})
 SELECT * FROM ended
 """  # noqa: S608 - the note is ours
 

@@ -25,6 +25,7 @@ GROUPS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
         ("Operations", "scheduler_operation_changelist"),
         ("Catalogue", "scheduler_handler_changelist"),
     ),
+    "Assure": (("SLA breaches", "scheduler_breach_changelist"),),
     "Control": (
         ("Flow control", "scheduler_flowcontrol_changelist"),
         ("Housekeeping", "django_celery_beat_periodictask_changelist"),

@@ -12,7 +12,8 @@ EXAMPLES_FILE = PROJECT / "examples" / "tasks.yaml"
 EXAMPLES_URL = "http://127.0.0.1:8000"
 
 WEB_WORKERS = 2
-WEB_THREADS = 64
+# What requests need, and as many for the clients of the live stream as STREAM_CLIENTS lets in.
+WEB_THREADS = 64 + 48
 # A worker waits for the tasks that it runs; those that take longer are found by their lease and run again.
 WORKER_STOP_SECONDS = 20
 

@@ -214,6 +214,10 @@ TRUSTED_PROXIES = networks("TRUSTED_PROXIES")
 # How long audit records are kept; the database itself lets go of none before 90 days.
 AUDIT_KEPT_DAYS: int = days("AUDIT_KEPT_DAYS", 400, least=90)
 
+# How many clients may read the live stream of one web process. Each holds one of its threads: it is to have so many
+# more than its requests need (granian's --blocking-threads).
+STREAM_CLIENTS: int = whole_number("STREAM_CLIENTS", 48, least=0, most=1_000)
+
 # Celery task names and dotted paths by which lower layers reach upper ones (a test resolves each).
 EXECUTE_TASK_NAME = "workers.execute"
 EXECUTE_LONG_TASK_NAME = "workers.execute_long"

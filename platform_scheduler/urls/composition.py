@@ -1,17 +1,25 @@
 """Joins the routes of several apps into one URLconf: one path, served by method."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import psycopg
+from django.db import Error
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.decorators.csrf import csrf_exempt
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.views import APIView
 
 from platform_scheduler.documents import DocsView, SchemaView
 from platform_scheduler.idempotency import keyed, refusal
 from platform_scheduler.problems import Problem, plain_answer
+from scheduler import clock, tokens
+from scheduler.models import ApiToken
+
+logger = logging.getLogger(__name__)
 
 Routes = Mapping[str, type[APIView]]
 View = Callable[..., HttpResponseBase]
@@ -72,12 +80,26 @@ def by_method(classes: Sequence[type[APIView]], *, known: Sequence[type[APIView]
         if refused_key := refusal(request):
             return refused_key
         answer = views.get(request.method or "", otherwise)(request, *args, **kwargs)
+        _note_write(request)
         if "Allow" in answer.headers:
             refused = _alike(request.method or "") if answer.status_code == 405 else frozenset()
             answer.headers["Allow"] = ", ".join(sorted(allowed - refused))
         return answer
 
     return dispatch
+
+
+def _note_write(request: HttpRequest) -> None:
+    """Note whose token has written, once the work is committed, so that it reads what it has written."""
+    token = request.__dict__.get(
+        "user"
+    )  # the framework sets it; whoever is logged in to the console has written nothing
+    if request.method in SAFE_METHODS or not isinstance(token, ApiToken):
+        return
+    try:
+        tokens.note_write(token, clock.now())
+    except (Error, psycopg.Error) as error:
+        logger.warning("That token %s has written is not noted: %s", token.name, error)
 
 
 def _alike(method: str) -> frozenset[str]:

@@ -6,7 +6,9 @@ from query.api.executions import ExecutionsView, ExecutionView, HistoryView, Log
 from query.api.explain import ExecutionExplainView, SlotExplainView
 from query.api.metrics import MetricsView
 from query.api.revisions import RevisionsView, RevisionView
+from query.api.sla import BreachesView, SlaView
 from query.api.stats import OverviewView, TimelineView
+from query.api.stream import StreamView
 from query.api.upcoming import UpcomingView
 from query.api.views import TasksView, TaskView
 from query.api.workflows import GraphView, RunView
@@ -26,6 +28,9 @@ ROUTES: dict[str, type[APIView]] = {
     "executions/<uuid:execution_id>": ExecutionView,
     "executions/<uuid:execution_id>/log": LogView,
     "executions/<uuid:execution_id>/explain": ExecutionExplainView,
+    "stream": StreamView,
+    "sla": SlaView,
+    "sla/breaches": BreachesView,
     "stats/overview": OverviewView,
     "stats/timeline": TimelineView,
 }

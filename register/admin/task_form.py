@@ -47,7 +47,7 @@ PLAIN: Final = (
 )  # fmt: skip
 
 
-JSON: Final = ("listensTo", "notifyOn")
+JSON: Final = ("listensTo", "notifyOn", "sla")
 
 
 class Suggesting(forms.TextInput):
@@ -202,6 +202,10 @@ class TaskForm(Base):
         label="Notifies", required=False, widget=_text(3),
         help_text="Of what, and by which channel; empty is the namespace's channel on failure and auto-pause.",
     )  # fmt: skip
+    sla = JsonField(
+        label="SLA", required=False, widget=_text(2),
+        help_text='What it promises: {"maxLatenessSeconds": 60, "maxDurationSeconds": 600, "deadlineAt": "06:00"}.',
+    )  # fmt: skip
     seen_version = forms.IntegerField(required=False, widget=forms.HiddenInput, min_value=0, max_value=2**31 - 1)
 
     class Meta:
@@ -223,7 +227,8 @@ class TaskForm(Base):
         """Return what the API would take of what was typed: what differs from what stands there, or is the default."""
         typed = {name: value for name, value in self.cleaned_data.items() if name in PLAIN}
         whole = {name: None if value == "" else value for name, value in typed.items()} | self._schedule()
-        whole |= {"listensTo": self.cleaned_data.get("listensTo") or [], "notifyOn": self.cleaned_data.get("notifyOn")}
+        whole |= {name: self.cleaned_data.get(name) for name in JSON}
+        whole["listensTo"] = whole["listensTo"] or []
         whole["labels"] = dict(_pairs(self.cleaned_data.get("labels", "")))
         whole["retryPolicy"] = {name: self.cleaned_data.get(field) for name, field in RETRY.items()}
         whole["dependencies"] = [*_upstreams(self.cleaned_data.get("dependencies", ""))]

@@ -35,7 +35,7 @@ SHOWN: Final = (
     "task_class", "task_data", "cron_expression", "time_zone", "interval_seconds", "interval_mode", "run_at",
     "start_at", "end_at", "jitter_seconds", "calendar", "calendar_policy", "skip_slots", "misfire_policy",
     "misfire_grace_seconds", "catch_up_limit", "overlap_policy", "max_concurrency", "auto_pause_after_failures",
-    "failed_slot_count", "priority", "queue", "depends_on", "dependency_mode", "listens_to", "notify_on",
+    "failed_slot_count", "priority", "queue", "depends_on", "dependency_mode", "listens_to", "notify_on", "sla",
     "timeout_seconds", "max_retry_count", "retry_policy", "retry_on", "version", "created_at", "created_by",
     "updated_at", "id",
 )  # fmt: skip
@@ -60,7 +60,7 @@ EDITED: Final = [
     ("Dependencies and events", {"classes": ["collapse"], "fields": (
         "dependencies", "dependencyMode", "listensTo",
     )}),
-    ("Notifications", {"classes": ["collapse"], "fields": ("notifyOn",)}),
+    ("SLA and notifications", {"classes": ["collapse"], "fields": ("sla", "notifyOn")}),
 ]  # fmt: skip
 
 

@@ -27,6 +27,7 @@ LABEL_VALUE_MAX_LENGTH = 255
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # Python's own reader lets more through: weeks, a NUL at the end.
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{5,8}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:?[0-9]{2})?")
+_TIME_OF_DAY = re.compile("([01][0-9]|2[0-3]):[0-5][0-9]")
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -179,6 +180,18 @@ class Instant(serializers.DateTimeField):
         if not _EARLIEST <= instant < _LATEST:
             self.fail("range")
         return instant.astimezone(UTC)
+
+
+class TimeOfDay(Line):
+    """A time of day by the clock of some zone, to the minute."""
+
+    default_error_messages = {"time": "This must be a time of day from 00:00 to 23:59, such as 06:00."}
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if not _TIME_OF_DAY.fullmatch(text):
+            self.fail("time")
+        return text
 
 
 class CronText(Line):

@@ -20,6 +20,7 @@ from register.api.fields import (
     RequestKey,
     TaskData,
     Text,
+    TimeOfDay,
     Whole,
     Word,
     Zone,
@@ -74,6 +75,26 @@ class RetryPolicyInput(Strict):
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         return RetryPolicy.from_json(super().to_internal_value(data)).as_json()
+
+
+class SlaInput(Strict):
+    """What a task promises of each slot; given as a whole."""
+
+    maxLatenessSeconds = Whole(min_value=1, max_value=LONGEST_SECONDS, allow_null=True, default=None)
+    maxDurationSeconds = Whole(min_value=1, max_value=LONGEST_SECONDS, allow_null=True, default=None)
+    deadlineAt = TimeOfDay(
+        allow_null=True, default=None, help_text="HH:MM in timeZone: the first such time after the slot."
+    )
+
+    default_error_messages = {
+        "required": "Give one at least of maxLatenessSeconds, maxDurationSeconds and deadlineAt, or null for no SLA."
+    }
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        values = dict.fromkeys(self.fields) | super().to_internal_value(data)  # a change has no defaults
+        if all(value is None for value in values.values()):
+            raise ValidationError(self.error_messages["required"], code="required")
+        return values
 
 
 class Outcomes(serializers.ListField):
@@ -154,6 +175,7 @@ class TaskInput(Strict):
     maxRetryCount = Whole(source="max_retry_count", min_value=0, max_value=MOST_RETRIES, required=False)
     retryPolicy = RetryPolicyInput(source="retry_policy", required=False)
     retryOn = Outcomes(source="retry_on", required=False)
+    sla = SlaInput(allow_null=True, required=False)
     labels: Any = Labels(required=False)
     owner = Line(max_length=255, allow_null=True, required=False)
     notifyOn = Notifications(source="notify_on", max_length=MOST_NOTIFIED, allow_null=True, required=False)

@@ -18,7 +18,7 @@ READ_ONLY = frozenset(
     "pausedUntil template taskCount pendingTaskCount".split()
 )
 # Of the contract, and refused until something honours them: an accepted field that does nothing would be a lie.
-NOT_YET = frozenset("flexSeconds sla uses circuitPolicy retentionDays".split())
+NOT_YET = frozenset("flexSeconds uses circuitPolicy retentionDays".split())
 
 
 class Strict(serializers.Serializer[Any]):

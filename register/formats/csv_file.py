@@ -13,7 +13,7 @@ from typing import IO, Any, TextIO
 from register.api.fields import Flag, Labels, Whole
 from register.api.listener_input import Listeners
 from register.api.notify_input import Notifications
-from register.api.serializers import Dependencies, Outcomes, RetryPolicyInput, TaskInput
+from register.api.serializers import Dependencies, Outcomes, RetryPolicyInput, SlaInput, TaskInput
 from register.definition import FIELDS
 from register.formats.lines import lines
 from register.formats.record import Record, UnreadableFile, misspelt
@@ -77,7 +77,7 @@ def _reading(field: Any) -> Callable[[str], Any]:
         return lambda text: int(text) if _WHOLE.fullmatch(text.strip()) else text
     if isinstance(field, Flag):
         return lambda text: _FLAGS.get(text.strip().lower(), text)
-    if isinstance(field, Dependencies | Labels | Listeners | Notifications | Outcomes | RetryPolicyInput):
+    if isinstance(field, Dependencies | Labels | Listeners | Notifications | Outcomes | RetryPolicyInput | SlaInput):
         return strict_json.loads
     return str
 

@@ -51,6 +51,7 @@ from scheduler.answers.platform import (
     TokenPage,
 )
 from scheduler.answers.revisions import RevisionAnswer, RevisionPage, WholeRevisionAnswer
+from scheduler.answers.sla import BreachPage, SlaReportAnswer
 from scheduler.answers.stats import (
     EndedAnswer,
     IntervalAnswer,
@@ -136,6 +137,7 @@ __all__ = [
     "Answer",
     "AuditAnswer",
     "AuditPage",
+    "BreachPage",
     "BulkAnswer",
     "BusyHourAnswer",
     "CalendarAnswer",
@@ -205,6 +207,7 @@ __all__ = [
     "RunEdgeAnswer",
     "RunNodeAnswer",
     "SchedulersAnswer",
+    "SlaReportAnswer",
     "SlotExplanationAnswer",
     "StartedAnswer",
     "StepAnswer",

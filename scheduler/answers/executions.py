@@ -5,8 +5,22 @@ from typing import Any
 from rest_framework import serializers
 
 from scheduler.answers.common import Answer, PageAnswer
-from scheduler.answers.words import EXECUTION_STATUSES, EXPLAINED_OUTCOMES
+from scheduler.answers.words import EXECUTION_STATUSES, EXPLAINED_OUTCOMES, PROMISES
 from scheduler.engine.states import Trigger
+
+
+class OwnBreachAnswer(Answer):
+    promise = serializers.ChoiceField(PROMISES)
+    brokenAt = serializers.DateTimeField()
+
+
+class ExecutionSlaAnswer(Answer):
+    """As its task had it when the slot was recorded."""
+
+    maxLatenessSeconds = serializers.IntegerField(allow_null=True)
+    maxDurationSeconds = serializers.IntegerField(allow_null=True)
+    deadlineAt = serializers.DateTimeField(allow_null=True, help_text="By when the slot is to have succeeded.")
+    breaches: Any = OwnBreachAnswer(many=True, help_text="Lateness and deadline stand with the first attempt.")
 
 
 class ExecutionAnswer(Answer):
@@ -36,6 +50,7 @@ class ExecutionAnswer(Answer):
     revision = serializers.IntegerField(allow_null=True, help_text="The task's version that ran.")
     runId = serializers.UUIDField(allow_null=True)
     cancelRequestedAt = serializers.DateTimeField(allow_null=True)
+    sla = ExecutionSlaAnswer(allow_null=True, help_text="null where nothing was promised.")
 
 
 class PercentilesAnswer(Answer):

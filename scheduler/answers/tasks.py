@@ -33,6 +33,12 @@ class DependencyAnswer(Answer):
     condition = serializers.ChoiceField(CONDITIONS)
 
 
+class SlaAnswer(Answer):
+    maxLatenessSeconds = serializers.IntegerField(allow_null=True)
+    maxDurationSeconds = serializers.IntegerField(allow_null=True)
+    deadlineAt = serializers.CharField(allow_null=True, help_text="HH:MM in timeZone.")
+
+
 class ListenerAnswer(Answer):
     event = serializers.CharField(help_text="Name of an event.")
     match: Any = serializers.DictField(help_text="What its payload has to hold; {} is any.")
@@ -74,6 +80,7 @@ class DefinitionAnswer(Answer):
     maxRetryCount = serializers.IntegerField()
     retryPolicy = RetryPolicyAnswer()
     retryOn = serializers.ListField(child=serializers.ChoiceField(sorted(RETRYABLE)))
+    sla = SlaAnswer(allow_null=True, help_text="What it promises of its slots.")
     labels: Any = serializers.DictField(child=serializers.CharField())
     owner = serializers.CharField(allow_null=True)
     notifyOn: Any = NotifyAnswer(many=True, allow_null=True, help_text="null is the namespace's channel, on failure.")

@@ -3,6 +3,7 @@
 from scheduler.engine.calendars import CalendarPolicy
 from scheduler.engine.explanations import Outcome
 from scheduler.engine.notifications import Kind, Occasion
+from scheduler.engine.sla import Promise
 from scheduler.engine.states import Status, TaskStatus
 from scheduler.engine.workflows import Condition, Mode
 from scheduler.models.choices import (
@@ -23,3 +24,4 @@ CHANNEL_KINDS = [kind.value for kind in Kind]
 DELIVERY_STATUSES = DeliveryStatus.values
 EXPLAINED_OUTCOMES = [outcome.value for outcome in Outcome]
 RECORD_OUTCOMES = ["created", "updated", "unchanged", "failed"]
+PROMISES = [promise.value for promise in Promise]

@@ -1,5 +1,6 @@
 """Executions: those that wait, run out, are to be published, or that somebody asks something of."""
 
+import json
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,7 +10,7 @@ import psycopg
 
 from scheduler.engine.identity import lower_bound
 from scheduler.engine.states import Status
-from scheduler.records import Attempt, Ready
+from scheduler.records import Attempt, Promising, Ready
 
 RECENT = timedelta(days=8)
 # The least id that an execution can have: a look in all partitions.
@@ -17,7 +18,7 @@ EVERYWHERE = UUID(int=0)
 
 
 _ATTEMPT = """
-SELECT id, task_id, status, attempt, cause, scheduled_for, due_at, task_data, run_id
+SELECT id, task_id, status, attempt, cause, scheduled_for, due_at, task_data, run_id, sla::text
 FROM task_execution_history WHERE id = %s FOR UPDATE
 """
 
@@ -29,7 +30,8 @@ def attempt(connection: psycopg.Connection, execution: UUID) -> Attempt | None:
 
 
 _ATTEMPTS = """
-SELECT id, task_id, status, attempt, cause, scheduled_for, due_at, task_data, run_id FROM task_execution_history
+SELECT id, task_id, status, attempt, cause, scheduled_for, due_at, task_data, run_id, sla::text
+FROM task_execution_history
 WHERE id = ANY(%(ids)s::uuid[]) AND id BETWEEN %(low)s AND %(high)s ORDER BY id FOR UPDATE
 """
 
@@ -178,3 +180,19 @@ def ready(connection: psycopg.Connection, executions: Collection[UUID]) -> list[
 def recent(now: datetime) -> UUID:
     """Return the id bound of the last eight days, in which open rows are looked for at every tick."""
     return lower_bound(now - RECENT)
+
+
+_PROMISING = """
+SELECT sla::text, status, id, task_id, namespace, cause, attempt, trigger, reason, scheduled_for, due_at, start_time,
+    end_time, slot_count
+FROM task_execution_history
+WHERE sla_look_at <= %(now)s AND id >= %(low)s
+ORDER BY sla_look_at, id LIMIT %(limit)s
+FOR NO KEY UPDATE SKIP LOCKED
+"""
+
+
+def promising(connection: psycopg.Connection, *, now: datetime, low: UUID, limit: int) -> list[Promising]:
+    """Lock up to `limit` executions under an SLA that are to be looked at; what is on the move is skipped."""
+    rows = connection.execute(_PROMISING, {"now": now, "low": low, "limit": limit})
+    return [Promising(json.loads(row[0]), Status(row[1]), *row[2:]) for row in rows]

@@ -26,6 +26,7 @@ _EXPRESSIONS = {
     "calendar_rules": _OF_ITS_CALENDAR.format("rules::text"),
     "calendar_version": _OF_ITS_CALENDAR.format("version"),
     "expected_ms": _EXPECTED,
+    "sla": "sla::text",
 }
 
 

@@ -4,6 +4,7 @@ from scheduler.models.access import ApiToken
 from scheduler.models.audit import AuditRecord
 from scheduler.models.batch import Batch
 from scheduler.models.calendar import Calendar
+from scheduler.models.change import Change, Listener
 from scheduler.models.dependency import Dependency, UpstreamEnd
 from scheduler.models.event import Event
 from scheduler.models.execution import Execution, ExecutionLog
@@ -19,6 +20,7 @@ from scheduler.models.permit import Permit
 from scheduler.models.revision import CalendarRevision, Revision
 from scheduler.models.rollup import Ending, NamespaceRollUp, TaskRollUp
 from scheduler.models.search import TaskSearch
+from scheduler.models.sla import Breach, SlaRollUp
 from scheduler.models.task import Task
 from scheduler.models.template import Instance, Template, TemplateRevision
 from scheduler.models.webhook import Delivery, OutboxEntry, Webhook
@@ -27,8 +29,10 @@ __all__ = [
     "ApiToken",
     "AuditRecord",
     "Batch",
+    "Breach",
     "Calendar",
     "CalendarRevision",
+    "Change",
     "Channel",
     "Delivery",
     "Dependency",
@@ -43,6 +47,7 @@ __all__ = [
     "IdempotencyKey",
     "Instance",
     "Lease",
+    "Listener",
     "Namespace",
     "NamespaceRollUp",
     "Node",
@@ -52,6 +57,7 @@ __all__ = [
     "OutboxEntry",
     "Permit",
     "Revision",
+    "SlaRollUp",
     "Task",
     "TaskRollUp",
     "TaskSearch",

@@ -15,6 +15,9 @@ class ApiToken(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    last_write_at = models.DateTimeField(
+        null=True, blank=True, help_text="Its reads go to the primary for a while from here."
+    )
 
     class Meta:
         db_table = "scheduler_tokens"

@@ -55,6 +55,8 @@ class Execution(models.Model):
     fence = models.BigIntegerField(null=True, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    sla = models.JSONField(null=True, blank=True, help_text="Its SLA as its task had it, and what of it is broken.")
+    sla_look_at = models.DateTimeField(null=True, blank=True, help_text="When the sweep looks whether it is kept.")
 
     class Meta:
         db_table = "task_execution_history"
@@ -79,6 +81,7 @@ class Execution(models.Model):
             models.Index(
                 fields=["task", "scheduled_for"], condition=Q(cause__startswith="backfill:"), name="history_backfills"
             ),
+            models.Index(fields=["sla_look_at", "id"], condition=Q(sla_look_at__isnull=False), name="history_sla"),
         ]
 
     def __str__(self) -> str:

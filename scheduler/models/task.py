@@ -99,6 +99,7 @@ class Task(models.Model):
     queue = models.CharField(max_length=100, default="default", db_default="default")
     retry_policy = models.JSONField(default=dict, db_default={}, blank=True)
     retry_on = models.JSONField(default=default_retry_on, db_default=["FAILED", "TIMED_OUT", "LOST"])
+    sla = models.JSONField(null=True, blank=True, help_text="What it promises of its slots (scheduler.engine.sla).")
     pause_reason = models.TextField(null=True, blank=True)
     paused_until = models.DateTimeField(null=True, blank=True)
 

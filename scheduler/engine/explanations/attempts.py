@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any, Final
 
-from scheduler.engine.explanations import endings
+from scheduler.engine.explanations import endings, promises
 from scheduler.engine.explanations.facts import Around, Row, Rules
 from scheduler.engine.explanations.reasons import calendar_rule, held_because, in_the_way, misfire_rule, skipped_because
 from scheduler.engine.explanations.steps import (
@@ -17,6 +17,7 @@ from scheduler.engine.explanations.steps import (
     lasted,
     lowered,
     seconds_of,
+    with_steps,
 )
 from scheduler.engine.identity import BACKFILL
 from scheduler.engine.schedules.instants import written
@@ -36,10 +37,13 @@ def explain_execution(row: Row, *, rules: Rules, around: Around) -> Explanation:
 
     Codes: slot, request, event, dependency, backfill, jitter, misfire, claimed_late, flow, overlap, limit, awaited,
     held_or_claimed_late, requeued, attempt, retry_delay, queued, queue_wait, handed_back, started, running, the
-    reasons of the state table for what is skipped or held, and those of `endings`.
+    reasons of the state table for what is skipped or held, those of `endings`, and those of `promises`.
     """
-    if row.status == Status.SKIPPED:
-        return _skipped(row, rules, around)
+    story = _skipped(row, rules, around) if row.status == Status.SKIPPED else _story(row, rules, around)
+    return with_steps(story, list(promises.of(row)))
+
+
+def _story(row: Row, rules: Rules, around: Around) -> Explanation:
     steps = [
         _asked(row, rules),
         *_spread(row),

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.test import Client
 
 from platform_scheduler.authentication import LADDER
@@ -68,6 +69,9 @@ LEAST = {
     ("POST", f"{TASK}/resume"): "operator",
     ("POST", f"{TASK}/skip"): "operator",
     ("POST", f"{TASK}/clone"): "editor",
+    ("GET", "stream"): "viewer",
+    ("GET", "sla"): "viewer",
+    ("GET", "sla/breaches"): "viewer",
     ("GET", "stats/overview"): "viewer",
     ("GET", "stats/timeline"): "viewer",
     ("GET", "executions"): "viewer",
@@ -141,6 +145,12 @@ ALLOWED = [(*key, role) for key, least in LEAST.items() for role in LADDER[LADDE
 FORBIDDEN = [(*key, role) for key, least in LEAST.items() for role in LADDER[: LADDER.index(least)]]
 # What limits everybody is everybody's to see.
 OF_ONE = [key for key in LEAST if "<" in key[1] and "plan_id" not in key[1]]
+
+
+@pytest.fixture(autouse=True)
+def no_streams(settings: LazySettings) -> None:
+    """Streams are full: one that is open would go on after the test."""
+    settings.STREAM_CLIENTS = 0
 
 
 @pytest.fixture

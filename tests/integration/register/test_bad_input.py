@@ -61,6 +61,12 @@ REFUSED: list[tuple[str, list[Any]]] = [
     ("retryPolicy.delay", [{"delay": 5}]),
     ("retryOn", [5, "FAILED", {}, None, True]),
     ("retryOn[1]", _beside("FAILED", 5, None, "", "CANCELLED", "SUCCESS", [], {})),
+    ("sla", [5, "a", [], True, {}, {"maxLatenessSeconds": None}]),
+    ("sla.maxLatenessSeconds", _each("maxLatenessSeconds", *_NOT_WHOLE[:-1], 0, -1, 691_201)),
+    ("sla.maxDurationSeconds", _each("maxDurationSeconds", *_NOT_WHOLE[:-1], 0, -1, 691_201)),
+    ("sla.deadlineAt", _each("deadlineAt", *NOT_TEXT, "", "6:00", "24:00", "06:60", "06:00:00")),
+    ("sla.deadlineAt", _each("deadlineAt", "\u0660\u0666:\u0660\u0660", "06:00\0")),
+    ("sla.maxLateness", [{"maxLateness": 5}]),
     ("labels", [5, "a", [], None, True, {str(number): "" for number in range(65)}]),
     ("labels.a", _each("a", 5, None, [], {}, "x" * 256, "\0", "a\nb")),
     ("owner", [*NOT_TEXT, "", "x" * 256, "a\0b", "a\nb"]),
@@ -199,7 +205,7 @@ def test_it_guesses_what_was_meant(editor: Caller, wrong: str, meant: str) -> No
     assert f"Did you mean {meant!r}?" in answer.json()["errors"][0]["message"]
 
 
-@pytest.mark.parametrize("field", ["flexSeconds", "sla", "uses"])
+@pytest.mark.parametrize("field", ["flexSeconds", "uses"])
 def test_it_says_what_this_version_lacks(editor: Caller, field: str) -> None:
     fault = editor.send("post", "tasks", GOOD | {field: None}).json()["errors"][0]
 

@@ -282,3 +282,17 @@ def test_a_refused_change_records_nothing(editor: Caller, new_task: Callable[...
 
 def test_a_viewer_may_not_change(viewer: Caller, cleanup: Task) -> None:
     assert viewer.send("put", f"tasks/{cleanup.id}", {"priority": 9}).status_code == 403
+
+
+def test_an_sla_is_given_as_a_whole(editor: Caller, cleanup: Task) -> None:
+    editor.send("put", f"tasks/{cleanup.id}", {"sla": {"maxLatenessSeconds": 60}})
+
+    changed = editor.send("patch", f"tasks/{cleanup.id}", {"sla": {"deadlineAt": "06:00"}}).json()
+
+    assert changed["sla"] == {"maxLatenessSeconds": None, "maxDurationSeconds": None, "deadlineAt": "06:00"}
+
+
+def test_null_takes_an_sla_away(editor: Caller, cleanup: Task) -> None:
+    editor.send("put", f"tasks/{cleanup.id}", {"sla": {"maxLatenessSeconds": 60}})
+
+    assert editor.send("patch", f"tasks/{cleanup.id}", {"sla": None}).json()["sla"] is None

@@ -48,7 +48,7 @@ def test_it_fills_in_the_contracts_defaults(editor: Caller) -> None:
         "timeoutSeconds": 3600, "maxRetryCount": 3, "retryOn": ["FAILED", "TIMED_OUT", "LOST"], "labels": {},
         "retryPolicy": {"backoff": "EXPONENTIAL", "delaySeconds": 10, "maxDelaySeconds": 3600, "jitter": True},
         "owner": None, "status": "ACTIVE", "version": 1, "retryCount": 0, "createdBy": "edda", "lastExecutedAt": None,
-        "nextExecutionTime": None, "pauseReason": None, "pausedUntil": None,
+        "nextExecutionTime": None, "pauseReason": None, "pausedUntil": None, "sla": None,
     } == answer  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def test_it_keeps_every_field_that_is_given(editor: Caller) -> None:
         "misfireGraceSeconds": 5, "catchUpLimit": 7, "overlapPolicy": "SKIP", "priority": 10, "queue": "slow",
         "timeoutSeconds": 60, "maxRetryCount": 2, "retryOn": ["LOST"], "labels": {"team": "Öl", "tier": ""},
         "retryPolicy": {"backoff": "FIXED", "delaySeconds": 0.5, "maxDelaySeconds": 60, "jitter": False},
-        "owner": "Team Größe",
+        "owner": "Team Größe", "sla": {"maxLatenessSeconds": None, "maxDurationSeconds": 9, "deadlineAt": "23:59"},
     }  # fmt: skip
 
     answer = editor.send("post", "tasks", fields)

@@ -37,6 +37,7 @@ FULL: dict[str, Any] = {
     "maxRetryCount": 0,
     "retryPolicy": {"backoff": "LINEAR", "delaySeconds": 0.5, "maxDelaySeconds": 60, "jitter": False},
     "retryOn": [],
+    "sla": {"maxLatenessSeconds": 60, "maxDurationSeconds": None, "deadlineAt": "06:00"},
     "labels": {"no": "yes", "=a": "1e3", "ä": "😀"},
     "owner": "@ada",
     "notifyOn": [{"outcomes": ["RECOVERY"], "channel": {"kind": "EMAIL", "to": ["ada@example.com"]}}],

@@ -98,6 +98,7 @@ class TestNew:
             ({"listensTo": "file.landed"}, "listensTo"),
             ({"listensTo": '[{"evnt": "x"}]'}, "listensTo"),
             ({"notifyOn": "[1]"}, "notifyOn"),
+            ({"sla": '{"deadlineAt": "25:00"}'}, "sla"),
             ({"dependencies": "Nobody"}, "dependencies"),
             ({"namespace": "not a name"}, "namespace"),
             ({"queue": "platform"}, "queue"),
@@ -152,6 +153,7 @@ class TestChange:
             {"retryPolicy": {"backoff": "LINEAR", "delaySeconds": 0.5, "jitter": False}, "retryOn": []},
             {"listensTo": [{"event": "file.landed", "match": {"kind": "csv"}}]},
             {"notifyOn": [{"outcomes": ["FAILURE"], "channel": {"kind": "EMAIL", "to": ["ops@example.com"]}}]},
+            {"sla": {"maxLatenessSeconds": 60, "deadlineAt": "06:00"}},
             {"startAt": "2027-01-01T00:00:00Z", "endAt": "2028-01-01T00:00:00Z", "jitterSeconds": 30},
         ],
     )

@@ -1,6 +1,9 @@
 """The commands of the platform's own programs."""
 
+from pathlib import Path
+
 import pytest
+from django.conf import settings
 
 from platform_scheduler.embedded import services
 
@@ -35,3 +38,11 @@ def test_it_writes_the_examples_with_its_own_address(tmp_path):
     services.write_examples(tmp_path / "tasks.yaml", url="http://[::1]:8123")
     text = (tmp_path / "tasks.yaml").read_text()
     assert ("http://[::1]:8123/health/ready" in text, services.EXAMPLES_URL in text) == (True, False)
+
+
+def test_the_web_server_has_a_thread_for_each_client_of_the_stream_beside_those_of_requests():
+    argv = services.web(host="127.0.0.1", port=8000).argv
+    threads = int(argv[argv.index("--blocking-threads") + 1])
+
+    assert threads - settings.STREAM_CLIENTS == 64
+    assert f"--blocking-threads {threads} " in (Path(settings.BASE_DIR) / "Makefile").read_text()

@@ -40,6 +40,7 @@ class FakeRow:
     lease_expires_at: datetime | None = None
     cancel_requested_at: datetime | None = None
     error_message: str | None = None
+    sla: Any = None
 
 
 @dataclass

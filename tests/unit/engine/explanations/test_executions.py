@@ -311,3 +311,25 @@ def test_a_slot_that_its_dependencies_held_ran_late_for_them():
     assert explanation.summary.startswith(
         "It ran late, for it was held for 1 minute until the tasks that it depends on"
     )
+
+
+def test_it_says_which_promises_were_broken_the_earliest_first():
+    sla = {
+        "maxLatenessSeconds": 60,
+        "deadlineAt": "2026-03-02T12:30:00Z",
+        "breaches": {"DEADLINE": "2026-03-02T12:30:00+00:00", "LATENESS": "2026-03-02T12:01:00+00:00"},
+    }
+
+    steps = explained(FakeRow(sla=sla)).steps[-2:]
+
+    assert [(step.code, step.message) for step in steps] == [
+        ("sla_lateness", "It broke its SLA: it had not begun 1 minute after it was due."),
+        ("sla_deadline", "It broke its SLA: its slot had not succeeded by 2026-03-02T12:30:00Z."),
+    ]
+    assert [dict(step.data) for step in steps] == [{"maxLatenessSeconds": 60}, {"deadlineAt": "2026-03-02T12:30:00Z"}]
+
+
+def test_a_slot_that_was_left_out_may_have_broken_them_too():
+    sla = {"maxDurationSeconds": 5, "breaches": {"DURATION": "2026-03-02T12:01:00+00:00"}}
+
+    assert codes(explained(skipped("overlap", sla=sla)))[-1] == "sla_duration"
