@@ -26,7 +26,7 @@ $$ BEGIN PERFORM pg_sleep(0.4); RETURN NULL; END $$
 SLOW = {
     "claim": (
         "CREATE TRIGGER drill_slowly BEFORE INSERT ON task_execution_history EXECUTE FUNCTION drill_slowly()",
-        "^\\s*INSERT INTO task_execution_history",
+        "^WITH changed AS \\(\\s*INSERT INTO task_execution_history",
     ),
     "finish": (
         "CREATE TRIGGER drill_slowly BEFORE UPDATE OF end_time ON task_execution_history"
