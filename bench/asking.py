@@ -139,6 +139,7 @@ def _questions(known: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         yield f"timeline, {window}", "", f"stats/timeline?window={window}"
     yield "task", "", f"tasks/{known['quiet']}"
     yield "upcoming", "", f"tasks/{busy}/upcoming"
+    yield "prediction", "", f"tasks/{busy}/prediction"
     yield "execution", "", f"executions/{known['seen']}"
     yield "explain an execution", "", f"executions/{known['seen']}/explain"
     yield "explain a slot", "", f"tasks/{busy}/explain?{urlencode({'at': known['slot'].isoformat()})}"

@@ -50,6 +50,7 @@ from scheduler.answers.platform import (
     TokenAnswer,
     TokenPage,
 )
+from scheduler.answers.predictions import PredictionAnswer
 from scheduler.answers.revisions import RevisionAnswer, RevisionPage, WholeRevisionAnswer
 from scheduler.answers.sla import BreachPage, SlaReportAnswer
 from scheduler.answers.stats import (
@@ -193,6 +194,7 @@ __all__ = [
     "PageAnswer",
     "PercentilesAnswer",
     "PeriodMetricsAnswer",
+    "PredictionAnswer",
     "PreviewAnswer",
     "ProblemAnswer",
     "QueueDepthAnswer",

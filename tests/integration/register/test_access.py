@@ -58,6 +58,7 @@ LEAST = {
     ("GET", f"{TASK}/metrics"): "viewer",
     ("GET", f"{TASK}/upcoming"): "viewer",
     ("GET", f"{TASK}/explain"): "viewer",
+    ("GET", f"{TASK}/prediction"): "viewer",
     ("GET", f"{TASK}/revisions"): "viewer",
     ("GET", f"{TASK}/revisions/<int:version>"): "viewer",
     ("POST", f"{TASK}/revisions/<int:version>/restore"): "editor",
