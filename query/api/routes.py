@@ -4,6 +4,7 @@ from rest_framework.views import APIView
 
 from query.api.executions import ExecutionsView, ExecutionView, HistoryView, LogView
 from query.api.explain import ExecutionExplainView, SlotExplainView
+from query.api.forecast import ForecastView
 from query.api.metrics import MetricsView
 from query.api.prediction import PredictionView
 from query.api.revisions import RevisionsView, RevisionView
@@ -33,6 +34,7 @@ ROUTES: dict[str, type[APIView]] = {
     "stream": StreamView,
     "sla": SlaView,
     "sla/breaches": BreachesView,
+    "forecast": ForecastView,
     "stats/overview": OverviewView,
     "stats/timeline": TimelineView,
 }

@@ -50,7 +50,7 @@ from scheduler.answers.platform import (
     TokenAnswer,
     TokenPage,
 )
-from scheduler.answers.predictions import PredictionAnswer
+from scheduler.answers.predictions import ForecastAnswer, PredictionAnswer
 from scheduler.answers.revisions import RevisionAnswer, RevisionPage, WholeRevisionAnswer
 from scheduler.answers.sla import BreachPage, SlaReportAnswer
 from scheduler.answers.stats import (
@@ -166,6 +166,7 @@ __all__ = [
     "FlowControlAnswer",
     "FlowLimitAnswer",
     "FlowSettingsAnswer",
+    "ForecastAnswer",
     "GraphAnswer",
     "GraphEdgeAnswer",
     "GraphNodeAnswer",

@@ -1,4 +1,6 @@
-"""What is predicted of a task."""
+"""What is predicted of a task, and of the load to come."""
+
+from typing import Any
 
 from rest_framework import serializers
 
@@ -47,3 +49,48 @@ class PredictionAnswer(Answer):
     accuracy = AccuracyAnswer(allow_null=True, help_text="How past predictions went; null where none can be judged.")
     open = PredictedRunAnswer(many=True)
     next = PredictedRunAnswer(allow_null=True)
+
+
+class LoadAnswer(Answer):
+    slots = serializers.IntegerField()
+    slotsOfUnknownDuration = serializers.IntegerField(help_text="Of tasks that never ran: they add no time.")
+    expectedBusySeconds = serializers.FloatField(help_text="Slots times expected duration, of one worker slot.")
+
+
+class QueueLoadAnswer(LoadAnswer):
+    queue = serializers.CharField()
+
+
+class ForecastIntervalAnswer(LoadAnswer):
+    """One hour."""
+
+    queues = QueueLoadAnswer(many=True)
+
+    def get_fields(self) -> Any:
+        """Return the fields with `from`, which is a word of Python, among them."""
+        ends = {"from": serializers.DateTimeField(), "to": serializers.DateTimeField()}
+        return {**ends, **super().get_fields()}
+
+
+class PeakAnswer(QueueLoadAnswer):
+    """The busiest hour of a queue."""
+
+    timesMean = serializers.FloatField(help_text="How many times the queue's mean hour.")
+    message = serializers.CharField()
+
+    def get_fields(self) -> Any:
+        """Return the fields with `from`, which is a word of Python, among them."""
+        return {"from": serializers.DateTimeField(), **super().get_fields()}
+
+
+class ForecastAnswer(LoadAnswer):
+    at = serializers.DateTimeField()
+    namespace = serializers.CharField(allow_null=True)
+    workedOutAt = serializers.DateTimeField(allow_null=True, help_text="null where nothing has been worked out yet.")
+    intervals = ForecastIntervalAnswer(many=True)
+    peaks = PeakAnswer(many=True)
+
+    def get_fields(self) -> Any:
+        """Return the fields with `from`, which is a word of Python, among them."""
+        ends = {"from": serializers.DateTimeField(), "to": serializers.DateTimeField()}
+        return {**ends, **super().get_fields()}

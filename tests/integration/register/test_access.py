@@ -73,6 +73,7 @@ LEAST = {
     ("GET", "stream"): "viewer",
     ("GET", "sla"): "viewer",
     ("GET", "sla/breaches"): "viewer",
+    ("GET", "forecast"): "viewer",
     ("GET", "stats/overview"): "viewer",
     ("GET", "stats/timeline"): "viewer",
     ("GET", "executions"): "viewer",
