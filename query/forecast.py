@@ -30,6 +30,11 @@ class Load:
     unknown_slots: int = 0
     busy: timedelta = timedelta()
 
+    @property
+    def slots_in_words(self) -> str:
+        """Say how many slots."""
+        return f"{self.slots:,} slot" + ("" if self.slots == 1 else "s")
+
     def add(self, other: "Load") -> None:
         """Count another load as well."""
         self.slots += other.slots
@@ -67,7 +72,7 @@ class Peak:
         minutes = self.load.busy / timedelta(minutes=1)
         return (
             f"{self.queue} is busiest on {day:%a %d %b} from {day:%H:%M} to {end:%H:%M} UTC: {minutes:,.1f} minutes of"
-            f" work in {self.load.slots:,} slots, {self.times:.1f} times its mean hour."
+            f" work in {self.load.slots_in_words}, {self.times:.1f} times its mean hour."
         )
 
 

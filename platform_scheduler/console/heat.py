@@ -67,9 +67,9 @@ def heat(shown: Forecast) -> Heat:
 
 
 def _cell(interval: Interval, today: date, most: float) -> Cell:
-    minutes, slots = _minutes(interval), interval.load.slots
+    minutes = _minutes(interval)
     level = math.ceil(LEVELS * minutes / most) if most else 0
-    title = f"{display.absolute(interval.begin)}: {minutes:,.1f} busy minutes expected, {slots:,} slots"
+    title = f"{display.absolute(interval.begin)}: {minutes:,.1f} busy minutes expected, {interval.load.slots_in_words}"
     if interval.load.unknown_slots:
         title += f", {interval.load.unknown_slots:,} of them of tasks that have never run"
     if minutes and interval.queues:

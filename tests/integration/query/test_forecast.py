@@ -109,7 +109,7 @@ def test_a_peak_is_named(
     assert (peak["queue"], peak["from"], peak["expectedBusySeconds"]) == ("nightly", instant(at), 5400)
     assert peak["timesMean"] == 24
     assert peak["message"].startswith(f"nightly is busiest on {at:%a %d %b} from {at:%H}:00 to ")
-    assert "90.0 minutes of work in 1 slots, 24.0 times its mean hour." in peak["message"]
+    assert "90.0 minutes of work in 1 slot, 24.0 times its mean hour." in peak["message"]
 
 
 def test_before_the_first_is_worked_out_nothing_is_shown(viewer: Caller, hourly: Task) -> None:

@@ -48,8 +48,8 @@ def test_the_darker_say_their_minutes() -> None:
 
 
 def test_a_cell_says_what_it_brings() -> None:
-    assert first(42).title == "2026-03-01 09:00:00 UTC: 42.0 busy minutes expected, 1 slots; most in reports"
-    assert first(unknown=1).title.endswith("1 slots, 1 of them of tasks that have never run")
+    assert first(42).title == "2026-03-01 09:00:00 UTC: 42.0 busy minutes expected, 1 slot; most in reports"
+    assert first(unknown=1).title.endswith("1 slot, 1 of them of tasks that have never run")
 
 
 def test_without_work_all_is_light() -> None:
