@@ -31,7 +31,7 @@ FORGET_BATCH: Final = 10_000
 CACHED_HOURS: Final = 5_000
 
 # Any number that no other advisory lock of the project has.
-ADVISORY_KEY: Final = 0x5C4ED0F0
+ADVISORY_KEY: Final = 0x5C4ED007
 
 Load = tuple[int, int, float]
 _Loads = dict[tuple[str, str, datetime], Load]
