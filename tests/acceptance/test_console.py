@@ -19,6 +19,7 @@ PAGES = [
     "/admin/", "/admin/timeline/", "/admin/upcoming/", "/admin/fleet/", "/admin/scheduler/task/",
     "/admin/scheduler/task/add/",
     "/admin/scheduler/execution/", "/admin/scheduler/calendar/", "/admin/scheduler/operation/",
+    "/admin/scheduler/flowcontrol/", "/admin/scheduler/breach/", "/admin/scheduler/webhook/",
 ]  # fmt: skip
 
 
