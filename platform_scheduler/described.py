@@ -48,6 +48,9 @@ def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, An
 def _described(own: str, field: str, found: dict[str, Any], schemas: Mapping[str, Any]) -> dict[str, Any]:
     # Beside a reference nothing else was allowed before 3.1, and not every reader knows 3.1.
     schema: dict[str, Any] = {"allOf": [found]} if "$ref" in found else dict(found)
+    if schema.get("oneOf") == _ANYTHING_OR_NULL:
+        # null is both, and so neither.
+        del schema["oneOf"]
     key = f"{own}.{field}"
     description = DESCRIPTIONS.get(key) or schema.get("description") or DESCRIPTIONS.get(field)
     if description:
@@ -59,6 +62,7 @@ def _described(own: str, field: str, found: dict[str, Any], schemas: Mapping[str
 
 
 _NONE: Final = object()
+_ANYTHING_OR_NULL: Final = [{}, {"type": "null"}]
 
 
 def _example(key: str, field: str, schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:

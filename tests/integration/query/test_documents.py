@@ -76,6 +76,7 @@ _MATCHED = {412, 428}
         ("get", "tasks", _ALWAYS),
         ("get", "tasks/{task_id}", _ALWAYS | {404}),
         ("post", "tasks", _ALWAYS | _BODY | {403, 409}),
+        ("post", "tasks/validate", _ALWAYS | _BODY | _MATCHED | {403, 404, 409}),
         ("patch", "tasks/{task_id}", _ALWAYS | _BODY | _MATCHED | {403, 404, 409}),
         ("delete", "tasks/{task_id}", _ALWAYS | _MATCHED | {403, 404, 409}),
         ("put", "flow-control", _ALWAYS | _BODY | _MATCHED | {403}),
