@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from scheduler import claims, transitions
+from scheduler import claims, publications
 from scheduler.records import Ready
 
 # Long enough for a queue of batches and a broker that is slow; then somebody else publishes.
@@ -34,7 +34,7 @@ def end(connection: psycopg.Connection, batch: UUID) -> None:
 def give_up(connection: psycopg.Connection, batch: UUID, executions: Sequence[UUID]) -> int:
     """Make unpublished what no broker has taken; return how many executions are still QUEUED."""
     with connection.transaction():
-        count = transitions.forget_published(connection, executions)
+        count = publications.forget(connection, executions)
         end(connection, batch)
     return count
 

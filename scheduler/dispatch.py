@@ -9,7 +9,7 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import batches, claims, clock, transitions
+from scheduler import batches, claims, clock, publications
 from scheduler.broker import BATCH, Broker
 from scheduler.connections import current
 from scheduler.errors import BrokerUnavailable
@@ -56,7 +56,7 @@ def dispatch(connection: psycopg.Connection, broker: Broker, ready: Sequence[Rea
     more and the worker drops the second message.
     """
     messages = broker.publish(ready)
-    transitions.mark_published(connection, [item.id for item in ready], now=now)
+    publications.mark(connection, [item.id for item in ready], now=now)
     return messages
 
 

@@ -4,7 +4,7 @@ import logging
 import math
 import threading
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -23,7 +23,6 @@ from scheduler import (
     dependents,
     events,
     firing,
-    leases,
     nodes,
     partitions,
     permits,
@@ -34,6 +33,7 @@ from scheduler import (
     throttles,
     upstream_ends,
 )
+from scheduler.beat_lease import BeatLease
 from scheduler.broker import BATCH
 from scheduler.claims import EVERYWHERE
 from scheduler.engine.states import Reason
@@ -45,16 +45,13 @@ from scheduler.metrics import NodeMetrics
 from scheduler.publisher import Publisher
 from scheduler.ranges import RangeCounter
 from scheduler.records import Ready
+from scheduler.rounds import Round
 
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.05
 # After a claim what comes due next is gathered for so long: a claim for each of a thousand a second would be too many.
 GATHER_SECONDS = 0.02
-BEAT_LEASE = "beat"
-BEAT_LEASE_TTL = timedelta(seconds=15)
-# Stop believing in the lease before others may take it.
-BEAT_LEASE_TRUST = 0.8
 # After an outage workers need a renewal, a quarter of their lease, before silence means that they are gone.
 STEADY_BEFORE_LOSING_SECONDS = settings.LEASE_SECONDS / 3
 STALE_SECONDS = 5
@@ -69,8 +66,7 @@ class SchedulerNode:
 
     def __init__(self) -> None:
         self.id = uuid4()
-        self.epoch: int | None = None
-        self._lease_trusted_until = 0.0
+        self._beat_lease = BeatLease(self.id)
         self._guard = clock.JumpGuard()
         self._assist_guard = clock.JumpGuard()
         self._sweep_guard = clock.JumpGuard()
@@ -82,10 +78,10 @@ class SchedulerNode:
         self._ranges = RangeCounter()
         self.flow = FlowTicks()
         self._recount_after = EVERYWHERE
-        self._backfill_after = EVERYWHERE
-        self._action_after = EVERYWHERE
-        self._event_after = EVERYWHERE
-        self._lease_timer = Timer(5, self._renew_beat_lease)
+        self._backfills = Round(backfills.advance)
+        self._actions = Round(bulkactions.advance)
+        self._events = Round(events.advance)
+        self._lease_timer = Timer(5, self._beat_lease.renew)
         self._release_timer = Timer(1, self._release)
         self._ended = threading.Event()
         self._backfill_timer = Timer(1, self._advance_backfills)
@@ -118,8 +114,13 @@ class SchedulerNode:
 
     @property
     def may_beat(self) -> bool:
-        """Tell whether this node holds the beat lease, by its own monotonic clock and with a margin."""
-        return self.epoch is not None and clock.monotonic() < self._lease_trusted_until
+        """Tell whether this node holds the beat lease, as far as it may believe so."""
+        return self._beat_lease.is_held
+
+    @property
+    def epoch(self) -> int | None:
+        """The epoch of the beat lease; None while another node holds it."""
+        return self._beat_lease.epoch
 
     def live(self) -> tuple[bool, dict[str, Any]]:
         """Answer the liveness probe: the loops turn, whatever the database and the broker do."""
@@ -257,15 +258,9 @@ class SchedulerNode:
         self.metrics.released.inc(len(ready))
         return ready
 
-    def _renew_beat_lease(self, connection: psycopg.Connection, now: datetime) -> None:
-        asked_at = clock.monotonic()
-        self.epoch = leases.acquire(connection, BEAT_LEASE, holder=self.id, ttl=BEAT_LEASE_TTL, now=now)
-        self._lease_trusted_until = asked_at + BEAT_LEASE_TTL.total_seconds() * BEAT_LEASE_TRUST
-
     def take_leave(self, connection: psycopg.Connection) -> None:
         """Let another node beat at once, and say that this one has ended."""
-        self.epoch = None
-        leases.release(connection, BEAT_LEASE, holder=self.id)
+        self._beat_lease.give_up(connection)
         nodes.leave(connection, clock.read(connection), node=self.id)
 
     # The sweep loop
@@ -356,35 +351,21 @@ class SchedulerNode:
         permits.recount(connection)
 
     def _advance_backfills(self, connection: psycopg.Connection, now: datetime) -> None:
-        if self._is_flooded:
-            return
-        try:
-            advanced = backfills.advance(connection, after=self._backfill_after, now=now)
-        except PartitionMissing:
-            self._fill_partitions(connection, now)
-            return
-        self._backfill_after = advanced.after or EVERYWHERE
-        self.publisher.hand_over(advanced.ready)
+        if not self._is_flooded:
+            self._advance(connection, self._backfills, now)
 
     def _advance_actions(self, connection: psycopg.Connection, now: datetime) -> None:
-        try:
-            advanced = bulkactions.advance(connection, after=self._action_after, now=now, may_fire=not self._is_flooded)
-        except PartitionMissing:
-            self._fill_partitions(connection, now)
-            return
-        self._action_after = advanced.after or EVERYWHERE
-        self.publisher.hand_over(advanced.ready)
+        self._advance(connection, self._actions, now, may_fire=not self._is_flooded)
 
     def _advance_events(self, connection: psycopg.Connection, now: datetime) -> None:
-        if self._is_flooded:
-            return
+        if not self._is_flooded:
+            self._advance(connection, self._events, now)
+
+    def _advance(self, connection: psycopg.Connection, going: Round, now: datetime, **arguments: Any) -> None:
         try:
-            advanced = events.advance(connection, after=self._event_after, now=now)
+            self.publisher.hand_over(going.turn(connection, now=now, **arguments))
         except PartitionMissing:
             self._fill_partitions(connection, now)
-            return
-        self._event_after = advanced.after or EVERYWHERE
-        self.publisher.hand_over(advanced.ready)
 
     def _count_ranges(self, connection: psycopg.Connection, _now: datetime) -> None:
         self._ranges.count(connection)

@@ -41,6 +41,11 @@ class PagedAdmin(AdminBase):
     show_facets = admin.ShowFacets.NEVER
     paginator = CappedPaginator
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Answer the list under the name of what it lists."""
+        title = str(self.opts.verbose_name_plural).capitalize()
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
 
 class OfferedFilter(admin.SimpleListFilter):
     """Offers values of one of the API's filters beside the list, which is filtered by it already (ListedAdmin)."""
@@ -74,11 +79,6 @@ class ListedAdmin(PagedAdmin):
         for name, errors in filters.errors.items():
             messages.error(request, f"Nothing is listed: {name} cannot be {request.GET.get(name)!r:.100}. {errors[0]}")
         return rows.none()
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Answer the list under the name of what it lists."""
-        title = str(self.opts.verbose_name_plural).capitalize()
-        return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Return a list that leaves the filters of the API to it."""

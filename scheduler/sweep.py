@@ -7,7 +7,7 @@ from uuid import UUID
 import psycopg
 from django.conf import settings
 
-from scheduler import claims, pauses, transitions
+from scheduler import claims, pauses, publications, transitions
 from scheduler.engine.states import Reason, Status
 from scheduler.records import Outcome
 
@@ -53,7 +53,7 @@ def republish_all(connection: psycopg.Connection, *, before: datetime) -> int:
     while True:
         with connection.transaction():
             published = claims.published_executions(connection, before=before, limit=FORGET_BATCH)
-            transitions.forget_published(connection, published)
+            publications.forget(connection, published)
         if not published:
             return forgotten
         forgotten += len(published)
@@ -73,7 +73,7 @@ def republish_stale(
             connection, queue, now=now, first=REPUBLISH_FIRST, longest=REPUBLISH_MAX, left=left, is_short=is_short,
             limit=FORGET_BATCH,
         )  # fmt: skip
-        transitions.forget_published(connection, stale)
+        publications.forget(connection, stale)
     return len(stale)
 
 

@@ -10,6 +10,7 @@ import psycopg
 
 from scheduler import changes, endings, followups, upstream_ends
 from scheduler.connections import as_json
+from scheduler.engine.identity import id_bounds
 from scheduler.engine.states import Reason, Status, Trigger
 from scheduler.errors import PartitionMissing
 from scheduler.records import Admitted, Closed, Ended, HeldFor, NewExecution, Outcome, Ready, Started
@@ -119,7 +120,7 @@ def start_all(
     """Win executions for `node_id`, in their order; those are left out that were started, cancelled or deleted."""
     ids = list(executions)
     parameters = {"id": ids, "node_id": node_id, "lease_expires_at": lease_expires_at, "now": now}
-    rows = connection.execute(_START, parameters | _bounds(ids)).fetchall()
+    rows = connection.execute(_START, parameters | id_bounds(ids)).fetchall()
     won = {
         started.id: replace(started, trigger=Trigger(started.trigger)) for started in (Started(*row) for row in rows)
     }
@@ -153,7 +154,7 @@ def hand_back(
     if not held:
         return []
     ids = [execution for execution, _ in held]
-    parameters = {"id": ids, "fence": [fence for _, fence in held]} | _bounds(ids)
+    parameters = {"id": ids, "fence": [fence for _, fence in held]} | id_bounds(ids)
     rows = connection.execute(_HAND_BACK, parameters | {"now": now, "reason": reason, "lacked_by": lacked_by})
     return [Ready(*row) for row in rows]
 
@@ -174,7 +175,7 @@ def renew(
         return {}
     ids = [execution for execution, _ in held]
     parameters = {"id": ids, "fence": [fence for _, fence in held], "lease_expires_at": lease_expires_at}
-    return dict(connection.execute(_RENEW, parameters | _bounds(ids)).fetchall())
+    return dict(connection.execute(_RENEW, parameters | id_bounds(ids)).fetchall())
 
 
 _FINISH = f"""
@@ -213,7 +214,7 @@ def finish(connection: psycopg.Connection, outcomes: Sequence[Outcome], *, now: 
         return {}
     columns = {name: [getattr(outcome, name) for outcome in outcomes] for name in _OUTCOME_COLUMNS}
     with connection.transaction():
-        rows = connection.execute(_FINISH, columns | _bounds(columns["id"]) | {"now": now}).fetchall()
+        rows = connection.execute(_FINISH, columns | id_bounds(columns["id"]) | {"now": now}).fetchall()
         ended = [Ended(row[0], row[1], Status(row[2]), *row[3:]) for row in rows]
         tasks = followups.lock_tasks(connection, ended)
         retries = followups.retries(ended, tasks)
@@ -248,7 +249,7 @@ def release(connection: psycopg.Connection, executions: Sequence[UUID], *, now: 
     if not executions:
         return set()
     parameters: dict[str, Any] = {"id": list(executions), "now": now}
-    return {row[0] for row in connection.execute(_RELEASE, parameters | _bounds(executions))}
+    return {row[0] for row in connection.execute(_RELEASE, parameters | id_bounds(executions))}
 
 
 _HOLD_AGAIN = """
@@ -262,7 +263,7 @@ def hold_again(connection: psycopg.Connection, looks: Mapping[UUID, datetime]) -
     """Look at held rows again later, each at its instant; the caller has locked them."""
     if looks:
         parameters: dict[str, Any] = {"id": list(looks), "not_before": list(looks.values())}
-        connection.execute(_HOLD_AGAIN, parameters | _bounds(list(looks)))
+        connection.execute(_HOLD_AGAIN, parameters | id_bounds(list(looks)))
 
 
 _HOLD_FOR = """
@@ -277,7 +278,7 @@ def hold_for(connection: psycopg.Connection, held: Sequence[HeldFor]) -> None:
     """Hold rows for what is in their way by now; the caller has locked them."""
     if held:
         columns: dict[str, Any] = {name: [getattr(one, name) for one in held] for name in _HELD_FOR_COLUMNS}
-        connection.execute(_HOLD_FOR, columns | _bounds(columns["id"]))
+        connection.execute(_HOLD_FOR, columns | id_bounds(columns["id"]))
 
 
 _ADMIT = changes.told("""
@@ -300,7 +301,7 @@ def admit(connection: psycopg.Connection, admitted: Sequence[Admitted], *, now: 
     if not admitted:
         return set()
     columns: dict[str, Any] = {name: [getattr(one, name) for one in admitted] for name in _ADMITTED_COLUMNS}
-    return {row[0] for row in connection.execute(_ADMIT, columns | _bounds(columns["id"]) | {"now": now})}
+    return {row[0] for row in connection.execute(_ADMIT, columns | id_bounds(columns["id"]) | {"now": now})}
 
 
 _SKIP = f"""
@@ -319,7 +320,7 @@ def skip(connection: psycopg.Connection, executions: Sequence[UUID], *, reason: 
     """Leave out rows that waited for other tasks; the caller has locked them and their tasks."""
     if executions:
         parameters: dict[str, Any] = {"id": list(executions), "reason": reason, "now": now}
-        skipped = [Closed(*row) for row in connection.execute(_SKIP, parameters | _bounds(executions))]
+        skipped = [Closed(*row) for row in connection.execute(_SKIP, parameters | id_bounds(executions))]
         followups.close(connection, skipped, now=now)
 
 
@@ -349,7 +350,7 @@ def cancel_waiting(
         return set()
     parameters: dict[str, Any] = {"id": list(executions), "reason": reason, "now": now}
     with connection.transaction():
-        closed = [Closed(*row) for row in connection.execute(_CANCEL, parameters | _bounds(executions))]
+        closed = [Closed(*row) for row in connection.execute(_CANCEL, parameters | id_bounds(executions))]
         followups.close(connection, closed, now=now)
     return {one.id for one in closed}
 
@@ -372,41 +373,5 @@ def request_cancel(connection: psycopg.Connection, *executions: UUID, reason: st
     """
     if executions:
         parameters: dict[str, Any] = {"id": list(executions), "reason": reason, "now": now}
-        connection.execute(_REQUEST_CANCEL, parameters | _bounds(executions))
+        connection.execute(_REQUEST_CANCEL, parameters | id_bounds(executions))
         connection.execute(_NOTIFY_CANCEL, (CANCEL_CHANNEL, list(map(str, executions))))
-
-
-_PUBLISHED = """
-UPDATE task_execution_history h SET published_at = %(now)s, publish_count = h.publish_count + 1
-WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'QUEUED'
-    AND h.queued_at <= %(now)s
-"""
-
-
-def mark_published(connection: psycopg.Connection, executions: Sequence[UUID], *, now: datetime) -> None:
-    """Note that the broker took the messages; `now` was read before they were sent.
-
-    What a worker has started meanwhile needs no note. What it has even handed back since then was queued after
-    `now`, and its message is used up: with a note the sweep would take it for published.
-    """
-    if executions:
-        parameters: dict[str, Any] = {"id": list(executions), "now": now}
-        connection.execute(_PUBLISHED, parameters | _bounds(executions))
-
-
-_FORGET_PUBLISHED = """
-UPDATE task_execution_history h SET published_at = NULL
-WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'QUEUED'
-"""
-
-
-def forget_published(connection: psycopg.Connection, executions: Sequence[UUID]) -> int:
-    """Let the sweep publish rows again, whose messages are gone; return how many are still QUEUED."""
-    if not executions:
-        return 0
-    return connection.execute(_FORGET_PUBLISHED, {"id": list(executions)} | _bounds(executions)).rowcount
-
-
-def _bounds(executions: Sequence[UUID]) -> dict[str, UUID]:
-    """Return the id range of a batch: without it an UPDATE joined on ids visits every partition."""
-    return {"low": min(executions), "high": max(executions)}

@@ -11,7 +11,7 @@ from register import operating, services
 from register.api.reading import read_changes, read_pause, read_resume
 from register.calendars.services import change_calendar, create_calendar
 from register.given import Given
-from scheduler import connections, firing, releases, sweep, transitions
+from scheduler import connections, firing, publications, releases, sweep, transitions
 from scheduler.engine.states import Status
 from scheduler.models import Calendar, Execution, Task
 from scheduler.records import Outcome
@@ -74,7 +74,7 @@ def test_what_waited_behind_another_in_a_child_was_not_claimed_late(
     claim(due)
     execution, again = at(task, due), due + 20 * SECOND
     transitions.hand_back(connections.current(), [(execution.id, begin(execution, due + SECOND))], now=again)
-    transitions.mark_published(connections.current(), [execution.id], now=again)
+    publications.mark(connections.current(), [execution.id], now=again)
     end(execution, begin(execution, again + SECOND), again + 2 * SECOND)
 
     assert codes(explain(viewer, execution)) == ["slot", "requeued", "handed_back", "queued", "started", "succeeded"]

@@ -26,6 +26,7 @@ class Node(SchedulerNode):
     """A node that holds the beat lease, or does not, and runs no loops."""
 
     may_beat = False
+    epoch = None
 
     def __init__(self, *, may_beat: bool = True, epoch: int | None = 1) -> None:
         self.id = uuid4()

@@ -6,9 +6,9 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from scheduler import clock, leases, nodes, partitions, rollups, sweep
+from scheduler import beat_lease, clock, leases, nodes, partitions, rollups, sweep
 from scheduler.broker import Broker
-from scheduler.node import BEAT_LEASE, BEAT_LEASE_TTL, SchedulerNode
+from scheduler.node import SchedulerNode
 from scheduler.records import Ready
 from tests.hot_paths import DAY, LEASE, SECOND, Open, add_task, execution, queue_one, start_one, statuses, task
 from tests.integration.scheduler.hands import Hands
@@ -31,7 +31,7 @@ def test_it_beats_while_it_holds_the_lease(node: SchedulerNode, connection: psyc
 
 
 def test_it_does_not_beat_beside_the_holder(node: SchedulerNode, connection: psycopg.Connection, now: datetime):
-    leases.acquire(connection, BEAT_LEASE, holder=uuid4(), ttl=BEAT_LEASE_TTL, now=now)
+    leases.acquire(connection, beat_lease.NAME, holder=uuid4(), ttl=beat_lease.TTL, now=now)
     node._claim(connection)
     assert (node.may_beat, node.epoch) == (False, None)
 
@@ -48,8 +48,8 @@ def test_it_stops_to_beat_before_others_may_take_the_lease(
 def test_it_takes_the_lease_over_once_it_has_run_out(
     node: SchedulerNode, connection: psycopg.Connection, now: datetime, hands: Hands
 ):
-    leases.acquire(connection, BEAT_LEASE, holder=uuid4(), ttl=BEAT_LEASE_TTL, now=now)
-    hands.move(BEAT_LEASE_TTL + SECOND)
+    leases.acquire(connection, beat_lease.NAME, holder=uuid4(), ttl=beat_lease.TTL, now=now)
+    hands.move(beat_lease.TTL + SECOND)
     node._claim(connection)
     assert (node.may_beat, node.epoch) == (True, 2)
 
@@ -57,7 +57,7 @@ def test_it_takes_the_lease_over_once_it_has_run_out(
 def test_it_gives_the_lease_up(node: SchedulerNode, connection: psycopg.Connection, now: datetime):
     node._claim(connection)
     node.take_leave(connection)
-    assert leases.acquire(connection, BEAT_LEASE, holder=uuid4(), ttl=BEAT_LEASE_TTL, now=now) == 2
+    assert leases.acquire(connection, beat_lease.NAME, holder=uuid4(), ttl=beat_lease.TTL, now=now) == 2
     assert not node.may_beat
 
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from scheduler import claims, rollups, runs, throttles, transitions
+from scheduler import claims, publications, rollups, runs, throttles, transitions
 from scheduler.engine.states import Reason, Status
 from scheduler.records import Admitted, HeldFor, Outcome, Started
 from tests.hot_paths import LEASE, add_task, lock_held, start_one
@@ -52,11 +52,11 @@ def cancel(connection: psycopg.Connection, batch: list[Started], now: datetime) 
 
 
 def mark(connection: psycopg.Connection, batch: list[Started], now: datetime) -> None:
-    transitions.mark_published(connection, ids(batch), now=now)
+    publications.mark(connection, ids(batch), now=now)
 
 
 def forget(connection: psycopg.Connection, batch: list[Started], now: datetime) -> None:
-    transitions.forget_published(connection, ids(batch))
+    publications.forget(connection, ids(batch))
 
 
 def count(connection: psycopg.Connection, batch: list[Started], now: datetime) -> None:

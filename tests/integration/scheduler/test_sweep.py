@@ -6,7 +6,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from scheduler import claims, firing, releases, sweep, transitions
+from scheduler import claims, firing, publications, releases, sweep, transitions
 from scheduler.engine.identity import lower_bound
 from scheduler.engine.states import Status
 from scheduler.records import Outcome
@@ -192,7 +192,7 @@ def test_it_does_not_count_a_task_that_is_being_claimed(
 def published(connection: psycopg.Connection, task_id: UUID, *, now: datetime, times: int = 1) -> UUID:
     execution_id = queue_one(connection, task_id, now=now)
     for _ in range(times):
-        transitions.mark_published(connection, [execution_id], now=now)
+        publications.mark(connection, [execution_id], now=now)
     return execution_id
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from scheduler import transitions
+from scheduler import publications, transitions
 from scheduler.engine.states import Reason, Status
 from scheduler.records import Started
 from tests.hot_paths import LEASE, SECOND, change, executions, task
@@ -38,11 +38,11 @@ def cancel(connection: psycopg.Connection, started: Started, now: datetime) -> o
 
 
 def mark(connection: psycopg.Connection, started: Started, now: datetime) -> None:
-    transitions.mark_published(connection, [started.id], now=now)
+    publications.mark(connection, [started.id], now=now)
 
 
 def forget(connection: psycopg.Connection, started: Started, now: datetime) -> None:
-    transitions.forget_published(connection, [started.id])
+    publications.forget(connection, [started.id])
 
 
 @pytest.mark.parametrize("write", [renew, finish, hand_back])

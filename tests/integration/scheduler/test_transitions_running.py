@@ -6,7 +6,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from scheduler import transitions
+from scheduler import publications, transitions
 from scheduler.engine.states import Status
 from scheduler.records import Outcome, Started
 from tests.hot_paths import MINUTE, SECOND, add_task, change, execution, executions, start_one, statuses, task
@@ -174,7 +174,7 @@ def test_it_renews_nothing_for_nothing(connection: psycopg.Connection, now: date
 def test_it_hands_an_execution_back_as_if_it_had_never_begun(
     connection: psycopg.Connection, running: Started, now: datetime
 ):
-    transitions.mark_published(connection, [running.id], now=now)
+    publications.mark(connection, [running.id], now=now)
     assert transitions.hand_back(connection, [(running.id, running.fence)], reason="lacks it", now=now + SECOND)
     row = execution(connection, running.id)
     names = ("status", "attempt", "reason", "start_time", "node_id", "lease_expires_at", "published_at", "queued_at")

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from scheduler import claims, transitions
+from scheduler import claims, publications, transitions
 from scheduler.engine.states import Reason, Status, Trigger
 from scheduler.records import Started
 from tests.hot_paths import (
@@ -98,7 +98,7 @@ def test_it_starts_nothing_that_is_not_there(connection: psycopg.Connection, now
 
 def test_it_notes_what_the_broker_took(connection: psycopg.Connection, report: UUID, now: datetime):
     execution_id = queue_one(connection, report, now=now)
-    transitions.mark_published(connection, [execution_id], now=now)
+    publications.mark(connection, [execution_id], now=now)
     row = execution(connection, execution_id)
     assert (row["published_at"], row["publish_count"]) == (now, 1)
 
@@ -108,7 +108,7 @@ def test_it_does_not_take_for_published_what_was_handed_back_meanwhile(
 ):
     """The worker was faster than the publisher's note: its message is used up, so somebody must publish again."""
     transitions.hand_back(connection, [(running.id, running.fence)], reason="x", now=now + SECOND)
-    transitions.mark_published(connection, [running.id], now=now)
+    publications.mark(connection, [running.id], now=now)
     assert execution(connection, running.id)["published_at"] is None
 
 
