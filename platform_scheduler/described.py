@@ -21,7 +21,9 @@ _NAME: Final = re.compile(r"^(Patched)?(?P<own>.*?)(Answer|Input)?(Request)?$")
 def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Return the document with what its generator does not know; a hook of drf-spectacular."""
     components = result["components"]
-    schemas = components["schemas"]
+    schemas = components.get(
+        "schemas", {}
+    )  # none where the document is made of no path, as a check of its generator does
     for name, schema in schemas.items():
         properties = schema.get("properties", {})
         for field, found in properties.items():
