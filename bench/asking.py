@@ -40,9 +40,10 @@ def main(rounds: int, file: Path) -> None:
 
 def _asked(caller: Client, path: str) -> float:
     """Return the milliseconds from request to answer; what is kept for a while is worked out anew."""
-    from query import overview, timeline
+    from query import forecast, overview, timeline
     from scheduler import clock
 
+    forecast.kept.clear()
     overview.kept.clear()
     timeline.kept.clear()
     began = clock.monotonic()
@@ -138,7 +139,9 @@ def _questions(known: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     for window in ("1h", "24h", "30d"):
         yield f"timeline, {window}", "", f"stats/timeline?window={window}"
     yield "task", "", f"tasks/{known['quiet']}"
+    yield "forecast", "", "forecast?hours=168"
     yield "upcoming", "", f"tasks/{busy}/upcoming"
+    yield "prediction", "", f"tasks/{busy}/prediction"
     yield "execution", "", f"executions/{known['seen']}"
     yield "explain an execution", "", f"executions/{known['seen']}/explain"
     yield "explain a slot", "", f"tasks/{busy}/explain?{urlencode({'at': known['slot'].isoformat()})}"

@@ -86,7 +86,8 @@ def _of_type(schema: Mapping[str, Any]) -> Any:
         return schema["enum"][0]
     if schema.get("format") in _OF_FORMAT:
         return _OF_FORMAT[schema["format"]]
-    return schema.get("default", True) if schema.get("type") == "boolean" else _NONE
+    is_flag = schema.get("type") in ("boolean", ["boolean", "null"])
+    return schema.get("default", True) if is_flag else _NONE
 
 
 def _resolved(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Mapping[str, Any]:

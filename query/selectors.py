@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from scheduler.engine.identity import BACKFILL, lower_bound, slot_cause
+from scheduler.engine.predictions import JUDGED, RECENT
 from scheduler.engine.states import OPEN, Status
 from scheduler.errors import ExecutionNotFound, TaskNotFound
 from scheduler.models import Breach, Execution, ExecutionLog, Task
@@ -18,6 +19,11 @@ MOST_OPEN: Final = 5
 SOME: Final = 100
 LOOKED_BACK: Final = 200
 RANGES_SOUGHT: Final = 1_000
+
+# A prediction rests on the last successes; as many again judge it, and they are sought among so many rows.
+SAMPLED: Final = RECENT
+JUDGED_BY: Final = RECENT + JUDGED
+SUCCESSES_SOUGHT: Final = 300
 
 # An id begins with its milliseconds; so many bits follow.
 _BELOW_MILLISECONDS: Final = 80
@@ -121,6 +127,17 @@ def open_now(task_id: UUID) -> list[Execution]:
     """Return some of a task's open executions, those of the oldest slots first."""
     rows = Execution.objects.filter(task_id=task_id, status__in=sorted(OPEN))
     return sorted(rows[:SOME], key=lambda row: row.id)[:MOST_OPEN]
+
+
+def last_successes(task_id: UUID) -> list[Execution]:
+    """Return a task's last runs that succeeded, oldest first, sought among its newest rows."""
+    newest = (
+        Execution.objects.filter(task_id=task_id)
+        .only("id", "status", "scheduled_for", "execution_time_ms")
+        .order_by("-id")[:SUCCESSES_SOUGHT]
+    )
+    succeeded = [row for row in newest if row.status == Status.SUCCESS and row.execution_time_ms is not None]
+    return list(reversed(succeeded[:JUDGED_BY]))
 
 
 def open_at(execution: Execution, at: datetime) -> list[Execution]:

@@ -7,7 +7,20 @@ from datetime import timedelta
 from celery import shared_task
 from django.conf import settings
 
-from scheduler import audit, breaches, clock, events, flow, idempotency, nodes, notices, retention, rollups, webhooks
+from scheduler import (
+    audit,
+    breaches,
+    clock,
+    events,
+    flow,
+    forecasts,
+    idempotency,
+    nodes,
+    notices,
+    retention,
+    rollups,
+    webhooks,
+)
 from scheduler.connections import current
 
 QUEUE = "platform"
@@ -89,6 +102,12 @@ def forget_deliveries() -> None:
     notices.forget(current(), now=now)
 
 
+@shared_task(name="scheduler.work_out_forecast", ignore_result=True)
+def work_out_forecast() -> None:
+    """Go on with the forecast of the coming load, for some thousands of tasks."""
+    forecasts.work_out(now=clock.now())
+
+
 CHORES: tuple[Chore, ...] = (
     Chore("Forget silent nodes", "scheduler.forget_nodes", 3600),
     Chore("Forget expired idempotency keys", "scheduler.forget_idempotency_keys", 900),
@@ -98,6 +117,7 @@ CHORES: tuple[Chore, ...] = (
     Chore("Forget old events", "scheduler.forget_events", 3600),
     Chore("Deliver webhooks", "workers.deliver", 2, expires_seconds=300),
     Chore("Forget old deliveries", "scheduler.forget_deliveries", 3600),
+    Chore("Work out the forecast", "scheduler.work_out_forecast", 30, expires_seconds=300),
 )
 TASKS: tuple[Callable[[], None], ...] = (
     forget_nodes,
@@ -107,4 +127,5 @@ TASKS: tuple[Callable[[], None], ...] = (
     forget_rollups,
     forget_events,
     forget_deliveries,
+    work_out_forecast,
 )

@@ -38,7 +38,7 @@ _TABLES = (
     "scheduler_deliveries", "scheduler_webhooks", "scheduler_notices", "scheduler_channels",
     "scheduler_failing_tasks", "scheduler_task_search",
     "scheduler_task_rollups", "scheduler_namespace_rollups", "scheduler_sla_breaches", "scheduler_sla_rollups",
-    "scheduler_changes", "scheduler_listeners",
+    "scheduler_changes", "scheduler_listeners", "scheduler_forecasts", "scheduler_forecast_runs",
     "django_celery_beat_periodictask", "django_celery_beat_intervalschedule",
 )  # fmt: skip
 

@@ -31,7 +31,7 @@ from workers.handlers.http import guard
 logger = logging.getLogger(__name__)
 
 # Any number that no other advisory lock of the project has.
-_ADVISORY_KEY: Final = 0x5C4ED003
+_ADVISORY_KEY: Final = 0x5C4ED006
 
 # For the whole exchange: a receiver takes a message, and works on it afterwards.
 ANSWER_SECONDS: Final = 10

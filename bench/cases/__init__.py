@@ -10,6 +10,7 @@ from bench.cases import (
     endurance,
     footprint,
     idle,
+    predictions,
     query,
     register,
     registered,
@@ -22,6 +23,6 @@ from bench.figures import Case
 
 _MODULES = (
     burst, steady, registered, backlog, idle, edit, end_to_end, bundles, two_schedulers, endurance, slots, claim,
-    footprint, register, query, simulation,
+    footprint, register, query, predictions, simulation,
 )  # fmt: skip
 CASES: dict[str, Case] = {module.CASE.name: module.CASE for module in _MODULES}

@@ -15,7 +15,8 @@ from django.utils.http import parse_etags
 from django.views.decorators.http import require_POST
 
 from platform_scheduler.console import drawing
-from query import attention, coming, lanes, overview, timeline
+from platform_scheduler.console.heat import HOURS_SHOWN, heat
+from query import attention, coming, forecast, lanes, overview, timeline
 from query.timeline import DEFAULT_WINDOW, WINDOWS
 from register import executing
 from register.inventory import nodes
@@ -28,6 +29,7 @@ from scheduler.models.choices import NodeRole
 LANES: Final = 14
 BACK, AHEAD = timedelta(hours=6), timedelta(hours=1)
 COMING: Final = 100
+PEAKS: Final = 3
 LEGEND: Final = (Status.SUCCESS, Status.FAILED, Status.TIMED_OUT, Status.RUNNING, Status.QUEUED)
 
 View = Callable[..., HttpResponse]
@@ -45,8 +47,11 @@ def overview_page(request: HttpRequest) -> HttpResponse:
     past = timeline.timeline(DEFAULT_WINDOW, namespace=None, now=now)
     ended = [one for one in past.intervals if one.begin <= past.at]
     axis, drawn = drawing.lanes(lanes.lanes(namespace=None, now=now, back=BACK, ahead=AHEAD, count=LANES))
+    load = forecast.forecast(HOURS_SHOWN, namespace=None, now=now)
     content = {
         "shown": shown,
+        "heat": heat(load),
+        "peaks": load.peaks[:PEAKS],
         "attention": attention.attention(namespace=None, now=now),
         "columns": drawing.columns(ended, at=past.at),
         "axis": axis,

@@ -227,4 +227,10 @@ DESCRIPTIONS: Final[dict[str, str]] = {
     "weight": "Its share of a backlog, relative to others; 1 to 100.",
     "window": "How far it looks back.",
     "workers": "The processes that run executions.",
+    "intervals": "Hour by hour, the first one first.",
+    "open": "Its executions that have not ended, with what is predicted of each.",
+    "Prediction.next": "The next slot, with what is predicted of it; null where there is none.",
+    "peaks": "The busiest hours, of the queues that have any.",
+    "risks": "Each promise of its SLA, and how likely it is to be broken.",
+    "slots": "Slots that fire in it.",
 }

@@ -182,4 +182,12 @@ EXAMPLES: Final[dict[str, Any]] = {
     "Node.version": "1.0.0",
     "weight": 10,
     "window": "24h",
+    "chanceToMiss": 0.12,
+    "expectedBusySeconds": 5400.0,
+    "medianError": 0.08,
+    "runs": 60,
+    "sampleSize": 60,
+    "slotsOfUnknownDuration": 2,
+    "timesMean": 3.2,
+    "withinP90": 0.91,
 }

@@ -40,6 +40,7 @@ PARAMETER_EXAMPLES: Final[dict[str, Any]] = {
     "cursor": "eyJrIjpbIjAxYTIiXX0",
     "endDate": "2030-01-31",
     "event": "execution.failed,execution.lost",
+    "hours": 24,
     "kind": "task",
     "label": "team:finance",
     "name": "company-holidays",

@@ -4,7 +4,9 @@ from rest_framework.views import APIView
 
 from query.api.executions import ExecutionsView, ExecutionView, HistoryView, LogView
 from query.api.explain import ExecutionExplainView, SlotExplainView
+from query.api.forecast import ForecastView
 from query.api.metrics import MetricsView
+from query.api.prediction import PredictionView
 from query.api.revisions import RevisionsView, RevisionView
 from query.api.sla import BreachesView, SlaView
 from query.api.stats import OverviewView, TimelineView
@@ -19,6 +21,7 @@ ROUTES: dict[str, type[APIView]] = {
     "tasks/<uuid:task_id>/history": HistoryView,
     "tasks/<uuid:task_id>/metrics": MetricsView,
     "tasks/<uuid:task_id>/upcoming": UpcomingView,
+    "tasks/<uuid:task_id>/prediction": PredictionView,
     "tasks/<uuid:task_id>/explain": SlotExplainView,
     "tasks/<uuid:task_id>/revisions": RevisionsView,
     "tasks/<uuid:task_id>/revisions/<int:version>": RevisionView,
@@ -31,6 +34,7 @@ ROUTES: dict[str, type[APIView]] = {
     "stream": StreamView,
     "sla": SlaView,
     "sla/breaches": BreachesView,
+    "forecast": ForecastView,
     "stats/overview": OverviewView,
     "stats/timeline": TimelineView,
 }

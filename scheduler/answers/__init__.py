@@ -50,6 +50,7 @@ from scheduler.answers.platform import (
     TokenAnswer,
     TokenPage,
 )
+from scheduler.answers.predictions import ForecastAnswer, PredictionAnswer
 from scheduler.answers.revisions import RevisionAnswer, RevisionPage, WholeRevisionAnswer
 from scheduler.answers.sla import BreachPage, SlaReportAnswer
 from scheduler.answers.stats import (
@@ -165,6 +166,7 @@ __all__ = [
     "FlowControlAnswer",
     "FlowLimitAnswer",
     "FlowSettingsAnswer",
+    "ForecastAnswer",
     "GraphAnswer",
     "GraphEdgeAnswer",
     "GraphNodeAnswer",
@@ -193,6 +195,7 @@ __all__ = [
     "PageAnswer",
     "PercentilesAnswer",
     "PeriodMetricsAnswer",
+    "PredictionAnswer",
     "PreviewAnswer",
     "ProblemAnswer",
     "QueueDepthAnswer",

@@ -9,6 +9,7 @@ from scheduler.models.dependency import Dependency, UpstreamEnd
 from scheduler.models.event import Event
 from scheduler.models.execution import Execution, ExecutionLog
 from scheduler.models.flow import FlowControl, FlowState
+from scheduler.models.forecast import Forecast, ForecastRun
 from scheduler.models.handler import Handler
 from scheduler.models.idempotency import IdempotencyKey
 from scheduler.models.lease import Lease
@@ -43,6 +44,8 @@ __all__ = [
     "FailingTask",
     "FlowControl",
     "FlowState",
+    "Forecast",
+    "ForecastRun",
     "Handler",
     "IdempotencyKey",
     "Instance",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from query import attention, coming, lanes, overview, timeline
+from query import attention, coming, forecast, lanes, overview, timeline
 from scheduler import connections, transitions
 from scheduler.engine.identity import execution_id, slot_cause
 from scheduler.engine.states import Status, Trigger
@@ -21,7 +21,7 @@ JANUARY = datetime(2023, 1, 15, tzinfo=UTC)
 @pytest.fixture(autouse=True)
 def fresh() -> None:
     """Nothing is kept of what an earlier test was answered."""
-    for service in (attention, coming, lanes, overview, timeline):
+    for service in (attention, coming, forecast, lanes, overview, timeline):
         service.kept.clear()
 
 

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from html import unescape
 from typing import Any
 
 import pytest
 from django.test import Client
 
+from query import forecast
+from scheduler import forecasts
 from scheduler.models import Task
 from tests.integration.conftest import Caller
 
@@ -117,6 +120,19 @@ def test_the_fleet_is_listed_by_role_and_silence(looking: Client, query: str, si
 
 def test_a_window_that_there_is_not_is_the_usual_one(looking: Client) -> None:
     assert 'aria-current="true">6h' in text(looking, "/admin/timeline/?window=<script>")
+
+
+@pytest.mark.usefixtures("platform")
+def test_it_shows_the_load_to_come_with_its_unit(looking: Client, now: datetime) -> None:
+    assert "Nothing has been worked out yet" in text(looking, "/admin/")
+
+    forecasts.work_out(now=now)
+    forecast.kept.clear()
+    page = text(looking, "/admin/")
+
+    assert "expected busy minutes in each hour" in page
+    assert page.count('class="heat level-') > 6 * 24
+    assert "busy minutes expected, 6 slots" in page or "busy minutes expected, 18 slots" in page
 
 
 # Fresh
