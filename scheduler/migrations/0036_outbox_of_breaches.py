@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('scheduler', '0030_token_last_write'),
+        ('scheduler', '0031_forecasts'),
     ]
 
     operations = [
