@@ -8,7 +8,7 @@ from rest_framework.permissions import SAFE_METHODS
 
 from platform_scheduler.authentication import TokenAuthentication, required_role
 from platform_scheduler.idempotency import HEADER, REPLAYED
-from platform_scheduler.problems import CONTENT_TYPE
+from platform_scheduler.refusals import refusals
 from scheduler.answers import ProblemAnswer
 
 _KEY = {
@@ -39,19 +39,16 @@ class DocumentedView(AutoSchema):
     """Adds to each operation what all have in common: its refusals, and the role that it needs."""
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the operation with its two families of refusals."""
+        """Return the operation with its refusals."""
         operation: Any = super().get_operation(*args, **kwargs)
         if operation:
             if self.method not in SAFE_METHODS:
                 operation.setdefault("parameters", []).append(_REASON)
             if self.method == "POST":
                 operation.setdefault("parameters", []).append(_KEY)
-            problem = self.resolve_serializer(ProblemAnswer, "response").ref
-            for family in ("4XX", "5XX"):
-                operation["responses"][family] = {
-                    "description": "Refused." if family == "4XX" else "A dependency is down, or a fault of ours.",
-                    "content": {CONTENT_TYPE: {"schema": problem}},
-                }
+            self.resolve_serializer(ProblemAnswer, "response")
+            role = str(required_role(self.view, self.method))
+            operation["responses"] |= refusals(operation, method=self.method, path=self.path, role=role)
         return operation
 
     def get_description(self) -> str:  # type: ignore[override]  # drf-spectacular's own has no arguments

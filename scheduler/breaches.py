@@ -8,14 +8,14 @@ look: a crash undoes all of it.
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
 import psycopg
 
-from scheduler import claims
+from scheduler import claims, outbox
 from scheduler.connections import as_json
 from scheduler.engine.identity import same_milliseconds
 from scheduler.engine.sla import BREACHES, Promise, Verdict, Watched, judge
@@ -42,6 +42,8 @@ class Broken:
     execution_id: UUID
     scheduled_for: datetime
     broken_at: datetime
+    id: int = 0
+    """Of the row that says so; 0 while there is none."""
 
 
 class Looked(NamedTuple):
@@ -74,8 +76,10 @@ def announce(connection: psycopg.Connection, found: Sequence[Broken], *, now: da
     """Tell of breaches found at `now`, each once, inside the transaction that writes them down.
 
     The one place where they are announced: whoever is to be notified is noted here, over `connection`, so that a crash
-    undoes both. What may take long, or fail by itself, comes after the commit.
+    undoes both. What may take long, or fail by itself, comes after the commit: a worker makes messages of the note
+    (`webhooks.fan_out`).
     """
+    outbox.note_breaches(connection, [one.id for one in found])
     for one in found:
         logger.warning(
             "Task %s broke its SLA (%s) at the slot %s.", one.task_id, one.promise, one.scheduled_for.isoformat()
@@ -161,7 +165,7 @@ SELECT u.*, %(now)s FROM json_to_recordset(%(rows)s::json) AS u (
     broken_at timestamptz
 )
 ON CONFLICT (task_id, cause, promise) DO NOTHING
-RETURNING task_id, cause, promise
+RETURNING task_id, cause, promise, id
 """
 
 
@@ -177,7 +181,7 @@ def _write_down(connection: psycopg.Connection, judged: Sequence[_Judged], *, no
     if not broken:
         return []
     rows = connection.execute(_WRITE_DOWN, {"rows": as_json(list(broken.values())), "now": now})
-    return [broken[task_id, cause, Promise(promise)] for task_id, cause, promise in rows]
+    return [replace(broken[task_id, cause, Promise(promise)], id=number) for task_id, cause, promise, number in rows]
 
 
 _MOVE_ON = """

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import psycopg
 
 from scheduler import claims, outbox
+from scheduler.claims import Untold
 from scheduler.connections import as_json
 from scheduler.engine import notifications as rules
 from scheduler.engine.identity import retry_id
@@ -69,18 +70,20 @@ SELECT h.id FROM task_execution_history h WHERE h.id = ANY(%(ids)s::uuid[]) AND 
 _HAS_CHANNELS = f"SELECT {outbox.HAS_CHANNELS}"
 
 
-def gather(
-    connection: psycopg.Connection, executions: Sequence[UUID], records: Sequence[int], *, now: datetime
-) -> None:
-    """Have people told of these, entries of the outbox, in the caller's transaction.
+def gather(connection: psycopg.Connection, untold: Untold, *, now: datetime) -> None:
+    """Have people told of an entry of the outbox, in the caller's transaction.
 
-    A slot that has failed for good, a task's first success after one, what the platform itself has paused, and a
-    webhook that was switched off.
+    A slot that has failed for good, a task's first success after one, a promise that was broken, what the platform
+    itself has paused, and a webhook that was switched off.
     """
     if connection.execute(_HAS_CHANNELS).fetchone() != (True,):
         return
-    told = [*_of_executions(connection, executions), *_of_records(connection, records)]
-    notices = [*_addressed(connection, told), *_of_webhooks(connection, records)]
+    told = [
+        *_of_executions(connection, untold.executions),
+        *_of_records(connection, untold.records),
+        *_of_breaches(connection, untold.breaches),
+    ]
+    notices = [*_addressed(connection, told), *_of_webhooks(connection, untold.records)]
     _store(connection, notices, now=now)
 
 
@@ -141,6 +144,24 @@ WHERE a.id = ANY(%s) AND a.kind = %s AND a.verb = %s AND a.via = 'PLATFORM' AND 
 def _of_records(connection: psycopg.Connection, records: Sequence[int]) -> list[_Told]:
     rows = connection.execute(_PAUSED, (list(records), AuditKind.TASK, AuditVerb.PAUSE)).fetchall() if records else []
     return [_Told(Occasion.AUTO_PAUSE, f"record:{row[0]}", row[1], row[2], row[3]) for row in rows]
+
+
+_BROKEN = """
+SELECT b.id, b.task_id, b.broken_at, b.promise, b.scheduled_for FROM scheduler_sla_breaches b
+WHERE b.id = ANY(%s) ORDER BY b.id
+"""
+
+
+def _of_breaches(connection: psycopg.Connection, breaches: Sequence[int]) -> list[_Told]:
+    rows = connection.execute(_BROKEN, (list(breaches),)).fetchall() if breaches else []
+    return [
+        _Told(Occasion.SLA_BREACH, f"breach:{number}", task_id, at, f"{promise} of the slot {_shown(slot)}")
+        for number, task_id, at, promise, slot in rows
+    ]
+
+
+def _shown(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 _TASKS = """

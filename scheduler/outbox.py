@@ -8,6 +8,8 @@ from uuid import UUID
 
 import psycopg
 
+from scheduler.claims import Untold
+
 EXECUTIONS_AT_ONCE = 500
 
 HAS_CHANNELS = """(
@@ -37,8 +39,15 @@ def note_ended(connection: psycopg.Connection, executions: Sequence[UUID]) -> No
         connection.execute("INSERT INTO scheduler_outbox (executions) VALUES (%s::text::uuid[])", (ids,))
 
 
-def put_back(connection: psycopg.Connection, executions: Sequence[UUID], records: Sequence[int]) -> None:
+def note_breaches(connection: psycopg.Connection, breaches: Sequence[int]) -> None:
+    """Write down breaches, in the transaction in which they are found."""
+    if breaches:
+        connection.execute(_NOTE_BREACHES, (list(breaches),))
+
+
+_NOTE_BREACHES = f"INSERT INTO scheduler_outbox (breaches) SELECT %s::bigint[] WHERE {IS_HEARD}"
+
+
+def put_back(connection: psycopg.Connection, untold: Untold) -> None:
     """Have what was taken, and could not be told, looked at again after what waits by now."""
-    connection.execute(
-        "INSERT INTO scheduler_outbox (executions, records) VALUES (%s, %s)", (list(executions), list(records))
-    )
+    connection.execute("INSERT INTO scheduler_outbox (executions, records, breaches) VALUES (%s, %s, %s)", untold)

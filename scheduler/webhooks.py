@@ -2,9 +2,9 @@
 
 import json
 import logging
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
@@ -13,23 +13,19 @@ import psycopg
 
 from scheduler import audit, claims, notices, outbox
 from scheduler.audit import Entry
+from scheduler.claims import Untold
 from scheduler.engine import webhooks as rules
-from scheduler.engine.identity import retry_id
-from scheduler.engine.retry import RETRYABLE
-from scheduler.engine.states import Status
 from scheduler.halving import in_halves
 from scheduler.models.choices import AuditKind, AuditVerb
+from scheduler.news import News, instant, news_of
 from scheduler.records import DueDelivery
 
 logger = logging.getLogger(__name__)
 
 ENTRIES_PER_PASS: Final = 20
 ATTEMPTS_SHOWN: Final = 50
-TEXT_LENGTH: Final = 2_000
 DELIVERIES_KEPT: Final = timedelta(days=30)
 FORGET_BATCH: Final = 1_000
-
-_Entry = tuple[list[UUID], list[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +36,8 @@ class _Hook:
     namespace: str | None
     events: tuple[str, ...]
 
-    def wants(self, news: "_News") -> bool:
+    def wants(self, news: News) -> bool:
         return self.namespace in (None, news.namespace) and rules.wants(self.events, news.event)
-
-
-@dataclass(frozen=True, slots=True)
-class _News:
-    """What has happened; `subject` says it apart from all else, for ever."""
-
-    event: str
-    subject: str
-    namespace: str | None
-    at: datetime
-    data: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +66,9 @@ def fan_out(connection: psycopg.Connection, *, now: datetime) -> int:
     is made twice meets the primary key. An entry that cannot be told stays, and holds up no other.
     """
 
-    def put_back(entry: _Entry, error: Exception) -> int:
+    def put_back(entry: Untold, error: Exception) -> int:
         logger.error("What has happened cannot be told: %s", entry, exc_info=error)
-        outbox.put_back(connection, *entry)
+        outbox.put_back(connection, entry)
         return 0
 
     with connection.transaction():
@@ -93,113 +78,18 @@ def fan_out(connection: psycopg.Connection, *, now: datetime) -> int:
         return sum(in_halves(connection, entries, partial(_tell, connection, hooks=hooks, now=now), put_back))
 
 
-def _tell(connection: psycopg.Connection, entries: Sequence[_Entry], *, hooks: Sequence[_Hook], now: datetime) -> int:
+def _tell(connection: psycopg.Connection, entries: Sequence[Untold], *, hooks: Sequence[_Hook], now: datetime) -> int:
     # Entry by entry: the executions of one lie in one day, so that a statement reads one partition.
-    for executions, records in entries:
-        notices.gather(connection, executions, records, now=now)
+    for entry in entries:
+        notices.gather(connection, entry, now=now)
         if hooks:
-            news = [*_of_executions(connection, executions, hooks), *_of_records(connection, records)]
+            news = news_of(connection, entry, partial(_is_wanted, hooks))
             _write(connection, [(hook, one) for one in news for hook in hooks if hook.wants(one)], now=now)
     return len(entries)
 
 
-_EXECUTIONS = """
-SELECT h.id, h.task_id, t.name, h.namespace, t.task_class, t.owner, t.labels::text, h.queue, h.priority, h.status,
-    h.reason, h.attempt, h.trigger, h.scheduled_for, h.scheduled_until, h.slot_count, h.start_time,
-    coalesce(h.end_time, h.scheduled_for), h.execution_time_ms, left(h.result, %(length)s),
-    left(h.error_message, %(length)s), h.node_id, h.revision, h.run_id, h.cause
-FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
-WHERE h.id = ANY(%(ids)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status = ANY(%(statuses)s)
-"""
-
-_SEQUELS = """
-SELECT h.id FROM task_execution_history h WHERE h.id = ANY(%(ids)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s
-"""
-
-
-def _of_executions(
-    connection: psycopg.Connection, executions: Sequence[UUID], hooks: Sequence[_Hook]
-) -> Iterator[_News]:
-    statuses = [status for status, event in rules.EXECUTION_EVENTS.items() if _is_wanted(hooks, event)]
-    if not executions or not statuses:
-        return
-    bounds = {"ids": list(executions), "low": min(executions), "high": max(executions), "length": TEXT_LENGTH}
-    rows = connection.execute(_EXECUTIONS, bounds | {"statuses": statuses}).fetchall()
-    sequels = {row[0]: _sequel(row) for row in rows if row[9] in RETRYABLE}
-    recorded = _recorded(connection, sequels.values())
-    for row in rows:
-        yield _of_execution(row, is_final=sequels.get(row[0]) not in recorded)
-
-
 def _is_wanted(hooks: Sequence[_Hook], event: str) -> bool:
     return any(rules.wants(hook.events, event) for hook in hooks)
-
-
-def _sequel(row: Sequence[Any]) -> UUID:
-    """Return the id that the next attempt has, if there is one."""
-    return retry_id(row[0], task_id=row[1], cause=row[-1], attempt=row[11] + 1)
-
-
-def _recorded(connection: psycopg.Connection, ids: Collection[UUID]) -> set[UUID]:
-    if not ids:
-        return set()
-    return {row[0] for row in connection.execute(_SEQUELS, {"ids": list(ids), "low": min(ids), "high": max(ids)})}
-
-
-_COLUMNS = (
-    "id", "taskId", "taskName", "namespace", "taskClass", "owner", "labels", "queue", "priority", "status", "reason",
-    "attempt", "trigger", "scheduledFor", "scheduledUntil", "slotCount", "startTime", "endTime", "executionTimeMs",
-    "result", "errorMessage", "nodeId", "revision", "runId",
-)  # fmt: skip
-
-
-def _of_execution(row: Sequence[Any], *, is_final: bool) -> _News:
-    data = {name: _plain(value) for name, value in zip(_COLUMNS, row[:-1], strict=True)}
-    data |= {"labels": json.loads(row[6]), "isFinal": is_final}
-    return _News(rules.EXECUTION_EVENTS[Status(row[9])], f"execution:{row[0]}", row[3], row[17], data)
-
-
-_RECORDS = """
-SELECT a.id, a.recorded_at, a.actor, a.via, a.reason, a.verb, a.kind, a.object_id, a.object_name, a.namespace,
-    a.version, a.before::text, a.after::text
-FROM scheduler_audit a WHERE a.id = ANY(%s) ORDER BY a.id
-"""
-
-
-def _of_records(connection: psycopg.Connection, records: Sequence[int]) -> Iterator[_News]:
-    if not records:
-        return
-    for row in connection.execute(_RECORDS, (list(records),)).fetchall():
-        key, at, actor, via, reason, verb, kind, object_id, name, namespace, version, before, after = row
-        event = _event_of(kind, verb)
-        if event is None:
-            continue
-        data = {
-            kind: {"id": object_id, "name": name, "namespace": namespace, "version": version},
-            "actor": actor,
-            "via": via,
-            "reason": reason,
-            "before": before and json.loads(before),
-            "after": after and json.loads(after),
-        }
-        yield _News(event, f"record:{key}", namespace, at, data)
-
-
-def _event_of(kind: str, verb: str) -> str | None:
-    if kind == AuditKind.TASK:
-        return rules.TASK_EVENTS.get(verb)
-    return rules.SWITCHED_OFF if (kind, verb) == (AuditKind.WEBHOOK, AuditVerb.SWITCH_OFF) else None
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return _instant(value)
-    return str(value) if isinstance(value, UUID) else value
-
-
-def _instant(value: datetime) -> str:
-    """Return an instant as the API has it."""
-    return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 _WRITE = """
@@ -213,7 +103,7 @@ ON CONFLICT (id) DO NOTHING
 """
 
 
-def _write(connection: psycopg.Connection, messages: Iterable[tuple[_Hook, _News]], *, now: datetime) -> None:
+def _write(connection: psycopg.Connection, messages: Iterable[tuple[_Hook, News]], *, now: datetime) -> None:
     told = [(hook, news, rules.delivery_id(hook.id, news.subject)) for hook, news in messages]
     if not told:
         return
@@ -227,11 +117,11 @@ def _write(connection: psycopg.Connection, messages: Iterable[tuple[_Hook, _News
     connection.execute(_WRITE, columns | {"tries": rules.MOST_TRIES, "now": now})
 
 
-def _body(news: _News, delivery: UUID) -> str:
+def _body(news: News, delivery: UUID) -> str:
     message = {
         "id": str(delivery),
         "type": news.event,
-        "occurredAt": _instant(news.at),
+        "occurredAt": instant(news.at),
         "namespace": news.namespace,
         "data": news.data,
     }
@@ -240,7 +130,7 @@ def _body(news: _News, delivery: UUID) -> str:
 
 def send_test(connection: psycopg.Connection, webhook: UUID, namespace: str | None, *, now: datetime) -> UUID:
     """Make a message that says nothing, inside the caller's transaction; return its id. Each time it is another one."""
-    news = _News(rules.TEST, f"test:{now.isoformat()}", namespace, now, {})
+    news = News(rules.TEST, f"test:{now.isoformat()}", namespace, now, {})
     _write(connection, [(_Hook(webhook, namespace, ()), news)], now=now)
     return rules.delivery_id(webhook, news.subject)
 
@@ -260,7 +150,7 @@ def notify(
     row = connection.execute(_OF_NAMESPACE, (webhook, namespace)).fetchone()
     if row is None:
         return False
-    news = _News(rules.NOTIFICATION, subject, namespace, now, data)
+    news = News(rules.NOTIFICATION, subject, namespace, now, data)
     _write(connection, [(_Hook(webhook, row[0], ()), news)], now=now)
     return True
 
@@ -307,7 +197,7 @@ def note(connection: psycopg.Connection, tried: Tried, *, now: datetime) -> None
     wait = rules.wait(rules.MOST_TRIES - delivery.tries_left, delivery=delivery.id)
     status = "DELIVERED" if tried.is_delivered else "FAILED" if wait is None else "PENDING"
     attempt = {
-        "at": _instant(tried.at), "status": tried.status, "error": tried.error, "durationMs": tried.duration_ms,
+        "at": instant(tried.at), "status": tried.status, "error": tried.error, "durationMs": tried.duration_ms,
     }  # fmt: skip
     parameters = {
         "id": delivery.id, "count": delivery.attempt_count, "status": status, "now": now, "shown": ATTEMPTS_SHOWN,
@@ -331,7 +221,7 @@ def _count_failure(connection: psycopg.Connection, tried: Tried, *, now: datetim
     if tried.status == rules.GONE:
         _switch_off(connection, tried.delivery.webhook_id, "It answered 410: there is nobody any more.", now=now)
     elif rules.is_given_up(failures=failures, failing_for=now - since):
-        reason = f"{failures} tries in a row have failed since {_instant(since)}; the last: {tried.error}"
+        reason = f"{failures} tries in a row have failed since {instant(since)}; the last: {tried.error}"
         _switch_off(connection, tried.delivery.webhook_id, reason, now=now)
 
 

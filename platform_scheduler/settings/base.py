@@ -149,6 +149,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "platform_scheduler.described.complete",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "TaskStatus": "scheduler.answers.TASK_STATUSES",
         "ExecutionStatus": "scheduler.answers.EXECUTION_STATUSES",

@@ -26,6 +26,7 @@ from scheduler.tokens import caller_of
 
 MOST_CSV_LINES = 100_000
 _COLUMNS = ["key", "taskName", "namespace", "slots", "kept", "broken", "compliance", *Promise]
+_FORMATS = ("json", "csv")
 _LATEST_FIRST = Order("id", is_descending=True)
 _WHOSE = [
     OpenApiParameter("namespace"),
@@ -39,6 +40,14 @@ class SlaView(APIView):
 
     renderer_classes = (JSONRenderer, CsvRenderer)
 
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """Return the renderer; a `format` that there is not is a fault of that field, not a page that is missing."""
+        reader = Reader(request.query_params)
+        reader.word("format", default=_FORMATS[0], known=_FORMATS)
+        if not force:
+            reader.raise_faults()
+        return super().perform_content_negotiation(request, force=force or bool(reader.faults))
+
     @extend_schema(
         operation_id="getSla", summary="Show how well tasks keep their SLA", tags=["sla"],
         parameters=[
@@ -47,7 +56,7 @@ class SlaView(APIView):
             OpenApiParameter("endDate", OpenApiTypes.DATE, description="Slots up to this day, itself included."),
             *_WHOSE,
             *PAGING_PARAMETERS[:2],
-            OpenApiParameter("format", enum=["json", "csv"], description="Or by Accept; CSV has all lines."),
+            OpenApiParameter("format", enum=list(_FORMATS), description="Or by Accept; CSV has all lines."),
         ],
         responses={200: SlaReportAnswer},
     )  # fmt: skip

@@ -61,7 +61,7 @@ class NotifyInput(Strict):
     outcomes = Occasions(min_length=1, required=False)
     channel = ChannelInput(allow_null=True, required=False)
 
-    default_error_messages = {"required": "Say of what: FAILURE, RECOVERY, AUTO_PAUSE."}
+    default_error_messages = {"required": f"Say of what: {', '.join(Occasion)}."}
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         values = super().to_internal_value(data)

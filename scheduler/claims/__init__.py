@@ -37,7 +37,7 @@ from scheduler.claims.holds import (
     permits,
     standings,
 )
-from scheduler.claims.outgoing import delivery, due_deliveries, due_message, outbox, webhook_to_edit
+from scheduler.claims.outgoing import Untold, delivery, due_deliveries, due_message, outbox, webhook_to_edit
 from scheduler.claims.requested import (
     calendar_to_delete,
     calendar_to_edit,
@@ -73,6 +73,7 @@ __all__ = [
     "HELD_BATCH",
     "RECENT",
     "TOKENS",
+    "Untold",
     "attempt",
     "attempts",
     "awaited",

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -12,13 +13,21 @@ _OUTBOX = """
 DELETE FROM scheduler_outbox WHERE id IN (
     SELECT id FROM scheduler_outbox ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
 )
-RETURNING coalesce(executions, '{}'), coalesce(records, '{}')
+RETURNING coalesce(executions, '{}'), coalesce(records, '{}'), coalesce(breaches, '{}')
 """
 
 
-def outbox(connection: psycopg.Connection, *, limit: int) -> list[tuple[list[UUID], list[int]]]:
-    """Take up to `limit` entries of the outbox, (executions, audit records): they are gone once the caller commits."""
-    return connection.execute(_OUTBOX, (limit,)).fetchall()
+class Untold(NamedTuple):
+    """An entry of the outbox: executions that have ended, records of the audit, breaches."""
+
+    executions: list[UUID]
+    records: list[int]
+    breaches: list[int]
+
+
+def outbox(connection: psycopg.Connection, *, limit: int) -> list[Untold]:
+    """Take up to `limit` entries of the outbox: they are gone once the caller commits."""
+    return [Untold(*row) for row in connection.execute(_OUTBOX, (limit,))]
 
 
 # A few of each webhook, so that one that does not answer holds up no other.

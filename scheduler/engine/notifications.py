@@ -10,10 +10,11 @@ from typing import Any, Final
 
 
 class Occasion(StrEnum):
-    """What somebody is notified of. A further one, such as a missed deadline, needs its words in _TOLD and no more."""
+    """What somebody is notified of; each has its words in _TOLD."""
 
     FAILURE = "FAILURE"
     RECOVERY = "RECOVERY"
+    SLA_BREACH = "SLA_BREACH"
     AUTO_PAUSE = "AUTO_PAUSE"
 
 
@@ -26,7 +27,7 @@ class Kind(StrEnum):
 
 
 # Of a task that says nothing of it, by the channel of its namespace.
-DEFAULT_OCCASIONS: Final = (Occasion.FAILURE, Occasion.AUTO_PAUSE)
+DEFAULT_OCCASIONS: Final = (Occasion.FAILURE, Occasion.SLA_BREACH, Occasion.AUTO_PAUSE)
 
 # An outage fails many tasks within seconds: the first message waits for them, the next ones for so long.
 GATHERED_FOR: Final = timedelta(seconds=30)
@@ -37,6 +38,7 @@ TEXT_LENGTH: Final = 300
 _TOLD: Final = {
     Occasion.FAILURE: "failed",
     Occasion.RECOVERY: "recovered",
+    Occasion.SLA_BREACH: "broken an SLA",
     Occasion.AUTO_PAUSE: "been paused",
 }
 # What is no task's: told to the namespace in any case.

@@ -28,13 +28,14 @@ TASK_EVENTS: Final = {
     "pause": "task.paused",
     "resume": "task.resumed",
 }
+SLA_BROKEN: Final = "sla.broken"
 SWITCHED_OFF: Final = "webhook.switched_off"
 # Sent to whoever asks for it, and to nobody else.
 TEST: Final = "webhook.test"
 # Sent to the webhooks that channels of notifications name.
 NOTIFICATION: Final = "notification"
-EVENTS: Final = (*EXECUTION_EVENTS.values(), *TASK_EVENTS.values(), SWITCHED_OFF)
-FAMILIES: Final = ("*", "execution.*", "task.*", "webhook.*")
+EVENTS: Final = (*EXECUTION_EVENTS.values(), *TASK_EVENTS.values(), SLA_BROKEN, SWITCHED_OFF)
+FAMILIES: Final = ("*", "execution.*", "task.*", "sla.*", "webhook.*")
 
 # 10 s, 20 s, 40 s … at most six hours: nearly a day in all.
 MOST_TRIES: Final = 14
@@ -58,7 +59,7 @@ def wants(events: Iterable[str], event: str) -> bool:
 
 
 def delivery_id(webhook: UUID, subject: str) -> UUID:
-    """Return the id of what a webhook is told of a subject, an execution's end or an audit record: one, for ever."""
+    """Return the id of what a webhook is told of a subject, such as an execution's end: one, for ever."""
     return uuid5(webhook, subject)
 
 

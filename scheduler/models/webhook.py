@@ -85,6 +85,7 @@ class OutboxEntry(models.Model):
 
     executions = ArrayField(models.UUIDField(), null=True, blank=True)
     records = ArrayField(models.BigIntegerField(), null=True, blank=True, help_text="Of the audit.")
+    breaches = ArrayField(models.BigIntegerField(), null=True, blank=True)
 
     class Meta:
         db_table = "scheduler_outbox"

@@ -65,10 +65,35 @@ def test_it_names_every_parameter_of_a_list(path: str, filters: Any) -> None:
     assert named == {*filters.base_filters, "page", "size", "cursor"}
 
 
-def test_it_tells_that_refusals_are_problems() -> None:
-    answers = document()["paths"]["/api/v1/tasks"]["post"]["responses"]
+_ALWAYS = {400, 401, 406, 429, 503}
+_BODY = {411, 413, 415, 422}
+_MATCHED = {412, 428}
 
-    assert list(answers["4XX"]["content"]) == ["application/problem+json"]
+
+@pytest.mark.parametrize(
+    ("method", "path", "statuses"),
+    [
+        ("get", "tasks", _ALWAYS),
+        ("get", "tasks/{task_id}", _ALWAYS | {404}),
+        ("post", "tasks", _ALWAYS | _BODY | {403, 409}),
+        ("post", "tasks/validate", _ALWAYS | _BODY | _MATCHED | {403, 404, 409}),
+        ("patch", "tasks/{task_id}", _ALWAYS | _BODY | _MATCHED | {403, 404, 409}),
+        ("delete", "tasks/{task_id}", _ALWAYS | _MATCHED | {403, 404, 409}),
+        ("put", "flow-control", _ALWAYS | _BODY | _MATCHED | {403}),
+        ("get", "audit", _ALWAYS | {403}),
+        ("delete", "tokens/{token_id}", _ALWAYS | {403, 404}),
+    ],
+)
+def test_it_names_every_refusal(method: str, path: str, statuses: set[int]) -> None:
+    answers = document()["paths"][f"/api/v1/{path}"][method]["responses"]
+
+    assert {int(status) for status in answers if int(status) >= 400} == statuses
+
+
+def test_refusals_are_problems() -> None:
+    answers = document()["components"]["responses"].values()
+
+    assert {kind for answer in answers for kind in answer["content"]} == {"application/problem+json"}
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/vnd.oai.openapi", "*/*"])

@@ -166,6 +166,12 @@ def test_it_answers_as_csv(
     assert [row[1] for row in rows[1:]] == ["Invoices", "Cleanup", "'=Reports"]
 
 
+def test_a_format_that_there_is_not_is_refused_by_name(viewer: Caller) -> None:
+    answer = viewer.get("/api/v1/sla", {"format": "xls"})
+
+    assert (answer.status_code, [fault["field"] for fault in answer.json()["errors"]]) == (400, ["format"])
+
+
 def test_what_is_refused_is_a_problem_in_csv_too(viewer: Caller) -> None:
     answer = viewer.get("/api/v1/sla", {"format": "csv", "by": "x"})
 

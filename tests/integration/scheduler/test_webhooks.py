@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from scheduler import audit, rollups, transitions, webhooks
+from scheduler import audit, news, rollups, transitions, webhooks
 from scheduler.audit import Entry
 from scheduler.engine.states import Status
 from scheduler.engine.webhooks import delivery_id
@@ -144,7 +144,7 @@ class TestExecutions:
 
         _tell(connection, now=now)
 
-        assert _body(deliveries(connection)[0])["data"]["result"] == "ä" * webhooks.TEXT_LENGTH
+        assert _body(deliveries(connection)[0])["data"]["result"] == "ä" * news.TEXT_LENGTH
 
     def test_an_entry_that_cannot_be_told_holds_up_no_other(
         self, connection: psycopg.Connection, now: datetime, monkeypatch: pytest.MonkeyPatch
@@ -155,9 +155,9 @@ class TestExecutions:
             _end(connection, one, Status.SUCCESS, now=now)
             while rollups.take_in(connection, limit=rollups.BATCH):
                 pass
-        of_execution = webhooks._of_execution
+        of_execution = news._of_execution
         monkeypatch.setattr(
-            webhooks, "_of_execution", lambda row, **facts: 1 / (row[0] != bad.id) and of_execution(row, **facts)
+            news, "_of_execution", lambda row, **facts: 1 / (row[0] != bad.id) and of_execution(row, **facts)
         )
 
         webhooks.fan_out(connection, now=now)

@@ -11,7 +11,7 @@ from scheduler.engine.notifications import Line, Occasion
 MAIL: dict[str, Any] = {"kind": "EMAIL", "to": ["ops@example.com"]}
 CHAT: dict[str, Any] = {"kind": "CHAT", "url": "https://chat.example/"}
 NOON = datetime(2030, 1, 31, 12, tzinfo=UTC)
-FAILURE, RECOVERY, AUTO_PAUSE = Occasion
+FAILURE, RECOVERY, SLA_BREACH, AUTO_PAUSE = Occasion
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,7 @@ FAILURE, RECOVERY, AUTO_PAUSE = Occasion
         (None, None, FAILURE, []),
         (None, MAIL, FAILURE, [MAIL]),
         (None, MAIL, AUTO_PAUSE, [MAIL]),
+        (None, MAIL, SLA_BREACH, [MAIL]),
         (None, MAIL, RECOVERY, []),
         ([], MAIL, FAILURE, []),
         ([{"outcomes": ["RECOVERY"], "channel": None}], MAIL, FAILURE, []),
@@ -58,6 +59,7 @@ def test_it_gathers_and_keeps_silent(last_sent_ago: timedelta | None, wait: time
     [
         ({"FAILURE": 1}, "[default] 1 task has failed"),
         ({"FAILURE": 1200, "RECOVERY": 1}, "[default] 1,200 tasks have failed, 1 task has recovered"),
+        ({"SLA_BREACH": 2, "FAILURE": 1}, "[default] 1 task has failed, 2 tasks have broken an SLA"),
         ({"AUTO_PAUSE": 2}, "[default] 2 tasks have been paused"),
         ({"WEBHOOK_OFF": 1}, "[default] 1 webhook is switched off"),
     ],
