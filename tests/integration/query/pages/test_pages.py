@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 
 from query import forecast
-from scheduler import forecasts
+from scheduler import clock, forecasts
 from scheduler.models import Task
 from tests.integration.conftest import Caller
 
@@ -146,6 +146,17 @@ def test_the_live_part_comes_alone_and_only_where_it_has_changed(looking: Client
     again = looking.get(path, headers=LIVE | {"if-none-match": first["ETag"]})
     assert again.status_code in (200, 304)
     assert (again.status_code == 304) is (again["ETag"] == first["ETag"])
+
+
+@pytest.mark.usefixtures("platform")
+@pytest.mark.parametrize("path", PAGES)
+def test_a_part_that_is_as_it_was_is_not_sent_again(
+    admin_client: Client, path: str, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "now", lambda: now)
+    first = admin_client.get(path, headers=LIVE)
+    again = admin_client.get(path, headers=LIVE | {"if-none-match": first["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
 
 
 # The policy
