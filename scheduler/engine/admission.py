@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
-from scheduler.engine.states import Reason, Status, Trigger
+from scheduler.engine.states import GATED, Reason, Status, Trigger
 
 # Whose end lets a held row go also wakes it; this is how often somebody looks all the same.
 FIRST_WAIT = timedelta(seconds=1)
 LONGEST_WAIT = timedelta(seconds=60)
 
-# Slots of one catch-up or backfill neither skip nor cancel each other: they run one after another (contract §4).
+# Slots of one catch-up or backfill neither skip nor cancel each other: they run one after another.
 TURN_TAKERS = frozenset({Trigger.CATCH_UP, Trigger.BACKFILL})
 
 
@@ -19,7 +19,7 @@ TURN_TAKERS = frozenset({Trigger.CATCH_UP, Trigger.BACKFILL})
 class Admission:
     """The status a new row is born with, why where it does not run at once, and whether what is open is cancelled.
 
-    `held_by` is the key whose flow control holds it.
+    `held_by` is the key that holds it, or left it out.
     """
 
     status: Status
@@ -37,10 +37,11 @@ _CANCELLING = Admission(Status.SCHEDULED, Reason.OVERLAP, cancels=True)
 
 
 class Hindrance(NamedTuple):
-    """What keeps an execution from going; `key` is the one whose flow control does."""
+    """What keeps an execution from going; `key` is the one that does. With `skips` a new one does not run at all."""
 
     reason: Reason
     key: str | None = None
+    skips: bool = False
 
 
 # Takes whatever else an execution needs, or nothing at all and says what is in the way.
@@ -87,24 +88,29 @@ class Standing:
     def admit(
         self, overlap_policy: str, trigger: Trigger, *, limit: int | None = None, take: Take = take_nothing
     ) -> Admission:
-        """Decide on one more execution of the task, and count it (contract §4, overlapPolicy and maxConcurrency).
+        """Decide on one more execution of the task, and count it (overlapPolicy and maxConcurrency).
 
         `limit` is maxConcurrency; `take` takes the permits that it needs besides, or says what is in the way.
         """
         admission = self._decide(overlap_policy, takes_turns=trigger in TURN_TAKERS)
         if admission is ADMITTED and (hindrance := self._hindrance(limit, take)) is not None:
-            admission = Admission(Status.SCHEDULED, hindrance.reason, held_by=hindrance.key)
+            status = Status.SKIPPED if hindrance.skips else Status.SCHEDULED
+            admission = Admission(status, hindrance.reason, held_by=hindrance.key)
         if admission.cancels:
             self.active = self.waiting = 0
+        if admission.status is not Status.SKIPPED:
+            self._count(admission, trigger)
+        return admission
+
+    def _count(self, admission: Admission, trigger: Trigger) -> None:
         if admission.status is Status.QUEUED:
             self.active, self.taken = self.active + 1, self.taken + 1
-        elif admission.reason is Reason.LIMIT or admission.reason is Reason.FLOW:
+        elif admission.reason is Reason.LIMIT or admission.reason in GATED:
             self.active += 1
-        elif admission.status is Status.SCHEDULED and trigger in TURN_TAKERS:
+        elif trigger in TURN_TAKERS:
             self.turns += 1
-        elif admission.status is Status.SCHEDULED:
+        else:
             self.waiting += 1
-        return admission
 
     def _decide(self, overlap_policy: str, *, takes_turns: bool) -> Admission:
         if overlap_policy == "ALLOW":
@@ -122,7 +128,7 @@ class Standing:
     ) -> Hindrance | None:
         """Return what is in the way of a held row; where nothing is, it is counted. Fresh slots go before turn takers.
 
-        What flow control holds has passed the overlap: it is in the way of others as what runs is.
+        What a key holds has passed the overlap: it is in the way of others as what runs is.
         """
         takes_turns = held.trigger in TURN_TAKERS
         is_overlap = held.reason == Reason.OVERLAP
@@ -130,7 +136,7 @@ class Standing:
             if self.active or (takes_turns and self.waiting):
                 return _BY_OVERLAP
         hindrance = self._hindrance(limit, take)
-        if is_overlap and (hindrance is None or hindrance.reason is Reason.FLOW):
+        if is_overlap and (hindrance is None or hindrance.reason in GATED):
             self.turns, self.waiting = self.turns - takes_turns, self.waiting - (not takes_turns)
             self.active += 1
         self.taken += hindrance is None

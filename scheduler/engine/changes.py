@@ -14,10 +14,19 @@ class Change:
     new: Any
 
 
+def same(one: Any, other: Any) -> bool:
+    """Tell whether two values are the same as JSON has them, where `true` is no 1."""
+    if isinstance(one, Mapping):
+        return isinstance(other, Mapping) and one.keys() == other.keys() and all(same(one[n], other[n]) for n in one)
+    if isinstance(one, list):
+        return isinstance(other, list) and len(one) == len(other) and all(map(same, one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+
+
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     """Yield the fields that differ, in the order of the new document; a field that one of them lacks is None there."""
     for field in dict.fromkeys([*new, *old]):
-        if old.get(field) != new.get(field):
+        if not same(old.get(field), new.get(field)):
             yield from _differences(field, old.get(field), new.get(field))
 
 
@@ -26,5 +35,5 @@ def _differences(field: str, old: Any, new: Any) -> Iterator[Change]:
         yield Change(field, old, new)
         return
     for name in dict.fromkeys([*old, *new]):
-        if old.get(name) != new.get(name):
+        if not same(old.get(name), new.get(name)):
             yield Change(f"{field}.{name}", old.get(name), new.get(name))

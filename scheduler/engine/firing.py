@@ -49,7 +49,7 @@ def plan(slots: Slots, *, due: datetime, now: datetime, misfire: Misfire, skippe
 
     At most 100 slots run; where more are due, `next_slot` is still due and another claim goes on. A slot is missed
     when it was due, jitter and all, before `now` minus the grace; late inside the grace is no misfire, each such slot
-    runs (contract §4, misfirePolicy). One in `skipped` is passed over, as somebody has asked, and so is one that the
+    runs (misfirePolicy). One in `skipped` is passed over, as somebody has asked, and so is one that the
     calendar closes, with its neighbours. Nothing here counts missed slots: only next-after and latest-before are asked.
     """
     records: list[Fire | Pass] = []

@@ -1,4 +1,4 @@
-"""Flow control: which of its settings are in force, and what they limit (contract §6)."""
+"""Flow control: which of its settings are in force, and what they limit."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,32 +1,77 @@
 """Forecasts: how many slots of a task lie in each of the hours to come, and how much work they are."""
 
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from itertools import islice, pairwise
+from typing import Final, NamedTuple
+
+from scheduler.engine.schedules.instants import EPOCH, TICK
+from scheduler.engine.schedules.protocol import Schedule
+from scheduler.engine.schedules.simple import IntervalSchedule
+from scheduler.engine.schedules.window import Window
 
 HOUR: Final = timedelta(hours=1)
-# Of a task so many slots are counted one by one; what fires more often goes on as it has begun.
+DAY: Final = 24 * HOUR
+MINUTE: Final = timedelta(minutes=1)
+# Of a task so many slots are counted one by one.
 MOST_COUNTED: Final = 2_500
 
 
-def slots_by_hour(slots: Iterable[datetime], *, begin: datetime, hours: int) -> Counter[int]:
-    """Return how many slots lie in each hour, by its number from `begin` on; `slots` ascend and lie within.
+def slots_by_hour(slots: Iterable[datetime], *, begin: datetime) -> Counter[int]:
+    """Return how many slots lie in each hour, by its number from `begin` on."""
+    return Counter((slot - begin) // HOUR for slot in slots)
 
-    Behind the last of MOST_COUNTED they go on at the rate up to there.
+
+def schedule_by_hour(schedule: Schedule, first: datetime, *, begin: datetime, hours: int) -> Counter[int]:
+    """Return how many slots from `first` on a schedule has in each hour, by its number from `begin` on.
+
+    Behind MOST_COUNTED each hour has its own first and last slot, and between them others at the mean distance within
+    the hours before.
     """
-    counts: Counter[int] = Counter()
-    first, last, counted = None, begin, 0
-    for slot in slots:
-        first = first or slot
-        last = slot
-        counts[(slot - begin) // HOUR] += 1
-        counted += 1
-        if counted == MOST_COUNTED:
+    counted = list(islice(schedule.between(first, begin + hours * HOUR), MOST_COUNTED))
+    counts = slots_by_hour(counted, begin=begin)
+    if len(counted) < MOST_COUNTED:
+        return counts
+    if isinstance(schedule.schedule if isinstance(schedule, Window) else schedule, IntervalSchedule):
+        return counts + _of_interval(schedule, counted, begin=begin, hours=hours)
+    gaps = [b - a for a, b in pairwise(counted) if (a - begin) // HOUR == (b - begin) // HOUR]
+    gap = sum(gaps, timedelta()) / len(gaps)
+    for number in range((counted[-1] - begin) // HOUR, hours):
+        start, end = max(begin + number * HOUR, counted[-1] + TICK), begin + (number + 1) * HOUR
+        found = schedule.next_after(start - TICK)
+        if found is None:
             break
-    if first is not None and counted == MOST_COUNTED:
-        counts.update(spread(last, every=(last - first) / (counted - 1), begin=begin, hours=hours))
+        last = schedule.latest_at(end - TICK)
+        if found < end and last is not None:
+            counts[number] += round((last - found) / gap) + 1
     return counts
+
+
+def _of_interval(schedule: Schedule, counted: Sequence[datetime], *, begin: datetime, hours: int) -> Counter[int]:
+    """Return the slots behind those counted, up to the end of a window."""
+    every, last = counted[-1] - counted[-2], schedule.latest_at(begin + hours * HOUR - TICK)
+    following = spread(counted[-1], every=every, begin=begin, hours=hours)
+    return following - spread(last or begin, every=every, begin=begin, hours=hours)
+
+
+class DaySlots(NamedTuple):
+    """The minutes of a day (UTC) at which slots lie, one each; or `often` so many that they come all day long."""
+
+    minutes: "array[int]"
+    often: float = 0.0
+
+
+def slots_of_day(slots: Iterable[datetime]) -> DaySlots:
+    """Return at which minutes of the day slots lie; they ascend and lie within 24 hours.
+
+    More than MOST_COUNTED come at the rate of those up to there.
+    """
+    counted = list(islice(slots, MOST_COUNTED))
+    if len(counted) < MOST_COUNTED:
+        return DaySlots(array("H", (int((slot - EPOCH) % DAY / MINUTE) for slot in counted)))
+    return DaySlots(array("H"), often=DAY / ((counted[-1] - counted[0]) / (MOST_COUNTED - 1)))
 
 
 def spread(after: datetime, *, every: timedelta, begin: datetime, hours: int) -> Counter[int]:

@@ -4,9 +4,11 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
+
+from scheduler.engine.schedules.instants import told
 
 
 class Occasion(StrEnum):
@@ -43,6 +45,8 @@ _TOLD: Final = {
 }
 # What is no task's: told to the namespace in any case.
 WEBHOOK_OFF: Final = "WEBHOOK_OFF"
+# Found by the self-audit: the platform's own fault, told to the namespace in any case too.
+SLOT_FAULT: Final = "SLOT_FAULT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +81,13 @@ def channel_key(namespace: str, channel: Mapping[str, Any]) -> str:
     return hashlib.sha256(f"{namespace}\n{json.dumps(channel, sort_keys=True)}".encode()).hexdigest()
 
 
-def next_message_at(*, now: datetime, last_sent_at: datetime | None) -> datetime:
-    """Return when what has happened now is told, where nothing waits yet."""
-    gathered = now + GATHERED_FOR
-    return gathered if last_sent_at is None else max(gathered, last_sent_at + SILENT_FOR)
-
-
 def title(namespace: str, counts: Mapping[str, int]) -> str:
     """Return a message in one line; `counts` are tasks by occasion."""
-    parts = [_counted(occasion, counts[occasion]) for occasion in (*Occasion, WEBHOOK_OFF) if counts.get(occasion)]
+    parts = [
+        _counted(occasion, counts[occasion])
+        for occasion in (*Occasion, SLOT_FAULT, WEBHOOK_OFF)
+        if counts.get(occasion)
+    ]
     return f"[{namespace}] {', '.join(parts)}"
 
 
@@ -98,8 +100,7 @@ def _written(lines: Sequence[Line], *, total: int) -> Iterator[str]:
     for line in lines:
         times = f", {line.count} times" if line.count > 1 else ""
         said = " ".join(line.text.split())[:TEXT_LENGTH]
-        at = line.at.astimezone(UTC)
-        yield f"{line.task_name}: {line.occasion} at {at:%Y-%m-%d %H:%M:%S} UTC{times}" + (f": {said}" if said else "")
+        yield f"{line.task_name}: {line.occasion} at {told(line.at)}{times}" + (f": {said}" if said else "")
     if total > len(lines):
         yield f"… and {total - len(lines):,} more"
 
@@ -107,5 +108,7 @@ def _written(lines: Sequence[Line], *, total: int) -> Iterator[str]:
 def _counted(occasion: str, count: int) -> str:
     if occasion == WEBHOOK_OFF:
         return "1 webhook is switched off" if count == 1 else f"{count:,} webhooks are switched off"
+    if occasion == SLOT_FAULT:
+        return f"the slots of {count:,} {'task' if count == 1 else 'tasks'} do not add up"
     told = _TOLD[Occasion(occasion)]
     return f"1 task has {told}" if count == 1 else f"{count:,} tasks have {told}"

@@ -19,7 +19,7 @@ _LARGEST_SHIFT = 40
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """The contract's `retryPolicy`: `backoff`, `delaySeconds`, `maxDelaySeconds`, `jitter`."""
+    """A task's `retryPolicy`: `backoff`, `delaySeconds`, `maxDelaySeconds`, `jitter`."""
 
     backoff: str = "EXPONENTIAL"
     delay_seconds: float = DEFAULT_DELAY_SECONDS
@@ -65,7 +65,7 @@ class RetryPolicy:
 def should_retry(outcome: Status, *, attempt: int, max_retry_count: int, retry_on: Collection[str]) -> bool:
     """Tell whether attempt `attempt` (from 1) that ended as `outcome` is followed by another.
 
-    LOST counts as an attempt; CANCELLED is never retried (contract §4).
+    LOST counts as an attempt; CANCELLED is never retried.
     """
     return outcome in RETRYABLE and outcome.value in retry_on and attempt <= max_retry_count
 

@@ -1,4 +1,4 @@
-"""What a task promises of its slots (the contract's `sla`), and whether a slot keeps it."""
+"""What a task promises of its slots (its `sla`), and whether a slot keeps it."""
 
 import json
 from collections.abc import Mapping

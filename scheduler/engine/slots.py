@@ -1,11 +1,12 @@
 """The slots of one task: which there are, which of them run, and when each is due."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
+from scheduler.engine.flex import DayLoad, Fixed, shift
 from scheduler.engine.jitter import jitter
 
 # A slot that a calendar closes is recorded with the next one that runs, so that neighbours share a row, or after this.
@@ -13,6 +14,7 @@ CLOSED_WAITS = timedelta(days=1)
 
 _TICK = timedelta(microseconds=1)
 _NOBODY = UUID(int=0)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 class Searched(Protocol):
@@ -31,11 +33,27 @@ class Opened(Protocol):
     def next_open(self, instant: datetime) -> datetime | None: ...
 
 
+class Place(NamedTuple):
+    """Where a task goes on: when the claim looks at it, when it is shown to be due, and the flex of that slot.
+
+    `flex_for` and `flex_ms` are None where the task allows none, or no slot follows.
+    """
+
+    claim_at: datetime | None = None
+    shown_at: datetime | None = None
+    flex_for: datetime | None = None
+    flex_ms: int | None = None
+
+
+_NOWHERE = Place()
+
+
 @dataclass(frozen=True, slots=True)
 class Slots:
     """`every` has all slots, `running` those that the calendar leaves open; it is None where there is no calendar.
 
-    Jitter is shorter than the least gap between slots (contract §7), so slots are due in their own order.
+    Jitter and flex together are shorter than the least gap between slots, so slots are due in their own
+    order. `fixed` is the slot whose flex has been decided; that of any other spreads evenly.
     """
 
     every: Searched
@@ -43,6 +61,8 @@ class Slots:
     calendar: Opened | None = None
     task_id: UUID = _NOBODY
     jitter_seconds: int = 0
+    flex_seconds: int = 0
+    fixed: Fixed | None = None
 
     def next_after(self, instant: datetime) -> datetime | None:
         """Return the least slot strictly after an instant, or None."""
@@ -65,8 +85,9 @@ class Slots:
         return (self.running or self.every).latest_at(instant)
 
     def due_at(self, slot: datetime) -> datetime:
-        """Return when a slot is due: later by its jitter."""
-        return slot + jitter(self.task_id, slot, self.jitter_seconds) if self.jitter_seconds else slot
+        """Return when a slot is due: later by its jitter and by its flex."""
+        due_at = slot + jitter(self.task_id, slot, self.jitter_seconds) if self.jitter_seconds else slot
+        return due_at + self._flex(slot) if self.flex_seconds else due_at
 
     def latest_due_before(self, instant: datetime) -> datetime | None:
         """Return the greatest slot that is due before an instant, or None."""
@@ -89,6 +110,34 @@ class Slots:
         running, latest = self.next_running_after(slot), slot + CLOSED_WAITS
         opens = self.calendar.next_open(slot) if running is None else self.due_at(running)
         return latest if opens is None else min(opens, latest)
+
+    def place(self, slot: datetime | None, *, skipped: Collection[datetime] = (), load: DayLoad | None = None) -> Place:
+        """Return where a task goes on whose next slot this is.
+
+        The flex of the first slot that will run is decided by `load`, what is forecast of its queue; what has been
+        decided stays.
+        """
+        if slot is None:
+            return _NOWHERE
+        if self.calendar is None and not skipped and not self.flex_seconds:  # of a thousand tasks nearly all
+            due_at = self.due_at(slot)
+            return Place(due_at, due_at)
+        shown = self.first_shown(slot, skipped=skipped)
+        if not self.flex_seconds or shown is None:
+            return Place(self.looked_at(slot), self.due_at(shown) if shown is not None else None)
+        fixed = self._fixed(shown) or Fixed(shown, shift(self.task_id, shown, self.flex_seconds, load))
+        decided = replace(self, fixed=fixed)
+        return Place(decided.looked_at(slot), decided.due_at(shown), shown, fixed.shift // _MILLISECOND)
+
+    def _fixed(self, slot: datetime) -> Fixed | None:
+        """Return how much later a slot is due, where that has been decided and lies in the window of today."""
+        if self.fixed is None or self.fixed.slot != slot or self.fixed.shift >= timedelta(seconds=self.flex_seconds):
+            return None
+        return self.fixed
+
+    def _flex(self, slot: datetime) -> timedelta:
+        fixed = self._fixed(slot)
+        return fixed.shift if fixed is not None else shift(self.task_id, slot, self.flex_seconds, None)
 
     def _due_before(self, instant: datetime, searched: Searched) -> datetime | None:
         slot = searched.latest_at(instant - _TICK)

@@ -47,6 +47,7 @@ class Reason(StrEnum):
     MISFIRE = "misfire"
     PAUSED = "paused"
     REQUESTED = "requested"
+    THROTTLE = "throttle"
     SHED = "shed"
     CIRCUIT = "circuit"
     LIMIT = "limit"
@@ -55,8 +56,18 @@ class Reason(StrEnum):
     DELETED = "deleted"
     RETRY = "retry"
     JITTER = "jitter"
+    TASK_BACKOFF = "task_backoff"
+    CLASS_BACKOFF = "class_backoff"
+    CATCH_UP = "catch_up"
 
 
+# What is held by a key (`held_by`) and goes, the most urgent first, as fast as the key lets it.
+GATED = frozenset({Reason.FLOW, Reason.THROTTLE, Reason.CIRCUIT})
+# Why an execution may be SCHEDULED.
+HOLDING = (
+    Reason.OVERLAP, Reason.LIMIT, Reason.FLOW, Reason.THROTTLE, Reason.CIRCUIT, Reason.DEPENDENCY, Reason.RETRY,
+    Reason.TASK_BACKOFF, Reason.CLASS_BACKOFF, Reason.CATCH_UP, Reason.JITTER,
+)  # fmt: skip
 OPEN = frozenset({Status.SCHEDULED, Status.QUEUED, Status.RUNNING})
 FINAL = frozenset(Status) - OPEN
 
@@ -83,7 +94,7 @@ ARROWS: tuple[Arrow, ...] = (
         Status.SCHEDULED,
         Status.SKIPPED,
         "release",
-        "what it depends on cannot come about any more, or another execution is open once it has",
+        "what it depends on cannot come about any more, or another execution, or a circuit, is open once it has",
     ),
     Arrow("cancel", Status.SCHEDULED, Status.CANCELLED, "register", "cancelled, or its task was deleted"),
     Arrow("cancel", Status.QUEUED, Status.CANCELLED, "register", "cancelled, or its task was deleted"),
@@ -103,8 +114,3 @@ ARROWS: tuple[Arrow, ...] = (
     Arrow("cancel", Status.RUNNING, Status.CANCELLED, "worker", "asked, terminated or killed on request"),
     Arrow("lose", Status.RUNNING, Status.LOST, "sweep", "its lease ran out, or its process died"),
 )
-
-
-def may_follow(source: Status | None, target: Status) -> bool:
-    """Tell whether some arrow leads from `source` to `target`."""
-    return any(arrow.source == source and arrow.target == target for arrow in ARROWS)

@@ -1,10 +1,14 @@
 """Reads JSON as RFC 8259 has it: what Python's own reader lets through beyond that is refused."""
 
 import json
+import re
+from collections import Counter
 from math import isinf
 from typing import Any, NoReturn
 
 MAX_DEPTH = 64
+# Each takes 60 bytes and more: 32 MiB of empty objects would take a gigabyte.
+MAX_VALUES = 1_000_000
 
 
 class InvalidJson(ValueError):
@@ -15,12 +19,14 @@ def loads(text: str) -> Any:
     """Return the value that `text` stands for.
 
     Raises InvalidJson for what is not JSON, and for NaN and Infinity, numbers beyond what Python reads, a name
-    given twice in one object, half surrogates (no UTF-8 can hold them) and more than 64 levels of nesting.
+    given twice in one object, half surrogates (no UTF-8 can hold them), more than 64 levels of nesting and more
+    than a million values.
     """
     try:
-        value = json.loads(
-            text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_without_doubles
-        )
+        if text.startswith("\ufeff"):
+            raise InvalidJson("It begins with a mark of its encoding (BOM): leave it out.")
+        _refuse_too_many(text)
+        value = _DECODER.decode(text)
     except RecursionError:
         raise InvalidJson(_TOO_DEEP) from None
     except InvalidJson:
@@ -43,6 +49,20 @@ def _is_plain(text: str) -> bool:
 _TOO_DEEP = f"It is nested more than {MAX_DEPTH} levels deep."
 
 
+# A text that does not end reaches to the end: looking for another one in it would take the square of its length.
+_TEXTS = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+
+
+def _refuse_too_many(text: str) -> None:
+    if _count(text) > MAX_VALUES and _count(_TEXTS.sub("", text)) > MAX_VALUES:
+        raise InvalidJson(f"It holds more than {MAX_VALUES:,} values.")
+
+
+def _count(text: str) -> int:
+    """Return about how many values a text holds: each but the first stands behind one of these."""
+    return text.count(",") + text.count("[") + text.count("{")
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise InvalidJson(f"{name} is no JSON value.")
 
@@ -57,10 +77,14 @@ def _finite(text: str) -> float:
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) < len(pairs):
-        names = [name for name, _ in pairs]
-        double = next(name for name in names if names.count(name) > 1)
+        # Not by names.count(): with a hundred thousand names that takes minutes, in which nothing else is answered.
+        double = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
         raise InvalidJson(f"The name {double[:100]!a} stands twice in one object.")
     return value
+
+
+# Made once: to make one takes longer than to read a task's data with it.
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_without_doubles)
 
 
 def refuse_unstorable(value: Any) -> None:

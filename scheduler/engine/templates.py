@@ -25,6 +25,12 @@ def named(document: Any, path: str = "") -> Iterator[tuple[str, str]]:
             yield from named(value, f"{path}[{number}]")
 
 
+def growth(document: Any, values: Mapping[str, Any]) -> int:
+    """Return by how many characters a document grows at most where its parameters are filled in."""
+    lengths = {name: len(_as_text(value)) for name, value in values.items()}
+    return sum(lengths.get(name, 0) for _, name in named(document))
+
+
 def filled(document: Any, values: Mapping[str, Any]) -> Any:
     """Return a document with its parameters filled in. Raises KeyError with the name of one that has no value."""
     if isinstance(document, str):
@@ -42,5 +48,8 @@ def filled(document: Any, values: Mapping[str, Any]) -> Any:
 def _text(match: re.Match[str], values: Mapping[str, Any]) -> str:
     if match["name"] is None:
         return "${"
-    value = values[match["name"]]
+    return _as_text(values[match["name"]])
+
+
+def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -46,6 +46,9 @@ PEACE: Final = RetryPolicy(delay_seconds=5, max_delay_seconds=600, jitter=False)
 GIVEN_UP_AFTER: Final = timedelta(hours=24)
 GIVEN_UP_AFTER_FAILURES: Final = 20
 GONE: Final = 410
+TOO_MANY: Final = 429
+# For the whole exchange: a receiver takes a message, and works on it afterwards.
+ANSWER_SECONDS: Final = 10
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - a prefix, not a secret
 # A receiver has so long to learn of a new secret: until then both sign.
@@ -87,6 +90,14 @@ def wait(tries: int, *, delivery: UUID) -> timedelta | None:
 def peace(failures: int, *, webhook: UUID) -> timedelta:
     """Return for how long a webhook is left in peace after so many tries in a row that have failed."""
     return PEACE.delay(attempt=failures, execution=webhook)
+
+
+def has_host_failed(status: int | None) -> bool:
+    """Tell whether a try tells against the host, by the status of its answer, None where there was none.
+
+    Another refusal is that of one path: the host is well.
+    """
+    return status is None or status >= 500 or status == TOO_MANY
 
 
 def is_given_up(*, failures: int, failing_for: timedelta) -> bool:

@@ -66,7 +66,7 @@ MISSING: Final = Finding(True)
 
 
 def verdict(condition: Condition, finding: Finding) -> Verdict:
-    """Return what one condition comes to; FAILURE is FAILED, TIMED_OUT or LOST, DONE any end (contract §4)."""
+    """Return what one condition comes to; FAILURE is FAILED, TIMED_OUT or LOST, DONE any end."""
     if not finding.is_final:
         return Verdict.OPEN
     if finding.status is None:

@@ -1,4 +1,4 @@
-"""Calendars: what keeps slots from running or moves them, free of database, clock and network (contract §7)."""
+"""Calendars: what keeps slots from running or moves them, free of database, clock and network (docs/schedules.md)."""
 
 from scheduler.engine.calendars.calendar import LONGEST_MOVE_DAYS, Calendar, build_calendar, calendar_of
 from scheduler.engine.calendars.closures import ClosedDay, closed_days, in_words

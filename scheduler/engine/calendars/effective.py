@@ -1,4 +1,4 @@
-"""The slots of a schedule under a calendar, after its moves (contract §7).
+"""The slots of a schedule under a calendar, after its moves (docs/schedules.md).
 
 Under SKIP a slot on a closed instant stays a slot; under the other policies it takes effect elsewhere, or stays
 where the move would be longer than 31 days. What stays on a closed instant does not run.

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from scheduler.engine.calendars.errors import Code, Fault
 from scheduler.engine.calendars.regions import unknown_country
@@ -12,7 +12,7 @@ from scheduler.engine.schedules.errors import InvalidSchedule
 from scheduler.engine.schedules.fields import FIRST_YEAR, LAST_YEAR
 from scheduler.engine.schedules.instants import DAY, HOUR, MINUTE
 from scheduler.engine.schedules.wallclock import require_zone
-from scheduler.engine.suggestions import did_you_mean
+from scheduler.engine.suggestions import strangers
 
 Value = TypeVar("Value")
 
@@ -40,9 +40,9 @@ class Reader:
         if not isinstance(given, Mapping):
             self._keep(path, "invalid", f"This must be an object with {', '.join(known)}.")
             return {}
-        for name in given:
-            if name not in known:
-                self._keep(_under(path, str(name)[:50]), "unknown", _unknown_name(name, known))
+        for name, hint in strangers(map(str, given), known):
+            meant = hint or f" Use {', '.join(known)}."
+            self._keep(_under(path, name[:50]), "unknown", f"This name is not known.{meant}")
         for name in required:
             if name not in given:
                 self._keep(_under(path, name), "required", "This is missing.")
@@ -154,11 +154,6 @@ def as_time(given: object) -> int:
 
 def _under(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
-
-
-def _unknown_name(name: Any, known: tuple[str, ...]) -> str:
-    meant = did_you_mean(str(name), known)
-    return f"This name is not known.{meant or ' Use ' + ', '.join(known) + '.'}"
 
 
 def _meant_weekday(text: str) -> str:

@@ -14,13 +14,15 @@ from scheduler.engine.explanations.steps import (
     Outcome,
     Step,
     by_clock,
+    closed,
     lasted,
     lowered,
     seconds_of,
+    spread_step,
     with_steps,
 )
 from scheduler.engine.identity import BACKFILL
-from scheduler.engine.schedules.instants import written
+from scheduler.engine.schedules.instants import told, written
 from scheduler.engine.states import FINAL, Reason, Status, TaskStatus, Trigger
 
 # Causes of lateness, the weightiest first: what a summary names.
@@ -46,7 +48,7 @@ def explain_execution(row: Row, *, rules: Rules, around: Around) -> Explanation:
 def _story(row: Row, rules: Rules, around: Around) -> Explanation:
     steps = [
         _asked(row, rules),
-        *_spread(row),
+        *_spread(row, rules),
         *(_late(row, rules, around) if row.attempt == 1 else _attempts(row, around)),
         *_queued(row),
         *_held(row, rules, around),
@@ -60,7 +62,7 @@ def _story(row: Row, rules: Rules, around: Around) -> Explanation:
 def _skipped(row: Row, rules: Rules, around: Around) -> Explanation:
     why = skipped_because(row, rules, around)
     recorded = {"recordedAt": written(row.end_time) if row.end_time else None}
-    steps = [_asked(row, rules), *_spread(row)]
+    steps = [_asked(row, rules), *_spread(row, rules)]
     steps.append(Step(row.end_time, row.reason or "unknown", why.message, {**why.data, **recorded}))
     if around.closed_because is not None and row.reason in _OF_RANGES:
         closed = calendar_rule(rules, around.closed_because)
@@ -70,7 +72,7 @@ def _skipped(row: Row, rules: Rules, around: Around) -> Explanation:
     subject = "It"
     if row.scheduled_until is not None and row.scheduled_until > row.scheduled_for:
         count = f"{row.slot_count} slots" if row.slot_count is not None else "slots"
-        subject = f"These {count} from {written(row.scheduled_for)} to {written(row.scheduled_until)}"
+        subject = f"These {count} from {told(row.scheduled_for)} to {told(row.scheduled_until)}"
     summary = f"{subject} did not run: {lowered(why.message)}."
     return Explanation(Outcome.DID_NOT_RUN, summary, tuple(steps))
 
@@ -98,11 +100,10 @@ def _asked(row: Row, rules: Rules) -> Step:
     return Step(at, "request", f"Somebody asked for it at {local}, whatever the schedule says.")
 
 
-def _spread(row: Row) -> Iterator[Step]:
+def _spread(row: Row, rules: Rules) -> Iterator[Step]:
     spread = row.due_at - row.scheduled_for
     if row.cause.startswith("slot:") and spread > timedelta(0):
-        message = f"Its jitter made it due {lasted(spread)} after its slot."
-        yield Step(row.due_at, "jitter", message, {"jitterSeconds": seconds_of(spread)})
+        yield spread_step(row.due_at, spread, flex_seconds=rules.flex_seconds, made="made")
 
 
 def _late(row: Row, rules: Rules, around: Around) -> Iterator[Step]:
@@ -148,7 +149,7 @@ def _attempts(row: Row, around: Around) -> Iterator[Step]:
         error = endings.first_line(one.error_message)
         ended = f"Attempt {one.attempt} ended as {one.status}{f': {error}' if error else ''}"
         data = {"executionId": str(one.id), "attempt": one.attempt, "status": one.status, "nodeId": one.node_id}
-        yield Step(one.end_time, "attempt", f"{ended.rstrip('.')}.", data)
+        yield Step(one.end_time, "attempt", closed(ended), data)
     last = around.earlier[-1].end_time if around.earlier else None
     if last is not None and row.queued_at is not None and row.queued_at > last:
         wait = row.queued_at - last
@@ -178,8 +179,11 @@ def _held(row: Row, rules: Rules, around: Around) -> Iterator[Step]:
     elif row.status == Status.QUEUED and row.queued_at is not None:
         wait = max(around.now - row.queued_at, timedelta(0))
         published = "" if row.published_at else " It has not been published yet; the dispatcher tries again."
-        message = f"It has been waiting {lasted(wait)} for a worker of the queue {row.queue}.{published}"
+        nobody = ", and no worker that beats takes from it" if around.is_served is False else ""
+        message = f"It has been waiting {lasted(wait)} for a worker of the queue {row.queue}{nobody}.{published}"
         data = {"waitSeconds": seconds_of(wait), "queue": row.queue, "isPublished": row.published_at is not None}
+        if around.is_served is not None:
+            data["isServed"] = around.is_served
         yield Step(around.now, "queue_wait", message, data)
 
 
@@ -225,17 +229,17 @@ def _of_running(row: Row, steps: list[Step]) -> str:
 
 
 def _of_ran(row: Row, steps: list[Step]) -> str:
-    return f"It ran in time: {lowered(endings.main(steps))}."
+    return closed(f"It ran in time: {lowered(endings.main(steps))}")
 
 
 def _of_ran_late(row: Row, steps: list[Step]) -> str:
     late = _late_cause(steps)
     cause = lowered(late.message) if late is not None else "its cause is not known"
-    return f"It ran late, for {cause}; {lowered(endings.main(steps))}."
+    return closed(f"It ran late, for {cause}; {lowered(endings.main(steps))}")
 
 
 def _of_none(row: Row, steps: list[Step]) -> str:
-    return f"It did not run: {lowered(endings.main(steps))}."
+    return closed(f"It did not run: {lowered(endings.main(steps))}")
 
 
 _SUMMARIES: Final[dict[Outcome, Callable[[Row, list[Step]], str]]] = {

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from scheduler.engine.explanations.facts import Row, Rules
-from scheduler.engine.explanations.steps import Step, lasted, seconds_of
+from scheduler.engine.explanations.steps import Step, closed, lasted, seconds_of
 from scheduler.engine.retry import RETRYABLE
-from scheduler.engine.schedules.instants import written
+from scheduler.engine.schedules.instants import told
 from scheduler.engine.states import FINAL, Reason, Status
 
 LONGEST_LINE: Final = 300
@@ -57,9 +57,9 @@ def _end(row: Row) -> Step:
     after = f" after {lasted(ran)}" if ran is not None else ""
     words = {
         Status.SUCCESS: f"It succeeded{after}.",
-        Status.FAILED: f"It failed{after}: {error or 'no error was given'}.",
-        Status.TIMED_OUT: f"It was ended{after}: {error or f'it may run {row.timeout_seconds} seconds'}.",
-        Status.LOST: f"Its worker was lost{after}: {error or 'it stopped renewing its lease'}.",
+        Status.FAILED: closed(f"It failed{after}: {error or 'no error was given'}"),
+        Status.TIMED_OUT: closed(f"It was ended{after}: {error or f'it may run {row.timeout_seconds} seconds'}"),
+        Status.LOST: closed(f"Its worker was lost{after}: {error or 'it stopped renewing its lease'}"),
         Status.CANCELLED: f"It was cancelled{after}: {_cancelled_by(row)}.",
     }[status]
     data = {
@@ -82,7 +82,7 @@ def _followed(row: Row, rules: Rules, later: Row | None) -> Step:
         at = later.start_time or later.not_before or later.queued_at
         message = f"Attempt {later.attempt} follows: it is {later.status}."
         if later.status == Status.SCHEDULED and later.not_before is not None:
-            message = f"Attempt {later.attempt} follows, not before {written(later.not_before)}."
+            message = f"Attempt {later.attempt} follows, not before {told(later.not_before)}."
         return Step(at, "retry", message, {"executionId": str(later.id), "attempt": later.attempt})
     data = {"retryOn": list(rules.retry_on), "maxRetryCount": rules.max_retry_count, "attempt": row.attempt}
     if row.status not in rules.retry_on:

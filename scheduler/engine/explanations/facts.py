@@ -53,6 +53,8 @@ class Row(Seen, Protocol):
     @property
     def not_before(self) -> datetime | None: ...
     @property
+    def held_by(self) -> str | None: ...
+    @property
     def published_at(self) -> datetime | None: ...
     @property
     def handed_back_count(self) -> int: ...
@@ -108,6 +110,8 @@ class Rules(Protocol):
     @property
     def paused_until(self) -> datetime | None: ...
     @property
+    def flex_seconds(self) -> int: ...
+    @property
     def skip_slots(self) -> list[datetime] | None: ...
     @property
     def last_slot_for(self) -> datetime | None: ...
@@ -137,7 +141,8 @@ class Around:
     """What stood around an execution: attempts at the same slot, what the task had open, its calendar's rule.
 
     `upstreams` are those of today's definition, where the execution waits for them or was left out for them; `flow` is
-    what flow control says, where it holds the execution or held it when it was due.
+    what flow control says, where it holds the execution or held it when it was due; `is_served` tells of what is queued
+    whether a worker that beats takes from its queue, None where that was not looked at.
     """
 
     now: datetime
@@ -147,3 +152,4 @@ class Around:
     closed_because: str | None = None
     upstreams: Sequence[Awaited] = ()
     flow: Flow | None = None
+    is_served: bool | None = None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from scheduler.engine.schedules.instants import written
+from scheduler.engine.schedules.instants import told, written
 
 _KINDS = {"queue": "the queue", "class": "the task class", "namespace": "the namespace"}
 
@@ -39,8 +39,8 @@ class Flow:
             does = f"lets {self.per_second:g} a second go of {named}"
         else:
             does = f"lets {self.at_once} run at once of {named}"
-        since = f" since {written(self.since)}" if self.since is not None else ""
-        until = f" until {written(self.until)}" if self.until is not None else ""
+        since = f" since {told(self.since)}" if self.since is not None else ""
+        until = f" until {told(self.until)}" if self.until is not None else ""
         by = f", as {self.asked_by} has asked" if self.asked_by else ""
         why = f" ({self.reason})" if self.reason else ""
         return f"Flow control {does}{since}{until}{by}{why}"

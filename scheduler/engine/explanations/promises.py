@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from scheduler.engine.explanations.facts import Row
 from scheduler.engine.explanations.steps import Step, lasted
-from scheduler.engine.schedules.instants import written
+from scheduler.engine.schedules.instants import told, written
 from scheduler.engine.sla import BREACHES, Promise
 
 _CODES: Final = {
@@ -40,8 +40,8 @@ def _slow(sla: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _overdue(sla: Any) -> tuple[str, dict[str, Any]]:
-    deadline = written(datetime.fromisoformat(sla["deadlineAt"]))
-    return f"its slot had not succeeded by {deadline}", {"deadlineAt": deadline}
+    deadline = datetime.fromisoformat(sla["deadlineAt"])
+    return f"its slot had not succeeded by {told(deadline)}", {"deadlineAt": written(deadline)}
 
 
 _WORDS: Final = {Promise.LATENESS: _late, Promise.DURATION: _slow, Promise.DEADLINE: _overdue}

@@ -6,7 +6,8 @@ from typing import Any, Final, NamedTuple
 
 from scheduler.engine.explanations.facts import Around, Awaited, Row, Rules
 from scheduler.engine.explanations.steps import lasted, lowered
-from scheduler.engine.schedules.instants import written
+from scheduler.engine.gates import SERVICE
+from scheduler.engine.schedules.instants import told
 from scheduler.engine.states import Reason
 from scheduler.engine.workflows import Verdict
 
@@ -38,7 +39,7 @@ def in_the_way(around: Around) -> Words:
         return Words("another execution of the task", {"executionIds": []})
     first, *others = around.in_the_way
     more = f" and {len(others)} more" if others else ""
-    words = f"execution {first.id}{more}, slot {written(first.scheduled_for)},"
+    words = f"execution {first.id}{more}, slot {told(first.scheduled_for)},"
     return Words(words, {"executionIds": [str(one.id) for one in around.in_the_way]})
 
 
@@ -152,9 +153,26 @@ def _facts(one: Awaited) -> Data:
     }
 
 
+def _skipped_by_circuit(row: Row, rules: Rules, around: Around) -> Words:
+    service = _service(row)
+    return Words(f"The circuit of {service.message} was open, and circuitPolicy is SKIP.", service.data)
+
+
+def _held_by_circuit(row: Row, rules: Rules, around: Around) -> Words:
+    service = _service(row)
+    message = f"It waits for {service.message}, which was failing: it goes once the circuit lets it, by priority."
+    return Words(message, service.data)
+
+
+def _service(row: Row) -> Words:
+    """Return which service's circuit holds a row, or left it out."""
+    name = (row.held_by or "").removeprefix(SERVICE)
+    return Words(f"the service {name}" if name else "a service that the task uses", {"service": name or None})
+
+
 def _until(words: str) -> Callable[[Row, Rules, Around], Words]:
     def until(row: Row, rules: Rules, around: Around) -> Words:
-        end = f" until {written(row.not_before)}" if row.not_before is not None else ""
+        end = f" until {told(row.not_before)}" if row.not_before is not None else ""
         return Words(f"It waits{end} {words}.", {})
 
     return until
@@ -177,7 +195,7 @@ _SKIPPED: Final[dict[str, Callable[[Row, Rules, Around], Words]]] = {
     Reason.PAUSED: _always("The task was paused then, and the pause ended without catching up."),
     Reason.REQUESTED: _always("Somebody had asked to leave it out."),
     Reason.SHED: _always("There was more work than could be done, and it was left out so that the rest could run."),
-    Reason.CIRCUIT: _always("A service that the task uses was failing, and circuitPolicy is SKIP."),
+    Reason.CIRCUIT: _skipped_by_circuit,
     Reason.LIMIT: _always("A limit on executions at once was reached."),
     Reason.FLOW: _always("Flow control left out work of its queue, class or namespace."),
     Reason.DEPENDENCY: _left_out,
@@ -188,9 +206,15 @@ _HELD: Final[dict[str, Callable[[Row, Rules, Around], Words]]] = {
     Reason.OVERLAP: _held_by_overlap,
     Reason.LIMIT: _held_by_limit,
     Reason.RETRY: _until("to be tried again"),
-    Reason.JITTER: _until("for the end of its jitter"),
+    Reason.CATCH_UP: _always("It was missed, and its catch-up lets go what was missed at a budgeted rate."),
+    Reason.TASK_BACKOFF: _until("to be tried again, more slowly, for the task fails again and again"),
+    Reason.CLASS_BACKOFF: _until("to be tried again, more slowly, for its task class fails in one task after another"),
+    Reason.JITTER: _until("for the end of its jitter or flex"),
     Reason.SHED: _until("because there is more work than can be done"),
-    Reason.CIRCUIT: _until("because a service that the task uses is failing"),
+    Reason.CIRCUIT: _held_by_circuit,
+    Reason.THROTTLE: _always(
+        "It waits because the platform is under more load than it bears: so many a second go, the most urgent first."
+    ),
     Reason.FLOW: _held_by_flow,
     Reason.DEPENDENCY: _awaits,
 }

@@ -17,9 +17,10 @@ from scheduler.engine.explanations.steps import (
     lasted,
     lowered,
     seconds_of,
+    spread_step,
 )
 from scheduler.engine.schedules import Caution
-from scheduler.engine.schedules.instants import written
+from scheduler.engine.schedules.instants import told, written
 from scheduler.engine.states import TaskStatus
 
 _BEGINNINGS: Final = {
@@ -99,8 +100,7 @@ def _of_slot(facts: SlotFacts, rules: Rules) -> Iterator[Step]:
     if facts.clock_change is not None:
         yield _of_clock(facts.clock_change)
     if due_at is not None and due_at > at:
-        message = f"Its jitter makes it due {lasted(due_at - at)} after its slot."
-        yield Step(due_at, "jitter", message, {"jitterSeconds": seconds_of(due_at - at)})
+        yield spread_step(due_at, due_at - at, flex_seconds=rules.flex_seconds, made="makes")
 
 
 def _becomes(facts: SlotFacts, rules: Rules) -> _Verdict:
@@ -112,10 +112,10 @@ def _becomes(facts: SlotFacts, rules: Rules) -> _Verdict:
         return _Verdict(Outcome.WILL_NOT_RUN, against)
     due_at = facts.due_at or facts.at
     if rules.status == TaskStatus.PAUSED:
-        message = f"The pause ends at {_written(rules.paused_until)}, before it."
+        message = f"The pause ends at {_told(rules.paused_until)}, before it."
         return _Verdict(Outcome.WILL_RUN, Step(rules.paused_until, "pause_ends", message))
     if due_at > facts.now:
-        message = f"It comes in {lasted(due_at - facts.now)}, at {written(due_at)}."
+        message = f"It comes in {lasted(due_at - facts.now)}, at {told(due_at)}."
         return _Verdict(Outcome.WILL_RUN, Step(due_at, "coming", message, {"dueAt": written(due_at)}))
     late = facts.now - due_at
     if facts.flow is not None:
@@ -140,7 +140,7 @@ def _against(facts: SlotFacts, rules: Rules) -> Step | None:
         return Step(None, "deleted", "The task is deleted; no slot of it runs any more.")
     until = rules.paused_until
     if rules.status == TaskStatus.PAUSED and (until is None or facts.at < until):
-        end = f" until {written(until)}" if until is not None else ""
+        end = f" until {told(until)}" if until is not None else ""
         why = f" ({rules.pause_reason})" if rules.pause_reason else ""
         message = f"The task is paused{end}{why}; only a resume before it, or one with catchUp, lets it run."
         return Step(None, "paused", message, {"pauseReason": rules.pause_reason, "pausedUntil": _written(until)})
@@ -154,11 +154,9 @@ def _against(facts: SlotFacts, rules: Rules) -> Step | None:
 
 def _why_unrecorded(facts: SlotFacts, rules: Rules) -> Step:
     if facts.at <= rules.created_at:
-        return Step(
-            rules.created_at, "before_creation", f"The task was created at {written(rules.created_at)}, after it."
-        )
+        return Step(rules.created_at, "before_creation", f"The task was created at {told(rules.created_at)}, after it.")
     if facts.at <= rules.updated_at:
-        changed = written(rules.updated_at)
+        changed = told(rules.updated_at)
         message = f"Today's definition has a slot then, but it is of {changed}: until then the task fired by another."
         return Step(rules.updated_at, "definition_changed", message)
     message = (
@@ -189,7 +187,7 @@ def _no_slot(facts: SlotFacts, rules: Rules) -> Step:
     if (rules.start_at and facts.at < rules.start_at) or (rules.end_at and facts.at >= rules.end_at):
         return _of_window(facts, rules)
     if facts.moved_to is not None:
-        message = f"Its calendar moves that slot to {written(facts.moved_to)}: {facts.closed_because}."
+        message = f"Its calendar moves that slot to {told(facts.moved_to)}: {facts.closed_because}."
         data = {"calendar": rules.calendar_name, "movedTo": written(facts.moved_to)}
         return Step(facts.moved_to, "calendar_move", message, {**data, "closedBecause": facts.closed_because})
     if facts.clock_change is not None:
@@ -201,7 +199,7 @@ def _of_delay(facts: SlotFacts, rules: Rules) -> Step:
     if facts.awaited is not None:
         message = f"Its next slot counts from the end of execution {facts.awaited.id}, which is {facts.awaited.status}."
         return Step(None, "awaits_end", message, {"executionId": str(facts.awaited.id)})
-    following = f" The next one is {written(rules.next_slot_for)}." if rules.next_slot_for is not None else ""
+    following = f" The next one is {told(rules.next_slot_for)}." if rules.next_slot_for is not None else ""
     message = f"Each slot counts from the end of the one before, so that only the next one is known.{following}"
     return Step(None, "fixed_delay", message)
 
@@ -209,8 +207,8 @@ def _of_delay(facts: SlotFacts, rules: Rules) -> Step:
 def _of_window(facts: SlotFacts, rules: Rules) -> Step:
     data = {"startAt": _written(rules.start_at), "endAt": _written(rules.end_at)}
     if rules.start_at is not None and facts.at < rules.start_at:
-        return Step(rules.start_at, "window", f"Its slots begin at startAt, {written(rules.start_at)}.", data)
-    return Step(rules.end_at, "window", f"Its slots end before endAt, {_written(rules.end_at)}.", data)
+        return Step(rules.start_at, "window", f"Its slots begin at startAt, {told(rules.start_at)}.", data)
+    return Step(rules.end_at, "window", f"Its slots end before endAt, {_told(rules.end_at)}.", data)
 
 
 def _of_clock(change: Caution) -> Step:
@@ -219,3 +217,7 @@ def _of_clock(change: Caution) -> Step:
 
 def _written(instant: datetime | None) -> str | None:
     return written(instant) if instant is not None else None
+
+
+def _told(instant: datetime | None) -> str | None:
+    return told(instant) if instant is not None else None

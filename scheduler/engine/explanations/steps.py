@@ -11,7 +11,7 @@ from scheduler.engine.schedules import duration_words
 from scheduler.engine.schedules.instants import DAY, HOUR, MINUTE, in_utc
 from scheduler.engine.schedules.words import instant_words
 
-# Late (contract §5): due for longer and not claimed, QUEUED for longer.
+# Late: due for longer and not claimed, QUEUED for longer.
 CLAIM_LATE_AFTER: Final = timedelta(seconds=5)
 START_LATE_AFTER: Final = timedelta(seconds=60)
 
@@ -64,7 +64,8 @@ def with_steps(explanation: Explanation, further: Sequence[Step]) -> Explanation
 def lasted(duration: timedelta) -> str:
     """Return a duration in words: "250 milliseconds", "4.2 seconds", "2 minutes and 5 seconds"."""
     if duration < _SECOND:
-        return f"{max(duration // _MILLISECOND, 0)} milliseconds"
+        count = max(round(duration / _MILLISECOND), 0)
+        return f"{count} millisecond{'' if count == 1 else 's'}"
     seconds = duration.total_seconds()
     if seconds >= MINUTE:
         step = next(step for least, step in _ROUNDED if seconds >= least)
@@ -84,9 +85,24 @@ def lowered(message: str) -> str:
     return text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text
 
 
+def closed(sentence: str) -> str:
+    """Return a sentence with its full stop, but where a question ends it: errors ask "Did you mean …?"."""
+    text = sentence.rstrip(".")
+    return text if text.endswith(("?", "!")) else f"{text}."
+
+
 def by_clock(instant: datetime, time_zone: str) -> str:
     """Return an instant as the clock of a task's zone shows it; in UTC where there is no such zone (any more)."""
     try:
         return instant_words(in_utc(instant), time_zone)
     except (ZoneInfoNotFoundError, ValueError):
         return instant_words(in_utc(instant), "UTC")
+
+
+def spread_step(due_at: datetime, spread: timedelta, *, flex_seconds: int, made: str) -> Step:
+    """Tell that jitter or flex, whichever the task has, has a slot due later; `made` in the tense that fits."""
+    if not flex_seconds:
+        message = f"Its jitter {made} it due {lasted(spread)} after its slot."
+        return Step(due_at, "jitter", message, {"jitterSeconds": seconds_of(spread)})
+    message = f"Its flex {made} it due {lasted(spread)} after its slot, where the forecast of its queue was low."
+    return Step(due_at, "flex", message, {"flexSeconds": flex_seconds, "laterSeconds": seconds_of(spread)})

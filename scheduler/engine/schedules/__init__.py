@@ -1,8 +1,8 @@
-"""Schedules: rules that yield slots, free of database, clock and network (contract §7)."""
+"""Schedules: rules that yield slots, free of database, clock and network (docs/schedules.md)."""
 
 from scheduler.engine.schedules.cautions import Caution, cautions
 from scheduler.engine.schedules.clockchanges import clock_change_at
-from scheduler.engine.schedules.cron import MAX_LENGTH, CronSchedule, parse_cron
+from scheduler.engine.schedules.cron import MAX_LENGTH, CronSchedule, parse_cron, require_cron
 from scheduler.engine.schedules.errors import InvalidSchedule
 from scheduler.engine.schedules.gaps import least_gap
 from scheduler.engine.schedules.protocol import Schedule, require_slot_after
@@ -34,6 +34,7 @@ __all__ = [
     "duration_words",
     "least_gap",
     "parse_cron",
+    "require_cron",
     "require_slot_after",
     "require_zone",
     "window_words",

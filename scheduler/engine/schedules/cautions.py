@@ -98,7 +98,7 @@ def _crowded(cron: CronSchedule) -> list[Caution]:
     times = cron.walls.times
     if times.minutes != (0,) or times.seconds[0] != 0:
         return []
-    message = "Many tasks fire at the full hour; choose another minute or set jitterSeconds, unless it must be then."
+    message = "Many tasks fire at the full hour; choose another minute or set flexSeconds, unless it must be then."
     return [Caution("crowded_minute", message)]
 
 

@@ -1,4 +1,4 @@
-"""Cron schedules: a cron text's wall times, carried to instants by the clock-change rule of contract §7.
+"""Cron schedules: a cron text's wall times, carried to instants by the rule for clock changes (docs/schedules.md).
 
 The search is our own because croniter takes 16 to 35 us for a slot and reads a third of Quartz's texts
 wrongly or not at all; the tests hold this engine against croniter wherever croniter is right.
@@ -80,10 +80,6 @@ class CronSchedule:
         found = self._open_between(first, stop) if self.is_open else self._fixed_between(first, stop)
         return islice(map(instant_of, found), limit)
 
-    def never_fires_after(self, instant: datetime) -> bool:
-        """Return whether no slot is left after an instant; at most 230 years are searched."""
-        return self.next_after(instant) is None
-
     # Fixed: every matching wall time counts once, when the clock first shows it or a later one. Wall times
     # up to `latest_shown` have had their turn, which settles gaps and second passes alike.
 
@@ -157,10 +153,15 @@ class CronSchedule:
 def parse_cron(expression: str, time_zone: str) -> CronSchedule:
     """Return the schedule of a cron text in an IANA zone; equal arguments share one object.
 
-    Five fields are Unix cron, six or seven are Quartz, @hourly … @yearly are Unix macros (contract §7).
+    Five fields are Unix cron, six or seven are Quartz, @hourly … @yearly are Unix macros (docs/schedules.md).
     Raises InvalidSchedule for cronExpression or timeZone.
     """
     return _cached_cron(expression, time_zone)
+
+
+def require_cron(expression: str) -> None:
+    """Raise InvalidSchedule for what is no cron text in any zone."""
+    _read(expression)
 
 
 @lru_cache(maxsize=_CACHE_SIZE)

@@ -7,7 +7,7 @@ from scheduler.engine.schedules.walltimes import WallTimes
 
 @dataclass(frozen=True, slots=True)
 class CronText:
-    """The wall times that a text matches, and whether its hour field is open (contract §7)."""
+    """The wall times that a text matches, and whether its hour field is open."""
 
     walls: WallTimes
     is_open: bool

@@ -20,7 +20,7 @@ YEARS: Final = tuple(range(FIRST_YEAR, LAST_YEAR + 1))
 MONTH_NAMES: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 DAY_NAMES: Final = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 
-# Exactly these say "every hour"; all other hour fields are fixed (contract §7).
+# Exactly these say "every hour"; all other hour fields are fixed.
 OPEN_HOURS: Final = frozenset({"*", "0-23", "*/1", "0/1", "/1"})
 
 _ITEM: Final = re.compile(
@@ -83,7 +83,7 @@ class FieldReader:
 
 @lru_cache(maxsize=1024)
 def is_open(hour_text: str) -> bool:
-    """Return whether an hour field means every hour, in one of the contract's four spellings."""
+    """Return whether an hour field means every hour, in one of its four spellings."""
     return re.sub(r"\b0+(?=[0-9])", "", hour_text) in OPEN_HOURS
 
 

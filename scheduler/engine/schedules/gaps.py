@@ -1,4 +1,4 @@
-"""The least gap between neighbouring slots: jitter must be shorter (contract §7)."""
+"""The least gap between neighbouring slots: jitter must be shorter."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta

@@ -32,6 +32,11 @@ def in_utc(instant: datetime) -> datetime:
     return EPOCH + (instant - EPOCH)
 
 
+def told(instant: datetime) -> str:
+    """Return an instant as sentences and pages have it: 2026-03-01 02:00:00 UTC."""
+    return f"{in_utc(instant):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def written(instant: datetime) -> str:
     """Return an instant as messages and JSON write it, with Z."""
     return in_utc(instant).isoformat().replace("+00:00", "Z")

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from scheduler.engine.schedules.errors import CRON_FIELD, InvalidSchedule
-from scheduler.engine.schedules.instants import written
+from scheduler.engine.schedules.instants import told
 
 
 class Schedule(Protocol):
@@ -33,5 +33,5 @@ def require_slot_after(schedule: Schedule, instant: datetime, *, field: str = CR
     if last is None:
         message = "This schedule never fires: no date up to 2199 matches; change its days, months, years or window."
     else:
-        message = f"This schedule never fires again: its last slot was {written(last)}; choose a later one."
+        message = f"This schedule never fires again: its last slot was {told(last)}; choose a later one."
     raise InvalidSchedule(field, "impossible", message)

@@ -1,7 +1,7 @@
 """The reader of Quartz cron: six or seven fields, seconds first, the optional year last.
 
 The meaning is that of the Quartz 2.3 CronTrigger manual; where the code of Quartz 2.3.2 differs from it
-by accident, the manual decides or the text is refused (contract §7).
+by accident, the manual decides or the text is refused (docs/schedules.md).
 """
 
 import re

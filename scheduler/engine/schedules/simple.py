@@ -15,7 +15,7 @@ MAX_INTERVAL_SECONDS: Final = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class IntervalSchedule:
-    """Slots at anchor + k * seconds (contract §7), k from 0, or from 1 without the anchor itself."""
+    """Slots at anchor + k * seconds, k from 0, or from 1 without the anchor itself."""
 
     anchor: datetime
     seconds: int
@@ -30,16 +30,6 @@ class IntervalSchedule:
                 f"{self.seconds!r} is out of range; use 1 to {MAX_INTERVAL_SECONDS} whole seconds.",
             )
         object.__setattr__(self, "anchor", in_utc(self.anchor))
-
-    @classmethod
-    def starting_at(cls, start_at: datetime, seconds: int) -> "IntervalSchedule":
-        """Return the schedule of a task with startAt, which is its first slot."""
-        return cls(start_at, seconds, includes_anchor=True)
-
-    @classmethod
-    def created_at(cls, created_at: datetime, seconds: int) -> "IntervalSchedule":
-        """Return the schedule of a task without startAt: its first slot is one interval after creation."""
-        return cls(created_at, seconds, includes_anchor=False)
 
     def next_after(self, instant: datetime) -> datetime | None:
         """Return the least slot strictly after an instant, or None beyond the year 9999."""

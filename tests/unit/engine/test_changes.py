@@ -22,6 +22,9 @@ from scheduler.engine.changes import Change, changes
         ]),
         ({"a": {"x": 1}}, {"a": None}, [Change("a", {"x": 1}, None)]),
         ({"a": [1]}, {"a": [1, 2]}, [Change("a", [1], [1, 2])]),
+        ({"a": [{"x": 1}]}, {"a": [{"x": True}]}, [Change("a", [{"x": 1}], [{"x": True}])]),
+        ({"a": {"x": False}}, {"a": {"x": 0}}, [Change("a.x", False, 0)]),
+        ({"a": 1}, {"a": 1.0}, []),
     ],
 )  # fmt: skip
 def test_it_tells_the_fields_that_differ(old: Any, new: Any, expected: list[Change]) -> None:

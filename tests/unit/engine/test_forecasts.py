@@ -2,7 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-from scheduler.engine.forecasts import HOUR, MOST_COUNTED, peak, slots_by_hour, spread
+import pytest
+
+from scheduler.engine.calendars import build_calendar, running_slots
+from scheduler.engine.forecasts import HOUR, MOST_COUNTED, peak, schedule_by_hour, slots_by_hour, spread
+from scheduler.engine.schedules import IntervalSchedule, bounded, parse_cron
 
 BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -10,24 +14,69 @@ SECOND = timedelta(seconds=1)
 
 
 def test_a_slot_counts_in_the_hour_that_it_begins():
-    assert slots_by_hour([BEGIN, BEGIN + 59 * MINUTE, BEGIN + HOUR], begin=BEGIN, hours=3) == {0: 2, 1: 1}
+    assert slots_by_hour([BEGIN, BEGIN + 59 * MINUTE, BEGIN + HOUR], begin=BEGIN) == {0: 2, 1: 1}
 
 
 def test_without_slots_there_is_nothing():
-    assert slots_by_hour([], begin=BEGIN, hours=3) == {}
+    assert slots_by_hour([], begin=BEGIN) == {}
 
 
 def test_what_fires_very_often_goes_on_as_it_has_begun():
-    endless = (BEGIN + number * SECOND for number in range(10**9))
+    schedule = IntervalSchedule(BEGIN, 1)
 
-    assert slots_by_hour(endless, begin=BEGIN, hours=5) == dict.fromkeys(range(5), 3600)
+    assert schedule_by_hour(schedule, BEGIN, begin=BEGIN, hours=5) == dict.fromkeys(range(5), 3600)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "* * 13 * * ?",
+        "0/10 * 8-17 ? * MON-FRI",
+        "0-9 * 0-23 * * ?",
+        "0 * 8-17 ? * MON-FRI",
+        "0/5 30-44 9 * * ?",
+        "* 0-10 * * * ?",
+    ],
+)
+def test_hours_without_slots_have_none_however_often_it_fires_in_others(text: str):
+    schedule, week = parse_cron(text, "Europe/Berlin"), 7 * 24
+    exact = slots_by_hour(schedule.between(BEGIN, BEGIN + week * HOUR), begin=BEGIN)
+
+    found = schedule_by_hour(schedule, BEGIN, begin=BEGIN, hours=week)
+
+    assert found.keys() == exact.keys()
+    assert all(abs(found[hour] - exact[hour]) <= 0.02 * exact[hour] for hour in exact)
+
+
+def test_a_calendar_closes_hours_of_what_fires_very_often():
+    calendar = build_calendar({"weekdays": ["SAT", "SUN"], "allowedTimes": [{"from": "08:00", "to": "18:00"}]}, "UTC")
+    schedule, week = running_slots(IntervalSchedule(BEGIN, 10), calendar, "SKIP"), 7 * 24
+
+    found = schedule_by_hour(schedule, BEGIN, begin=BEGIN, hours=week)
+
+    assert found == slots_by_hour(schedule.between(BEGIN, BEGIN + week * HOUR), begin=BEGIN)
+
+
+def test_an_interval_ends_with_its_window():
+    schedule = bounded(IntervalSchedule(BEGIN, 7), end_at=BEGIN + 30.5 * HOUR)
+
+    found = schedule_by_hour(schedule, BEGIN, begin=BEGIN, hours=48)
+
+    assert found == slots_by_hour(schedule.between(BEGIN, BEGIN + 48 * HOUR), begin=BEGIN)
 
 
 def test_so_many_are_counted_and_no_more():
-    slots = iter([BEGIN + number * SECOND for number in range(MOST_COUNTED + 1)])
-    slots_by_hour(slots, begin=BEGIN, hours=1)
+    drawn: list[datetime] = []
 
-    assert len(list(slots)) == 1
+    class Noting(IntervalSchedule):
+        def between(self, start, end, *, limit=None):
+            for slot in super().between(start, end, limit=limit):
+                drawn.append(slot)
+                yield slot
+
+    schedule_by_hour(Noting(BEGIN, 1), BEGIN, begin=BEGIN, hours=5)
+
+    assert len(drawn) == MOST_COUNTED
 
 
 def test_equal_distances_are_spread_over_the_hours():

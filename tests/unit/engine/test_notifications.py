@@ -1,6 +1,6 @@
 """Notifications by their rules."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -37,21 +37,6 @@ def test_it_knows_whom_to_tell(notify_on: Any, of_namespace: Any, occasion: Occa
 def test_a_channel_is_one_however_it_is_written() -> None:
     assert rules.channel_key("a", MAIL) == rules.channel_key("a", dict(reversed(MAIL.items())))
     assert len({rules.channel_key(namespace, one) for namespace in "ab" for one in (MAIL, CHAT)}) == 4
-
-
-@pytest.mark.parametrize(
-    ("last_sent_ago", "wait"),
-    [
-        (None, rules.GATHERED_FOR),
-        (timedelta(hours=1), rules.GATHERED_FOR),
-        (timedelta(minutes=1), timedelta(minutes=4)),
-        (timedelta(0), rules.SILENT_FOR),
-    ],
-)
-def test_it_gathers_and_keeps_silent(last_sent_ago: timedelta | None, wait: timedelta) -> None:
-    last_sent_at = NOON - last_sent_ago if last_sent_ago is not None else None
-
-    assert rules.next_message_at(now=NOON, last_sent_at=last_sent_at) == NOON + wait
 
 
 @pytest.mark.parametrize(

@@ -90,3 +90,11 @@ def test_it_waits_longer_and_longer_and_then_no_more() -> None:
 )
 def test_it_gives_up_after_a_day_of_nothing_else(failures: int, hours: int, is_given_up: bool) -> None:
     assert webhooks.is_given_up(failures=failures, failing_for=timedelta(hours=hours)) is is_given_up
+
+
+@pytest.mark.parametrize(
+    ("status", "has_failed"),
+    [(None, True), (500, True), (503, True), (429, True), (200, False), (301, False), (404, False), (410, False)],
+)
+def test_a_host_has_failed_where_it_is_not_well(status: int | None, has_failed: bool):
+    assert webhooks.has_host_failed(status) is has_failed

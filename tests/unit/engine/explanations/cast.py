@@ -37,6 +37,7 @@ class FakeRow:
     end_time: datetime | None = SLOT + 2 * SECOND
     handed_back_count: int = 0
     node_id: str | None = "worker-1"
+    held_by: str | None = None
     lease_expires_at: datetime | None = None
     cancel_requested_at: datetime | None = None
     error_message: str | None = None
@@ -66,6 +67,7 @@ class FakeRules:
     retry_on: Any = ("FAILED", "TIMED_OUT", "LOST")
     pause_reason: str | None = None
     paused_until: datetime | None = None
+    flex_seconds: int = 0
     skip_slots: list[datetime] | None = field(default_factory=list)
     last_slot_for: datetime | None = None
     next_slot_for: datetime | None = SLOT

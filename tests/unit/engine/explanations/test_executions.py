@@ -23,9 +23,9 @@ from tests.unit.engine.explanations.cast import (
     waiting,
 )
 
-# The contract's reasons of SKIPPED (§5).
+# The reasons of SKIPPED that the API has.
 SKIPPING = "overlap calendar misfire paused requested shed circuit limit flow dependency deleted".split()
-HOLDING = ["overlap", "limit", "retry", "jitter", "shed", "circuit", "flow", "dependency"]
+HOLDING = "overlap limit retry catch_up task_backoff class_backoff jitter shed throttle circuit flow dependency".split()
 QUEUE = FakeRules(overlap_policy="QUEUE")
 BUSY = [FakeRow(id=OTHER, scheduled_for=SLOT - MINUTE, status="RUNNING", end_time=None)]
 FAILED = FakeRow(id=OTHER, status="FAILED", error_message="ValueError: no\nTraceback …")
@@ -208,7 +208,9 @@ def test_it_names_the_execution_in_the_way():
 def test_it_tells_the_slots_of_a_range():
     explanation = explained(skipped("paused", scheduled_until=SLOT + 59 * MINUTE, slot_count=60))
 
-    assert explanation.summary.startswith("These 60 slots from 2026-03-02T12:00:00Z to 2026-03-02T12:59:00Z did not")
+    assert explanation.summary.startswith(
+        "These 60 slots from 2026-03-02 12:00:00 UTC to 2026-03-02 12:59:00 UTC did not"
+    )
 
 
 @pytest.mark.parametrize(
@@ -231,11 +233,28 @@ def test_it_tells_that_an_execution_waits_for_a_worker():
     assert "10 minutes" in explanation.summary
 
 
+@pytest.mark.parametrize(("is_served", "is_told"), [(None, False), (True, False), (False, True)])
+def test_it_tells_that_no_worker_takes_from_the_queue(is_served: bool | None, is_told: bool):
+    explanation = explained(waiting(status="QUEUED", queued_at=SLOT, published_at=SLOT), is_served=is_served)
+
+    assert (", and no worker that beats takes from it." in explanation.summary) is is_told
+    assert explanation.steps[-1].data.get("isServed") is is_served
+
+
 def test_it_tells_that_an_execution_was_handed_back():
     explanation = explained(waiting(status="QUEUED", queued_at=SLOT, reason="No handler x.", handed_back_count=1))
 
     assert codes(explanation) == ["slot", "handed_back", "queued", "queue_wait"]
     assert "No handler x." in explanation.steps[1].message
+
+
+def test_a_question_at_the_end_of_an_error_gets_no_full_stop():
+    failed = FakeRow(status="FAILED", error_message="No handler x. Did you mean y?")
+
+    explanation = explained(failed)
+
+    assert explanation.summary.endswith("Did you mean y?")
+    assert any(step.message.endswith("Did you mean y?") for step in explanation.steps)
 
 
 def test_it_tells_that_an_execution_runs():
@@ -324,7 +343,7 @@ def test_it_says_which_promises_were_broken_the_earliest_first():
 
     assert [(step.code, step.message) for step in steps] == [
         ("sla_lateness", "It broke its SLA: it had not begun 1 minute after it was due."),
-        ("sla_deadline", "It broke its SLA: its slot had not succeeded by 2026-03-02T12:30:00Z."),
+        ("sla_deadline", "It broke its SLA: its slot had not succeeded by 2026-03-02 12:30:00 UTC."),
     ]
     assert [dict(step.data) for step in steps] == [{"maxLatenessSeconds": 60}, {"deadlineAt": "2026-03-02T12:30:00Z"}]
 

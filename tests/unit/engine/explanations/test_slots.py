@@ -24,7 +24,7 @@ def test_it_tells_that_a_slot_will_run():
     explanation = explained(COMING)
 
     assert (explanation.outcome, codes(explanation)) == (Outcome.WILL_RUN, ["slot", "coming"])
-    assert explanation.summary == "It will run: it comes in 1 minute, at 2026-03-02T12:00:00Z."
+    assert explanation.summary == "It will run: it comes in 1 minute, at 2026-03-02 12:00:00 UTC."
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,11 @@ def test_a_slot_at_the_end_of_a_pause_will_run():
 
 def test_it_tells_the_jitter():
     assert codes(explained(COMING, due_at=SLOT + SECOND)) == ["slot", "jitter", "coming"]
+
+
+def test_it_tells_the_flex():
+    explanation = explained(COMING, FakeRules(flex_seconds=300), due_at=SLOT + SECOND)
+    assert (codes(explanation)[1], explanation.steps[1].data) == ("flex", {"flexSeconds": 300, "laterSeconds": 1.0})
 
 
 @pytest.mark.parametrize(

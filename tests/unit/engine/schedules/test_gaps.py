@@ -68,7 +68,7 @@ def test_it_is_fast_however_often_a_schedule_fires(text):
 
 
 def test_it_knows_intervals_and_single_slots():
-    every = IntervalSchedule.created_at(NOW, 90)
+    every = IntervalSchedule(NOW, 90, includes_anchor=False)
     assert least_gap(every, NOW, A_YEAR_ON) == timedelta(seconds=90)
     assert least_gap(every, NOW, NOW + timedelta(seconds=180)) is None
     assert least_gap(OneTimeSchedule(NOW), NOW, A_YEAR_ON) is None

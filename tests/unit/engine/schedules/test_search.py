@@ -97,7 +97,7 @@ def test_it_answers_whole_seconds_in_utc(schedule, instant):
 @pytest.mark.parametrize("expression", NEVER)
 def test_it_finds_that_a_cron_never_fires(expression):
     schedule = parse_cron(expression, "Europe/Berlin")
-    assert schedule.never_fires_after(at("1970-01-01"))
+    assert schedule.next_after(at("1970-01-01")) is None
     assert schedule.latest_at(at("2199-12-31")) is None
     assert list(schedule.between(at("1970-01-01"), at("2199-12-31"))) == []
 
@@ -109,7 +109,7 @@ def test_it_refuses_a_cron_that_never_fires():
 
 
 def test_it_refuses_a_cron_that_has_had_its_last_slot():
-    with pytest.raises(InvalidSchedule, match="its last slot was 2025-12-31T23:00:00Z") as refused:
+    with pytest.raises(InvalidSchedule, match="its last slot was 2025-12-31 23:00:00 UTC") as refused:
         require_slot_after(parse_cron("0 0 0 1 1 ? 2020-2026", "Europe/Berlin"), at("2026-01-01"))
     assert (refused.value.field, refused.value.code) == ("cronExpression", "impossible")
 

@@ -20,7 +20,7 @@ DAILY = parse_cron("0 0 * * *", "UTC")
 WINDOW = bounded(DAILY, at("2026-03-02"), at("2026-03-04"))
 
 windows = st.builds(
-    lambda seconds, edges: bounded(IntervalSchedule.starting_at(at("1980-01-01"), seconds), *sorted(edges)),
+    lambda seconds, edges: bounded(IntervalSchedule(at("1980-01-01"), seconds), *sorted(edges)),
     st.integers(1, 10**6),
     st.lists(instants, min_size=2, max_size=2, unique=True),
 )

@@ -152,13 +152,13 @@ CRONS = [
 START = at("2026-03-01T00:00:10")
 
 OTHERS = [
-    (IntervalSchedule.starting_at(START, 900), "Every 15 minutes, counted from 2026-03-01 01:00:10 Europe/Berlin time"),
+    (IntervalSchedule(START, 900), "Every 15 minutes, counted from 2026-03-01 01:00:10 Europe/Berlin time"),
     (
-        IntervalSchedule.created_at(START, 3600),
+        IntervalSchedule(START, 3600, includes_anchor=False),
         "Every hour, counted from 2026-03-01 01:00:10 Europe/Berlin time, for the first time 1 hour later",
     ),
     (
-        IntervalSchedule.starting_at(START, 5400),
+        IntervalSchedule(START, 5400),
         "Every 1 hour and 30 minutes, counted from 2026-03-01 01:00:10 Europe/Berlin time",
     ),
     (OneTimeSchedule(at("2026-07-01T07:00")), "Once, at 2026-07-01 09:00 Europe/Berlin time"),
