@@ -1,4 +1,4 @@
-"""Throttles: lets go what flow control holds, the most urgent first, as fast as the rates allow."""
+"""Throttles: lets go what keys hold, of flow control, load or circuits: the most urgent first, at their rates."""
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
@@ -7,7 +7,7 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import claims, permits, transitions
+from scheduler import circuits, claims, permits, transitions
 from scheduler.engine.admission import FIRST_WAIT, Standing
 from scheduler.engine.states import Reason
 from scheduler.halving import in_halves
@@ -30,7 +30,7 @@ def release(connection: psycopg.Connection, *, now: datetime, low: UUID) -> list
     """Let go what the rates allow, ids from `low` on; return what to publish.
 
     Tasks are locked, then limits, then the rows, as in `scheduler.releases`. A second scheduler waits at the limits and
-    finds the tokens taken. What something else holds by then waits for that.
+    finds the tokens taken. Here alone are probes of circuits chosen. What something else holds by then waits for that.
     """
 
     def release_part(rows: Sequence[Held]) -> set[UUID]:
@@ -64,22 +64,26 @@ def _release(
 ) -> set[UUID]:
     """Decide on locked rows, in their order; return which of them are QUEUED."""
     decided = [(row, hindrance_of(row, standings, limits, in_turn=True)) for row in held]
+    circuits.elect(connection, limits.probes)
     permits.use(connection, limits.taken, waiting=limits.waiting, now=now)
     others = [(row.id, hindrance) for row, hindrance in decided if hindrance is not None]
     transitions.hold_for(
         connection,
-        [HeldFor(one, *hindrance, None if hindrance.key else now + FIRST_WAIT) for one, hindrance in others],
+        [
+            HeldFor(one, hindrance.reason, hindrance.key, None if hindrance.key else now + FIRST_WAIT)
+            for one, hindrance in others
+        ],
     )
     return transitions.release(connection, [row.id for row, hindrance in decided if hindrance is None], now=now)
 
 
-_FORGET = """
+_FORGET = f"""
 UPDATE scheduler_permits p SET has_waiting = false
 WHERE p.key = ANY(%(keys)s) AND p.has_waiting AND NOT EXISTS (
     SELECT FROM task_execution_history h
-    WHERE h.status = 'SCHEDULED' AND h.reason = 'flow' AND h.held_by = p.key AND h.id >= %(low)s
+    WHERE h.status = 'SCHEDULED' AND h.{claims.IS_GATED} AND h.held_by = p.key AND h.id >= %(low)s
 )
-"""
+"""  # noqa: S608 - the condition is that of the claims
 
 _DROP = """
 DELETE FROM scheduler_permits
@@ -93,27 +97,14 @@ def _forget_waiting(connection: psycopg.Connection, keys: Collection[str], *, lo
     connection.execute(_DROP, (list(keys),))
 
 
-_REMEMBER = """
+_REMEMBER = f"""
 INSERT INTO scheduler_permits (key, has_waiting)
 SELECT held_by, true FROM task_execution_history
-WHERE status = 'SCHEDULED' AND reason = 'flow' AND held_by IS NOT NULL GROUP BY held_by
+WHERE status = 'SCHEDULED' AND {claims.IS_GATED} AND held_by IS NOT NULL GROUP BY held_by
 ON CONFLICT (key) DO UPDATE SET has_waiting = true WHERE NOT scheduler_permits.has_waiting
-"""
+"""  # noqa: S608 - the condition is that of the claims
 
 
 def remember(connection: psycopg.Connection) -> None:
     """Have every key looked at that holds something, however old: nothing that is held is forgotten."""
     connection.execute(_REMEMBER)
-
-
-_HELD_COUNT = """
-SELECT count(*) FROM (
-    SELECT FROM task_execution_history WHERE status = 'SCHEDULED' AND reason = 'flow' LIMIT %s
-) bounded
-"""
-
-
-def held_count(connection: psycopg.Connection, *, limit: int) -> int:
-    """Return how many executions flow control holds, at most `limit`."""
-    row = connection.execute(_HELD_COUNT, (limit,)).fetchone()
-    return row[0] if row else 0
