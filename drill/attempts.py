@@ -9,7 +9,7 @@ from drill.definitions import RETRYABLE, Definition, Registered
 from drill.findings import Finding, Kind, Struck
 from drill.history import OPEN, Row
 
-# What the contract gives the sweep beyond the lease.
+# What the sweep may take beyond the lease.
 LOST_WITHIN = timedelta(seconds=10)
 
 

@@ -13,6 +13,7 @@ class Answer(NamedTuple):
 
     status: int
     body: Any
+    retry_after: str | None = None
 
 
 def send(method: str, url: str, body: object = None, *, token: str = "") -> Answer:
@@ -28,7 +29,7 @@ def send(method: str, url: str, body: object = None, *, token: str = "") -> Answ
             return Answer(answer.status, _read(answer.read()))
     except urllib.error.HTTPError as error:
         with error:
-            return Answer(error.code, _read(error.read()))
+            return Answer(error.code, _read(error.read()), error.headers.get("Retry-After"))
 
 
 def _read(body: bytes) -> Any:

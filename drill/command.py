@@ -10,6 +10,8 @@ from drill import report
 from drill.errors import CannotDrill, UnknownFault
 from drill.faults import FAULTS, chosen
 from drill.run import Plan, drill
+from drill.stress import report as stress_report
+from drill.stress import run as stressing
 
 SECONDS_A_MINUTE = 60
 LARGEST_SEED = 2**31
@@ -25,7 +27,7 @@ def run(options: Mapping[str, Any], *, say: Say) -> int:
             say(f"  {name:<20}{' '.join((fault.__doc__ or '').split())}")
         return 0
     try:
-        return _run(options, say=say)
+        return _stress(options, say=say) if options["stress"] else _run(options, say=say)
     except (CannotDrill, UnknownFault) as refusal:
         say(f"✗ {refusal}")
         return 1
@@ -33,9 +35,7 @@ def run(options: Mapping[str, Any], *, say: Say) -> int:
 
 def _run(options: Mapping[str, Any], *, say: Say) -> int:
     seed = options["seed"] if options["seed"] is not None else SystemRandom().randrange(LARGEST_SEED)
-    seconds = options["minutes"] * SECONDS_A_MINUTE
-    if not seconds >= SHORTEST_SECONDS or options["tasks"] < 1:  # NaN is neither
-        raise CannotDrill(f"A drill takes {SHORTEST_SECONDS} s or longer, --minutes 0.25, and a task or more.")
+    seconds = _seconds(options)
     plan = Plan(
         seconds=seconds, seed=seed, faults=chosen(options["faults"]), tasks=options["tasks"], keeps=options["keep"]
     )
@@ -49,3 +49,23 @@ def _run(options: Mapping[str, Any], *, say: Say) -> int:
         Path(options["json"]).write_text(text, encoding="utf-8")
     say("Every promise was kept." if done.verdict.is_good else "✗ Promises were broken.")
     return 0 if done.verdict.is_good else 1
+
+
+def _stress(options: Mapping[str, Any], *, say: Say) -> int:
+    plan = stressing.Plan(seconds=_seconds(options), is_protected=not options["unprotected"], keeps=options["keep"])
+    say(f"Stress of {options['minutes']:g} min, protection {'on' if plan.is_protected else 'off'}")
+    came = stressing.stress(plan, say=say)
+    for line in stress_report.lines(came):
+        say(line)
+    if options["json"]:
+        Path(options["json"]).write_text(json.dumps(stress_report.document(came), indent=1), encoding="utf-8")
+    say("Every promise was kept." if not came.broken() else "✗ Promises were broken.")
+    return 1 if came.broken() else 0
+
+
+def _seconds(options: Mapping[str, Any]) -> float:
+    """Return how long it is to last. Raises CannotDrill."""
+    seconds: float = options["minutes"] * SECONDS_A_MINUTE
+    if not seconds >= SHORTEST_SECONDS or options["tasks"] < 1:  # NaN is neither
+        raise CannotDrill(f"A drill takes {SHORTEST_SECONDS} s or longer, --minutes 0.25, and a task or more.")
+    return seconds

@@ -85,7 +85,7 @@ class Engines:
     def start_database(self) -> None:
         """Start PostgreSQL, after a crash too, and wait until it answers. Raises CannotDrill."""
         remove_stale_lock(self._cluster)
-        self._start(_durable(self._cluster.program(throw_away=True)), self._cluster.answers)
+        self._start(durable(self._cluster.program(throw_away=True)), self._cluster.answers)
 
     def start_broker(self, *, is_empty: bool = False) -> None:
         """Start Valkey with the data of its last life, or with none, and wait until it answers. Raises CannotDrill."""
@@ -110,14 +110,6 @@ class Engines:
         """Let Valkey go on."""
         self._processes.ask_to_end(BROKER, signal.SIGCONT)
 
-    def is_broker_running(self) -> bool:
-        """Tell whether Valkey's process is there."""
-        return self._processes.is_running(BROKER)
-
-    def is_database_running(self) -> bool:
-        """Tell whether PostgreSQL's process is there."""
-        return self._processes.is_running(DATABASE)
-
     def connect(self) -> psycopg.Connection:
         """Open a connection for the drill itself."""
         return psycopg.connect(self.database_url, autocommit=True, application_name="drill", connect_timeout=5)
@@ -129,7 +121,7 @@ class Engines:
             raise CannotDrill(f"{program.name} does not start: {self._processes.log(program.name)[-2000:]}")
 
 
-def _durable(program: Program) -> Program:
+def durable(program: Program) -> Program:
     """Have commits reach the system before they are answered: a server that is killed may lose none."""
     return replace(
         program, argv=(*program.argv, "-c", "synchronous_commit=on", "-c", "full_page_writes=on", *LITTLE_WAL)

@@ -40,6 +40,7 @@ class Size:
     schedulers: int = 2
     workers: int = 2
     children: int = 6
+    critical_children: int = 0  # of one more worker, for priority 10 alone
     lease_seconds: int = 8
     republish_after_seconds: int = 15
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -49,21 +50,22 @@ class Size:
 class Platform:
     """Everything that runs in one drill. Start, stop and relaunch it from one thread."""
 
-    def __init__(self, folder: Path, size: Size, *, database_folder: Path | None = None) -> None:
+    def __init__(self, folder: Path, size: Size, *, engines: Engines) -> None:
         self.folder = folder
         self.size = size
-        self.engines = Engines(folder, database_folder=database_folder)
+        self.engines = engines
         self.notes_file = folder / "notes"
         self._token = ""
         self.schedulers = services.names("scheduler", size.schedulers)
         self.workers = services.names("worker", size.workers)
+        self.critical_workers = ["worker-critical"] if size.critical_children else []
         self.ports = self._choose_ports()
         self.processes = Processes(folder, environment=self._environment())
         self._origin: datetime | None = None
 
     def _choose_ports(self) -> dict[str, int]:
         ports: dict[str, int] = {}
-        for name in [WEB, *self.schedulers, *self.workers]:
+        for name in self.names():
             ports[name] = free_port(avoid=frozenset(ports.values()))
         return ports
 
@@ -108,7 +110,7 @@ class Platform:
 
     def names(self) -> list[str]:
         """Return the names of all services."""
-        return [WEB, *self.schedulers, *self.workers]
+        return [WEB, *self.schedulers, *self.workers, *self.critical_workers]
 
     def await_ready(self, names: Sequence[str] | None = None) -> None:
         """Wait until services are ready. Raises CannotDrill."""
@@ -189,6 +191,10 @@ class Platform:
             services.web(host=LOOPBACK, port=self.ports[WEB]),
             *(services.scheduler(name, health_port=self.ports[name]) for name in self.schedulers),
             *(services.worker(n, health_port=self.ports[n], children=self.size.children) for n in self.workers),
+            *(
+                services.worker(n, health_port=self.ports[n], children=self.size.critical_children, is_critical=True)
+                for n in self.critical_workers
+            ),
         ]
         for program in programs:
             yield replace(program, env={**program.env, **self.size.environments.get(program.name, {})})
@@ -199,12 +205,12 @@ class Platform:
 
 @contextmanager
 def running(
-    size: Size | None = None, *, keeps: bool = False, database_folder: Path | None = None
+    size: Size | None = None, *, keeps: bool = False, engines: Callable[[Path], Engines] = Engines
 ) -> Iterator[Platform]:
     """A platform that is up, in a folder that is removed at the end unless `keeps`; whatever happens it is stopped."""
     folder = Path(tempfile.mkdtemp(prefix="platform-scheduler-drill-"))
     folder.chmod(0o711)  # as root, PostgreSQL's user has to pass
-    platform = Platform(folder, size or Size(), database_folder=database_folder)
+    platform = Platform(folder, size or Size(), engines=engines(folder))
     try:
         platform.start()
         yield platform

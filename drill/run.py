@@ -1,5 +1,6 @@
 """One drill from beginning to end: start a platform, load it, strike it, leave it in peace, judge its history."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,6 +21,8 @@ from scheduler import clock
 # A slot's registration to its first one takes a moment; the last one's end is not cut off by the end of the load.
 LEAD_SECONDS = 3
 HARD_LIMIT_GRACE_SECONDS = 10
+# What fails slot after slot is tried again so many times later than its policy says, and than after a second.
+SLOWED_TIMES = 32
 
 _OPEN = """
 SELECT (SELECT count(*) FROM scheduler_tasks WHERE id = ANY(%(ids)s) AND status = 'ACTIVE') + (
@@ -69,16 +72,35 @@ def drill(plan: Plan, *, say: Callable[[str], None]) -> Done:
 
 
 def await_calm(platform: Platform, tasks: Sequence[Registered]) -> float | None:
-    """Wait until nothing of these tasks is open and all are complete; return the seconds, None where it never came."""
-    began, patience = clock.monotonic(), _patience(platform.size, [task.definition for task in tasks])
-    is_calm = wait_until(lambda: _open_count(platform, tasks) == 0, seconds=patience, every=0.2)
-    return clock.monotonic() - began if is_calm else None
+    """Wait until nothing of these tasks is open and all are complete; return the seconds, None where it never came.
+
+    It does not where nothing ends for as long as one slot may take: what waits for its turn ends one after another.
+    """
+    began, patience, fewest = clock.monotonic(), _patience(platform.size, [task.definition for task in tasks]), math.inf
+
+    def are_fewer() -> bool:
+        nonlocal fewest
+        count = _open_count(platform, tasks)
+        is_fewer = count is not None and count < fewest
+        fewest = count if count is not None and is_fewer else fewest
+        return is_fewer
+
+    while fewest > 0 and wait_until(are_fewer, seconds=patience, every=0.2):
+        pass
+    return clock.monotonic() - began if fewest == 0 else None
 
 
 def evidence(platform: Platform, tasks: Sequence[Registered], closed: Closed, faults: Sequence[Struck]) -> Evidence:
     """Gather all that the checker goes by."""
     lease = timedelta(seconds=platform.size.lease_seconds)
     return Evidence(tasks, platform.rows(), platform.notes(), faults, closed, lease)
+
+
+def count_open(connection: psycopg.Connection, tasks: Sequence[Registered]) -> int:
+    """Return how many of these tasks are not complete, and how many of their executions have not ended."""
+    row = connection.execute(_OPEN, {"ids": [task.task_id for task in tasks]}).fetchone()
+    assert row is not None  # noqa: S101 - it counts
+    return int(row[0])
 
 
 def _load(platform: Platform, plan: Plan, random: Random) -> tuple[list[Registered], Closed]:
@@ -94,9 +116,10 @@ def _load(platform: Platform, plan: Plan, random: Random) -> tuple[list[Register
 
 
 def _patience(size: Size, definitions: Sequence[Definition]) -> float:
-    """Return how long the last slot may take: a lost message, a lost worker, and all attempts."""
+    """Return how long one slot may take: a lost message, a lost worker, and all attempts, each slowed down."""
     slots = [
-        (one.timeout_seconds + HARD_LIMIT_GRACE_SECONDS + one.retry_delay_seconds) * (one.max_retry_count + 1)
+        (one.timeout_seconds + HARD_LIMIT_GRACE_SECONDS) * (one.max_retry_count + 1)
+        + max(one.retry_delay_seconds, 1) * SLOWED_TIMES * one.max_retry_count
         for one in definitions
     ]
     return size.lease_seconds + 10 + 2 * size.republish_after_seconds + max(slots, default=0)
@@ -105,7 +128,6 @@ def _patience(size: Size, definitions: Sequence[Definition]) -> float:
 def _open_count(platform: Platform, tasks: Sequence[Registered]) -> int | None:
     try:
         with platform.engines.connect() as connection:
-            row = connection.execute(_OPEN, {"ids": [task.task_id for task in tasks]}).fetchone()
-            return row[0] if row else None
+            return count_open(connection, tasks)
     except psycopg.Error:
         return None

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from drill.definitions import Registered
@@ -38,7 +39,7 @@ def check(task: Registered, rows: Sequence[Row], noted: Mapping[UUID, Sequence[N
             if (note.attempt, note.fence) != (row.attempt, row.fence):
                 text = f"{row.id} began as attempt {note.attempt}, fence {note.fence}; its row says {row.fence}"
                 yield Finding(Kind.FENCE, name, text)
-    yield from _fences(name, rows)
+    yield from _fences(name, rows, may_overlap=task.definition.may_overlap)
 
 
 def strangers(rows: Sequence[Row], noted: Mapping[UUID, Sequence[Note]]) -> Iterator[Finding]:
@@ -49,11 +50,16 @@ def strangers(rows: Sequence[Row], noted: Mapping[UUID, Sequence[Note]]) -> Iter
             yield Finding(Kind.UNEXPECTED, "?", f"{execution} was begun, and history has no row of it")
 
 
-def _fences(name: str, rows: Sequence[Row]) -> Iterator[Finding]:
-    """Yield starts whose fence is not above those of all runs that had ended by then, and of earlier attempts."""
+def _fences(name: str, rows: Sequence[Row], *, may_overlap: bool) -> Iterator[Finding]:
+    """Yield starts whose fence is not above those of all runs that had ended by then, and of earlier attempts.
+
+    What may overlap may have waited in a bundle, won already, while another run of the task was won, ran and ended: its
+    fence is above those of the runs that had ended when it was queued.
+    """
     runs = sorted((row for row in rows if row.fence is not None and row.start_time), key=_started)
     for number, row in enumerate(runs):
-        before = [other for other in runs[:number] if _precedes(other, row)]
+        won_after = row.queued_at if may_overlap else row.start_time
+        before = [other for other in runs[:number] if _precedes(other, row, won_after)]
         if before and (highest := max(other.fence or 0 for other in before)) >= (row.fence or 0):
             text = f"{row.id} started under fence {row.fence}, after a run under {highest} had ended"
             yield Finding(Kind.FENCE, name, text)
@@ -63,7 +69,7 @@ def _started(row: Row) -> tuple[object, int]:
     return row.start_time, row.attempt
 
 
-def _precedes(one: Row, other: Row) -> bool:
+def _precedes(one: Row, other: Row, won_after: datetime | None) -> bool:
     if one.cause == other.cause:
         return one.attempt < other.attempt
-    return one.end_time is not None and other.start_time is not None and one.end_time <= other.start_time
+    return one.end_time is not None and won_after is not None and one.end_time <= won_after

@@ -9,6 +9,7 @@ from drill.faults import FAULTS
 
 OPTIONS: dict[str, Any] = {
     "minutes": 1.0, "seed": 1, "faults": "all", "tasks": 1, "json": None, "keep": False, "list": False,
+    "stress": False, "unprotected": False,
 }  # fmt: skip
 
 

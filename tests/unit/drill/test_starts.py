@@ -3,6 +3,7 @@
 from dataclasses import replace
 from uuid import UUID
 
+from drill.history import Row
 from tests.unit.drill.cast import SECOND, SLOTS, altered, healthy, kinds, noted, row, verdict
 
 
@@ -43,6 +44,28 @@ def test_it_sees_a_handler_that_began_what_history_does_not_know():
 
 def test_it_sees_a_fence_that_goes_back():
     assert kinds(verdict(altered(healthy(), 3, fence=1))) == ["fence"]
+
+
+def _waited_in_a_bundle(rows: list[Row]) -> list[Row]:
+    """Return the rows where the second was won before the third and begun after it had ended."""
+    begun_at, fence = rows[2].end_time, rows[2].fence
+    assert begun_at is not None
+    assert fence is not None
+    late = {"start_time": begun_at + SECOND, "end_time": begun_at + 2 * SECOND, "fence": fence - 1}
+    return altered(rows, 1, due_at=rows[2].due_at, queued_at=rows[2].queued_at, **late)
+
+
+def test_it_allows_what_may_overlap_to_wait_in_a_bundle_behind_a_run_that_was_won_later():
+    assert "fence" not in kinds(verdict(_waited_in_a_bundle(healthy())))
+
+
+def test_it_sees_an_older_fence_in_what_was_queued_after_a_run_had_ended():
+    rows = _waited_in_a_bundle(healthy())
+    assert "fence" in kinds(verdict(altered(rows, 1, queued_at=rows[1].start_time)))
+
+
+def test_it_sees_an_older_fence_wherever_runs_may_not_overlap():
+    assert "fence" in kinds(verdict(_waited_in_a_bundle(healthy()), overlap_policy="SKIP"))
 
 
 def test_it_sees_a_retry_with_an_older_fence():
