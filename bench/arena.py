@@ -94,7 +94,8 @@ class Arena:
     def wait_for_count(self, count: int, condition: str, *, seconds: float) -> None:
         """Wait until so many rows of history meet a condition in SQL. Raises MeasurementFailed."""
         statement = f"SELECT count(*) FROM task_execution_history WHERE {condition}"  # noqa: S608 - our own texts
-        if not wait_until(lambda: self.scalar(statement) >= count, seconds=seconds, every=0.1):
+        # Counting is work too, of the machine that is measured.
+        if not wait_until(lambda: self.scalar(statement) >= count, seconds=seconds, every=0.5):
             raise MeasurementFailed(
                 f"{self.scalar(statement):.0f} of {count} executions after {seconds:.0f} s: {condition}"
             )

@@ -60,7 +60,6 @@ def drain(arena: Arena, *, first: int, count: int, spread_seconds: int) -> Burst
     arena.queue.clear()
     arena.connection.execute("TRUNCATE task_execution_history")
     tasks.settle(arena)
-    arena.meter.start()
     with arena.connection.transaction():
         tasks.make_due(
             arena,
@@ -69,6 +68,7 @@ def drain(arena: Arena, *, first: int, count: int, spread_seconds: int) -> Burst
             at=arena.timeline.now().replace(microsecond=0),
             spread_seconds=spread_seconds,
         )
+        arena.meter.start()
     return _watch(arena, count=count, since=arena.timeline.now())
 
 

@@ -24,6 +24,10 @@ class Meter:
         """Count from here."""
         self._before = self._read()
 
+    def now(self) -> dict[str, float]:
+        """Return the seconds used so far, a class each."""
+        return self._read()
+
     def spent(self) -> dict[str, float]:
         """Return the seconds used since the start, a class each."""
         return {name: seconds - self._before.get(name, 0.0) for name, seconds in self._read().items()}
@@ -63,6 +67,12 @@ class Neighbours:
 def resident_mebibytes(pid: int) -> float:
     """Return how much memory a process holds."""
     return float(psutil.Process(pid).memory_info().rss) / MEBIBYTE
+
+
+def largest_bytes(pid: int) -> int:
+    """Return how much the process that holds most holds, of one and all below it."""
+    root = psutil.Process(pid)
+    return max(int(process.memory_info().rss) for process in (root, *root.children(recursive=True)))
 
 
 def _tree_seconds(pid: int) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,7 +35,10 @@ def at_least(bound: float) -> Aim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One thing that is measured. `measure` yields a sample a repetition, each with the same names."""
+    """One thing that is measured. `measure` yields a sample a repetition, each with the same names.
+
+    Aims go by the names of figures, in which * stands for anything.
+    """
 
     name: str
     summary: str
@@ -44,3 +48,7 @@ class Case:
     repeat: int = 5
     # Figures that are named `row: column` are shown as such a table, medians only.
     is_grid: bool = False
+
+    def aim(self, name: str) -> Aim | None:
+        """Return the aim of a figure, None where it has none."""
+        return next((aim for of, aim in self.aims.items() if fnmatchcase(name, of)), None)

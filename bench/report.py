@@ -9,6 +9,7 @@ from typing import Any
 
 import psutil
 
+from bench import machine
 from bench.figures import Case
 from bench.statistics import Summary
 
@@ -16,6 +17,7 @@ GIBIBYTE = 2**30
 COLUMNS = ("figure", "median", "min", "max", "runs", "aim", "")
 # Quick sizes show that a case works; their figures say nothing of the aims.
 NOT_JUDGED = "quick"
+REACHED, MISSED = "reached", "NOT REACHED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +31,12 @@ class Outcome:
 
     def verdict(self, name: str) -> str:
         """Say whether a figure has reached its aim, nothing where it has none."""
-        aim = self.case.aims.get(name)
+        aim = self.case.aim(name)
         if aim is None:
             return ""
         if self.is_quick:
             return NOT_JUDGED
-        return "reached" if aim.is_reached(self.figures[name].median) else "NOT REACHED"
+        return REACHED if aim.is_reached(self.figures[name].median) else MISSED
 
 
 def conditions(*, engines: str, postgres: str, now: datetime) -> dict[str, Any]:
@@ -49,6 +51,8 @@ def conditions(*, engines: str, postgres: str, now: datetime) -> dict[str, Any]:
         "postgres": postgres,
         "engines": engines,
         "loadBefore": round(load, 2),
+        "additionMs": round(machine.addition_ms()),
+        "wakeUpUs": round(machine.wake_up_us(), 1),
     }
 
 
@@ -60,6 +64,8 @@ def table(outcome: Outcome) -> Iterator[str]:
     for row in rows:
         name, *others = (text.rjust(width) for text, width in zip(row, widths, strict=True))
         yield "  ".join(("", name.strip().ljust(widths[0]), *others)).rstrip()
+    if outcome.case.is_grid:
+        yield from _missed(outcome)
     yield f"  others used {outcome.others_percent:.0f} % of the machine meanwhile"
 
 
@@ -77,7 +83,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
                 "min": summary.least,
                 "max": summary.greatest,
                 "values": list(summary.values),
-                "aim": str(outcome.case.aims[name]) if name in outcome.case.aims else None,
+                "aim": _aim(outcome, name) or None,
                 "verdict": outcome.verdict(name) or None,
             }
             for name, summary in outcome.figures.items()
@@ -88,8 +94,22 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
 def _row(outcome: Outcome, name: str) -> tuple[str, ...]:
     summary = outcome.figures[name]
     numbers = (_shown(value) for value in (summary.median, summary.least, summary.greatest))
-    aim = outcome.case.aims.get(name)
-    return (name, *numbers, str(len(summary.values)), str(aim or ""), outcome.verdict(name))
+    return (name, *numbers, str(len(summary.values)), _aim(outcome, name), outcome.verdict(name))
+
+
+def _aim(outcome: Outcome, name: str) -> str:
+    return str(outcome.case.aim(name) or "")
+
+
+def _missed(outcome: Outcome) -> Iterator[str]:
+    """Yield what a grid has no room for: how many of its figures have an aim, and which have not reached it."""
+    verdicts = {name: outcome.verdict(name) for name in outcome.figures}
+    missed = [name for name, verdict in verdicts.items() if verdict == MISSED]
+    judged = sum(verdict in (REACHED, MISSED) for verdict in verdicts.values())
+    if judged:
+        yield f"  {judged - len(missed)} of {judged} figures have reached their aim{', all but:' if missed else ''}"
+    for name in missed:
+        yield f"  {name} {_shown(outcome.figures[name].median)}, {_aim(outcome, name)}"
 
 
 def _grid(outcome: Outcome) -> list[tuple[str, ...]]:

@@ -40,30 +40,42 @@ def run(options: Mapping[str, Any], *, say: Say, tell: Say) -> None:
         firings=options["firings"],
         peer=options["peer"],
         tasks=options["tasks"],
-        database=options["database"],
+        databases=options["database"] or (),
         seed=options["seed"],
     )
     chosen = [CASES[name] for name in options["cases"]]
     _heed_the_end()
     try:
         with _engines(options) as found, Stage(found, wishes, tell).prepared() as stage:
-            documents = _run_all(chosen, stage, say=say)
+            _run_all(chosen, stage, say=say, file=options["json"])
     finally:
         _heed_nothing()
-    if options["json"]:
-        Path(options["json"]).write_text(json.dumps(documents, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _run_all(chosen: Sequence[Case], stage: Stage, *, say: Say) -> dict[str, Any]:
+def _run_all(chosen: Sequence[Case], stage: Stage, *, say: Say, file: str | None) -> None:
+    """Run one case after the other, and keep what is measured: one that fails, or Ctrl-C, takes no other's with it."""
     known = _conditions(stage.engines)
     say(", ".join(f"{name} {value}" for name, value in known.items()))
-    documents = []
+    documents: list[dict[str, Any]] = []
+    failures: list[str] = []
     for case in chosen:
-        outcome = _run_one(case, stage)
+        try:
+            outcome = _run_one(case, stage)
+        except (CannotStart, psycopg.Error) as failure:
+            failures.append(f"{case.name}: {failure}")
+            stage.say(failures[-1])
+            continue
         documents.append(report.as_json(outcome))
+        _write(file, {"conditions": known, "cases": documents})
         for line in ("", *report.table(outcome)):
             say(line)
-    return {"conditions": known, "cases": documents}
+    if failures:
+        raise CannotStart("; ".join(failures))
+
+
+def _write(file: str | None, measured: dict[str, Any]) -> None:
+    if file is not None:
+        Path(file).write_text(json.dumps(measured, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _run_one(case: Case, stage: Stage) -> Outcome:
@@ -74,7 +86,7 @@ def _run_one(case: Case, stage: Stage) -> Outcome:
             stage.say(f"{case.name} {number} of {stage.repeat}")
             samples.append(sample)
     except MeasurementFailed as failure:
-        raise CannotStart(f"{case.name}: {failure}") from failure
+        raise CannotStart(str(failure)) from failure
     return Outcome(
         case=case,
         figures=summarized(samples),

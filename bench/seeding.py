@@ -40,7 +40,10 @@ _TASK_COLUMNS = (
 def run(options: Mapping[str, Any], *, say: Say) -> None:
     """Seed the database that the options name, or make one on DATABASE_URL's server. Raises CannotStart."""
     tasks, executions = options["tasks"] or TASKS, options["executions"] or EXECUTIONS
-    url = options["database"] or _made(f"history_{tasks}_{executions}_{options['seed']}")
+    first, *others = options["database"] or [None]
+    if others:
+        raise CannotStart("seed-history fills one database: give --database once.")
+    url = first or _made(f"history_{tasks}_{executions}_{options['seed']}")
     with TemporaryDirectory(prefix=engines.PREFIX) as folder:
         migrate(url, folder=Path(folder))
     seed(url, tasks=tasks, executions=executions, seed=options["seed"], say=say)
@@ -62,6 +65,7 @@ def seed(url: str, *, tasks: int, executions: int, seed: int, say: Say) -> None:
         past = Past(population, now=clock.read(connection), days=drawn.days, seed=seed)
         _partition(connection, past)
         _copy(connection, "scheduler_tasks", _TASK_COLUMNS, _task_rows(population, past.now))
+        connection.execute(_LAST_RUNS)
         # Whoever may do so spares the check of each row's task; nobody else writes here.
         with suppress(InsufficientPrivilege):
             connection.execute("SET session_replication_role = replica")
@@ -73,7 +77,25 @@ def seed(url: str, *, tasks: int, executions: int, seed: int, say: Say) -> None:
         say(f"{count:,} executions of {tasks:,} tasks since {past.begin:%Y-%m-%d}; now their roll-ups")
         for _ in rebuild(connection, begin=None, end=past.now + timedelta(hours=1)):
             pass
+        with suppress(InsufficientPrivilege):
+            connection.execute("SET session_replication_role = origin")
+        connection.execute(_PROMISED)
         connection.execute("VACUUM (ANALYZE)")
+
+
+_LAST_RUNS = """
+INSERT INTO scheduler_last_runs (task_id, began_at)
+SELECT id, last_executed_at FROM scheduler_tasks WHERE last_executed_at IS NOT NULL
+"""
+
+# As if every task had promised a deadline, which a failure breaks.
+_PROMISED = """
+INSERT INTO scheduler_sla_rollups (task_id, day, namespace, slots, broken, lateness, duration, deadline)
+SELECT r.task_id, (r.hour AT TIME ZONE 'UTC')::date AS day, t.namespace,
+    sum(r.success + r.failed + r.timed_out + r.lost), sum(r.failed + r.timed_out + r.lost), 0, sum(r.timed_out),
+    sum(r.failed + r.timed_out + r.lost)
+FROM scheduler_task_rollups r JOIN scheduler_tasks t ON t.id = r.task_id GROUP BY r.task_id, day, t.namespace
+"""
 
 
 def _made(name: str) -> str:

@@ -1,7 +1,7 @@
 """What every case stands on: the engines, a migrated database to copy, and what the person asked for."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -32,7 +32,7 @@ class Wishes:
     firings: int | None = None
     peer: str | None = None
     tasks: int | None = None
-    database: str | None = None
+    databases: Sequence[str] = ()
     seed: int = 1
 
 

@@ -42,7 +42,7 @@ INSERT INTO scheduler_tasks (id, name, task_class, priority, timeout_seconds, in
     next_slot_for, next_execution_time, claim_at)
 SELECT md5('steady ' || n)::uuid, 'steady ' || n, 'platform.noop', 1 + n %% 10, 600, %(period)s,
     slot - %(period)s * interval '1 second', slot, slot, slot
-FROM generate_series(0, %(count)s - 1) n,
+FROM generate_series(0, %(count)s::bigint - 1) n,
     LATERAL (SELECT %(at)s::timestamptz + n * %(period)s * 1000 / %(count)s / %(grain)s * %(grain)s
         * interval '1 millisecond') AS s (slot)
 """

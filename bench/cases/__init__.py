@@ -8,6 +8,7 @@ from bench.cases import (
     edit,
     end_to_end,
     endurance,
+    flex,
     footprint,
     idle,
     predictions,
@@ -23,6 +24,6 @@ from bench.figures import Case
 
 _MODULES = (
     burst, steady, registered, backlog, idle, edit, end_to_end, bundles, two_schedulers, endurance, slots, claim,
-    footprint, register, query, predictions, simulation,
+    footprint, register, query, predictions, flex, simulation,
 )  # fmt: skip
 CASES: dict[str, Case] = {module.CASE.name: module.CASE for module in _MODULES}

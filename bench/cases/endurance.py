@@ -6,6 +6,7 @@ from time import process_time
 
 from bench import tasks
 from bench.arena import Arena
+from bench.failures import MeasurementFailed
 from bench.figures import Case, Sample, at_least
 from bench.stage import Stage
 from scheduler import clock, firing, partitions
@@ -14,6 +15,8 @@ REGISTERED = 50_000
 PERIOD = timedelta(hours=1)
 # The share of all rounds that is "the start" and "the end".
 EDGE = 0.1
+# Of the node's patience for one: rounds are faster than hours, and vacuums of their table as long.
+TRIES = 100
 GIBIBYTE = 2**30
 
 # What workers would have done with a round's executions meanwhile; not part of what is measured.
@@ -45,7 +48,8 @@ def _run(stage: Stage, arena: Arena, *, begin: datetime, rounds: int, registered
     taken: list[tuple[float, float]] = []
     for number in range(rounds):
         now = begin + number * PERIOD
-        partitions.ensure(arena.connection, now=now)
+        if not partitions.ensure_patiently(arena.connection, now=now, tries=TRIES):
+            raise MeasurementFailed("No partition could be made: a vacuum of the tasks' table was in the way.")
         taken.append(_round(arena, now=now, count=registered))
         arena.connection.execute(_END, {"now": now})
         if number % 10 == 0:

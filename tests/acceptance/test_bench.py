@@ -14,7 +14,7 @@ import pytest
 from platform_scheduler.embedded.waiting import wait_until
 from tests.acceptance.platform import ROOT
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere, pytest.mark.timeout(120)]
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ def test_it_lists_each_case_with_its_aims(capsys):
         (["burst", "--json=/no/such/folder/file"], "cannot be written: No such file or directory"),
         (["burst", "--firings=-1"], "--firings must be 1 or more"),
         (["seed-history", "--executions=0"], "--executions must be 1 or more"),
+        (["seed-history", "--database=a", "--database=b"], "give --database once"),
         (["seed-history", "burst"], "There is no case seed-history: burst, "),
         (["seed-history", "--database=postgresql://x@127.0.0.1:1/x"], "migrate has failed: "),
     ],

@@ -86,3 +86,15 @@ def test_it_prints_a_grid_of_what_stands_before_and_behind_the_colon():
         "  both  0.5",
         "  others used 0 % of the machine meanwhile",
     ]
+
+
+def test_it_names_what_of_a_grid_has_not_reached_its_aim():
+    aims = {"* p95": at_most(2)}
+    case = Case(name="some", summary="a case", measure=nothing, aims=aims, is_grid=True)
+    figures = {f"{name}: 1k p95": Summary((value,)) for name, value in (("one", 2.0), ("both", 3.0))}
+
+    assert list(table(Outcome(case=case, figures=figures | {"one: growth": Summary((9.0,))}, is_quick=False)))[-3:] == [
+        "  1 of 2 figures have reached their aim, all but:",
+        "  both: 1k p95 3, ≤ 2",
+        "  others used 0 % of the machine meanwhile",
+    ]
