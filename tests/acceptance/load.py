@@ -13,19 +13,28 @@ from tests.acceptance.split import Split
 READERS = 3
 WRITERS = 2
 NO_ANSWER = 0
+CREATED, TAKEN = 201, 409
+# Not taken, or perhaps taken: one who wants to be sure asks again.
+UNSURE = (NO_ANSWER, 502, 503, 504)
+MOST_TRIES = 100
 
 
 class Asked(NamedTuple):
-    """One request: when it began and ended, by the monotonic clock, and its status."""
+    """One request: when it began and ended, by the monotonic clock, its status, and those of the tries before that."""
 
     method: str
     name: str
     began: float
+    ended: float
     status: int
+    before: tuple[int, ...] = ()
 
 
 class Load:
-    """Readers list the tasks, writers register new ones, each one request after the other, until stopped."""
+    """Readers list the tasks, writers register new ones, each one request after the other, until stopped.
+
+    A writer that was not answered asks again, until it is; that the name is taken then says that the request was.
+    """
 
     def __init__(self, split: Split) -> None:
         self._split = split
@@ -60,8 +69,18 @@ class Load:
             name = f"load {next(self._numbers)}"
             body = {"name": name, "taskClass": "platform.noop"} if method == "POST" else None
             began = time.monotonic()
-            try:
-                status = self._split.call(method, "/api/v1/tasks", body).status
-            except (urllib.error.URLError, OSError):
-                status = NO_ANSWER
-            self.asked.append(Asked(method, name, began, status))
+            before: tuple[int, ...] = ()
+            status = self._ask(method, body)
+            while method == "POST" and status in UNSURE and len(before) < MOST_TRIES:
+                self._stopping.wait(0.1)
+                before += (status,)
+                status = self._ask(method, body)
+            if status == TAKEN and before:
+                status = CREATED
+            self.asked.append(Asked(method, name, began, time.monotonic(), status, before))
+
+    def _ask(self, method: str, body: dict[str, str] | None) -> int:
+        try:
+            return self._split.call(method, "/api/v1/tasks", body).status
+        except (urllib.error.URLError, OSError):
+            return NO_ANSWER

@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+import signal
 import subprocess
 import urllib.request
 from collections.abc import Iterator
@@ -30,11 +31,13 @@ SECONDS_TO_STOP = 30
 class Split:
     """Two register, two query, a console, two schedulers, two workers and the gateway, on one database."""
 
-    def __init__(self, folder: Path, database_url: str) -> None:
+    def __init__(self, folder: Path, database_url: str, **environment: str) -> None:
         self.data_dir = folder / "data"
         self.token = ""
+        self.code = services.PROJECT
         self._folder = folder
         self._processes: dict[str, psutil.Popen] = {}
+        self._programs: dict[str, Program] = {}
         self.ports = self._choose_ports()
         self._environment = {
             "PATH": os.environ["PATH"],
@@ -43,6 +46,7 @@ class Split:
             "DATABASE_URL": database_url,
             "REDIS_URL": os.environ["TEST_REDIS_URL"],
             "DATA_DIR": str(self.data_dir),
+            **environment,
         }
 
     @staticmethod
@@ -55,12 +59,11 @@ class Split:
 
     def start(self) -> None:
         """Prepare the database, start everything, and wait until all is ready and the handlers are announced."""
-        self._launch([services.bootstrap()])
-        assert self._processes.pop("bootstrap").wait(SECONDS_TO_START) == 0, self.log("bootstrap")
+        self.run(services.bootstrap())
         self.token = (self.data_dir / "admin-token").read_text().strip()
-        self._launch(self._programs())
+        self._launch(self._services())
         for name in self._processes:
-            assert wait_until(lambda name=name: self._is_ready(name), seconds=SECONDS_TO_START), self.log(name)  # type: ignore[misc]
+            self.await_ready(name)
         assert wait_until(lambda: self.call("GET", "/api/v1/handlers").get("content"), seconds=SECONDS_TO_START)
 
     def stop(self) -> None:
@@ -77,6 +80,27 @@ class Split:
     def kill(self, name: str) -> None:
         """Kill a service with all its processes, as a machine that fails would."""
         _kill(self._processes.pop(name))
+
+    def relaunch(self, name: str) -> None:
+        """Start a service that was killed anew, as whoever looks after it would."""
+        self._launch([self._programs[name]])
+
+    def replace(self, name: str) -> None:
+        """Ask a service to end, as a rolling upgrade does, and start it from the code of now."""
+        process = self._processes.pop(name)
+        process.terminate()
+        assert process.wait(SECONDS_TO_STOP) in (0, -signal.SIGTERM), self.log(name)
+        self.relaunch(name)
+        self.await_ready(name)
+
+    def run(self, program: Program) -> None:
+        """Run a command of the platform's to its end."""
+        self._launch([program])
+        assert self._processes.pop(program.name).wait(SECONDS_TO_START) == 0, self.log(program.name)
+
+    def await_ready(self, name: str) -> None:
+        """Wait until a service says that it is ready."""
+        assert wait_until(lambda: self._is_ready(name), seconds=SECONDS_TO_START), self.log(name)
 
     def call(self, method: str, path: str, body: object = None, *, to: str = "gateway", **headers: str) -> Answer:
         """Send a request to the gateway, or past it to a service; with the admin's token unless said otherwise."""
@@ -105,7 +129,7 @@ class Split:
         """Return the end of a service's log."""
         return f"{name}:\n{(self._folder / f'{name}.log').read_text()[-4000:]}"
 
-    def _programs(self) -> list[Program]:
+    def _services(self) -> list[Program]:
         web = ["register-1", "register-2", "query-1", "query-2", "console"]
         return [
             *(self._web(name) for name in web),
@@ -130,9 +154,10 @@ class Split:
 
     def _launch(self, programs: list[Program]) -> None:
         file = self._folder / "programs.json"
-        write_programs(file, programs)
+        self._programs |= {program.name: program for program in programs}
+        write_programs(file, [_from(self.code, program) for program in self._programs.values()])
         for program in programs:
-            with (self._folder / f"{program.name}.log").open("wb") as log:
+            with (self._folder / f"{program.name}.log").open("ab") as log:
                 # Through the shim: when the tests are killed, what they have started ends as well.
                 self._processes[program.name] = psutil.Popen(
                     shim_command(file, program.name, parent=os.getpid()),
@@ -149,6 +174,14 @@ class Split:
             return self.call("GET", "/health/ready", to=name).status == 200
         except OSError:
             return False
+
+
+def _from(code: Path, program: Program) -> Program:
+    """Return a program of the platform's as it is in another folder of its code; nginx is none of them."""
+    if program.cwd != services.PROJECT:
+        return program
+    argv = [str(code / "manage.py") if part == services.MANAGE else part for part in program.argv]
+    return replace(program, cwd=code, argv=tuple(argv))
 
 
 @contextmanager
