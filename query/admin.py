@@ -1,5 +1,6 @@
 """Executions, nodes, the catalogue and broken promises in the console, read-only."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -8,18 +9,20 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import path
+from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 
 from query import sla_page
 from query.explaining import explain
-from query.selectors import find_log
+from query.selectors import find_log, visible_tasks
 from scheduler import clock, display
 from scheduler.engine.states import Status, Trigger
-from scheduler.models import Breach, Execution, Handler, Node
+from scheduler.models import Breach, Execution, Handler, Node, SlotFault
 from scheduler.nodes import SILENT_AFTER
-from scheduler.paging import ListedAdmin, OfferedFilter, ReadOnlyAdmin
+from scheduler.paging import OfferedFilter, ReadOnlyAdmin, SearchedAdmin
 from scheduler.periods import LISTED, ExecutionFilter
+from scheduler.seats import scope_of
+from scheduler.selections import BulkAdmin, Filter, NoFilter
 
 ERROR_LENGTH = 120
 
@@ -39,11 +42,16 @@ class TriggerFilter(OfferedFilter):
 
 
 @admin.register(Execution)
-class ExecutionAdmin(ReadOnlyAdmin, ListedAdmin):
+class ExecutionAdmin(SearchedAdmin, ReadOnlyAdmin, BulkAdmin):
     """The list shows a period: without bounds on `id` every page would open every partition."""
 
     list_class = ExecutionFilter
-    list_display = ("task", "slot", "state", "why", "attempt", "trigger", "duration")
+    scoped_by = "namespace"
+    acts_on = "executions"
+    actions = ("retry", "cancel")
+    list_display = ("of_task", "state", "slot", "why", "attempt", "trigger", "duration")
+    list_display_links = ("slot",)
+    empty_value_display = ""
     list_filter = (StatusFilter, TriggerFilter)
     list_select_related = ("task", "task__calendar")
     search_fields = ("id",)
@@ -55,20 +63,59 @@ class ExecutionAdmin(ReadOnlyAdmin, ListedAdmin):
         "priority", "timeout_seconds", "revision", "fence", "cancel_requested_at", "task_data", "result",
         "error", "log",
     )  # fmt: skip
+    # Where these say nothing they are left out.
+    rare_fields = (
+        "not_before", "scheduled_until", "slot_count", "cancel_requested_at", "task_data", "result", "error", "log",
+    )  # fmt: skip
     readonly_fields = ("story", "slot", "state", "why", "duration", "error", "log")
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Execution], search_term: str
-    ) -> tuple[QuerySet[Execution], bool]:
-        """Search by id, or by the name of the task."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Return what the page shows."""
+        silent = {name for name in self.rare_fields if obj is not None and not self._says(obj, name)}
+        return [name for name in self.fields if name not in silent]
+
+    def _says(self, execution: Execution, name: str) -> bool:
+        value = getattr(self, name)(execution) if hasattr(self, name) else getattr(execution, name)
+        return value not in (None, "")
+
+    def matching(self, term: str) -> Q:
+        """Ask for the id, or for the task by its id or whole name."""
         try:
             wanted = UUID(term)
         except ValueError:
-            return queryset.filter(task__name=term), False
-        return queryset.filter(Q(id=wanted) | Q(task_id=wanted)), False
+            return Q(task__name=term)
+        return Q(id=wanted) | Q(task_id=wanted)
+
+    def searched_as(self, request: HttpRequest, term: str) -> Filter:
+        """Return a search as a filter: of one execution, or of the only task of this id or name."""
+        tasks = visible_tasks(namespace=scope_of(request))
+        try:
+            wanted = UUID(term)
+        except ValueError:
+            found = list(tasks.filter(name=term).values_list("id", flat=True)[:2])
+            if len(found) != 1:
+                raise NoFilter(f"{len(found) or 'No'} tasks have this name: filter by taskId.") from None
+            return {"taskId": [str(found[0])]}
+        return {"taskId" if tasks.filter(id=wanted).exists() else "ids": [str(wanted)]}
+
+    @admin.action(description="Retry…", permissions=["bulk"])
+    def retry(self, request: HttpRequest, _chosen: QuerySet[Execution]) -> HttpResponse | None:
+        """Ask whether what was chosen is to be tried again."""
+        return self.ask(request, "retry")
+
+    @admin.action(description="Cancel…", permissions=["bulk"])
+    def cancel(self, request: HttpRequest, _chosen: QuerySet[Execution]) -> HttpResponse | None:
+        """Ask whether what was chosen is to be cancelled."""
+        return self.ask(request, "cancel")
+
+    def has_bulk_permission(self, request: HttpRequest) -> bool:
+        """Allow whoever may change executions."""
+        return request.user.has_perm("scheduler.change_execution")
+
+    @admin.display(description="task")
+    def of_task(self, execution: Execution) -> str:
+        """Lead to the task."""
+        return format_html('<a href="{}">{}</a>', reverse("admin:task", args=[execution.task_id]), execution.task)
 
     @admin.display(description="slot", ordering="id")
     def slot(self, execution: Any) -> str:
@@ -90,7 +137,7 @@ class ExecutionAdmin(ReadOnlyAdmin, ListedAdmin):
     @admin.display(description="took")
     def duration(self, execution: Execution) -> str:
         """Show how long the attempt took."""
-        return "" if execution.execution_time_ms is None else f"{execution.execution_time_ms:,} ms"
+        return "" if execution.execution_time_ms is None else display.took(execution.execution_time_ms)
 
     @admin.display(description="what happened")
     def story(self, execution: Any) -> str:
@@ -147,27 +194,23 @@ class HandlerAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Breach)
-class BreachAdmin(ReadOnlyAdmin):
+class BreachAdmin(SearchedAdmin, ReadOnlyAdmin):
     """Promises (SLA) that were broken, and a report to print of how well they are kept."""
 
-    list_display = ("task", "namespace", "promise", "slot", "broken", "detected_at")
+    scoped_by = "namespace"
+    list_display = ("task", "namespace", "promise", "slot", "broken", "found")
     list_filter = ("promise",)
     list_select_related = ("task",)
     ordering = ("-id",)
     search_fields = ("namespace",)
     search_help_text = "A task's id or whole name, or a namespace."
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Breach], search_term: str
-    ) -> tuple[QuerySet[Breach], bool]:
-        """Search by the task's id, or by whole names."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
+    def matching(self, term: str) -> Q:
+        """Ask for the task by its id or whole name, or for the namespace."""
         try:
-            return queryset.filter(task_id=UUID(term)), False
+            return Q(task_id=UUID(term))
         except ValueError:
-            return queryset.filter(Q(task__name=term) | Q(namespace=term)), False
+            return Q(task__name=term) | Q(namespace=term)
 
     def get_urls(self) -> list[Any]:
         """Return the paths, with the report's among them."""
@@ -178,10 +221,9 @@ class BreachAdmin(ReadOnlyAdmin):
         """Show the report, which prints as it stands."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        context = self.admin_site.each_context(request) | {"title": "SLA compliance"}
-        return render(
-            request, "admin/scheduler/breach/report.html", context | sla_page.context(request.GET, now=clock.now())
-        )
+        shown = sla_page.context(request.GET, bound_to=scope_of(request), now=clock.now())
+        context = {**self.admin_site.each_context(request), "title": "SLA compliance", **shown}
+        return render(request, "admin/scheduler/breach/report.html", context)
 
     @admin.display(description="slot", ordering="scheduled_for")
     def slot(self, breach: Any) -> str:
@@ -192,6 +234,48 @@ class BreachAdmin(ReadOnlyAdmin):
     def broken(self, breach: Any) -> str:
         """Show by when it was to be kept."""
         return display.moment(breach.broken_at, breach.looked_at)
+
+    @admin.display(description="found", ordering="detected_at")
+    def found(self, breach: Any) -> str:
+        """Show when it was found."""
+        return display.moment(breach.detected_at, breach.looked_at)
+
+
+@admin.register(SlotFault)
+class SlotFaultAdmin(SearchedAdmin, ReadOnlyAdmin):
+    """What the self-audit has found: slots that are missed, doubled or late."""
+
+    scoped_by = "namespace"
+    list_display = ("task", "namespace", "kind", "slot", "late_by", "found")
+    list_filter = ("kind",)
+    list_select_related = ("task",)
+    ordering = ("-id",)
+    search_fields = ("namespace",)
+    search_help_text = "A task's id, or a namespace."
+    fields = ("task", "namespace", "kind", "slot", "late_by", "found")
+    readonly_fields = ("slot", "late_by", "found")
+
+    def matching(self, term: str) -> Q:
+        """Ask for the task by its id, or for the namespace."""
+        try:
+            return Q(task_id=UUID(term))
+        except ValueError:
+            return Q(namespace=term)
+
+    @admin.display(description="slot", ordering="scheduled_for")
+    def slot(self, fault: Any) -> str:
+        """Show the slot, absolute and relative."""
+        return display.moment(fault.scheduled_for, fault.looked_at)
+
+    @admin.display(description="late by", ordering="late_seconds")
+    def late_by(self, fault: SlotFault) -> str:
+        """Show how late it was recorded, or was when it was found waiting."""
+        return "" if fault.late_seconds is None else display.span(timedelta(seconds=fault.late_seconds))
+
+    @admin.display(description="found", ordering="id")
+    def found(self, fault: Any) -> str:
+        """Show when it was found."""
+        return display.moment(fault.found_at, fault.looked_at)
 
 
 def _as_written(text: str) -> str:

@@ -1,12 +1,13 @@
 """States and instants as people read them: a sign and a word, never colour alone."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from scheduler.engine.states import Status, TaskStatus
+from scheduler.engine.schedules.instants import told
+from scheduler.engine.states import Reason, Status, TaskStatus
 from scheduler.models.choices import OperationStatus
 from scheduler.strips import Run
 
@@ -26,6 +27,7 @@ SIGNS: dict[str, str] = {
     Status.SKIPPED: "⤼",
     OperationStatus.PENDING: "◷",
     OperationStatus.ABORTED: "⊘",
+    OperationStatus.HELD: "‖",
 }
 
 STRIP_HEIGHT = 18
@@ -38,9 +40,29 @@ def state(status: str) -> str:
     return f"{SIGNS.get(status, '•')}\N{NO-BREAK SPACE}{status.replace('_', ' ').capitalize()}"
 
 
+_HELD: dict[str, str] = {
+    Reason.OVERLAP: "behind an open execution",
+    Reason.LIMIT: "by a limit",
+    Reason.FLOW: "by flow control",
+    Reason.THROTTLE: "by load",
+    Reason.CIRCUIT: "by a circuit",
+    Reason.DEPENDENCY: "for other tasks",
+    Reason.RETRY: "for a retry",
+    Reason.TASK_BACKOFF: "by a task that keeps failing",
+    Reason.CLASS_BACKOFF: "by a task class that keeps failing",
+    Reason.CATCH_UP: "by a catch-up",
+    Reason.JITTER: "for jitter or flex",
+}
+
+
+def held(reason: str) -> str:
+    """Return by what executions are held, as it stands behind how many they are."""
+    return _HELD.get(reason, reason)
+
+
 def absolute(instant: datetime) -> str:
     """Return an instant in UTC, to the second."""
-    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return told(instant)
 
 
 def moment(instant: datetime, now: datetime) -> SafeString:
@@ -60,6 +82,13 @@ def span(duration: timedelta) -> str:
         if len(parts) == 2:
             break
     return " ".join(part for part in parts if not part.startswith("0 ")) or "0 s"
+
+
+def took(milliseconds: float) -> str:
+    """Return milliseconds as people read them: 250 ms, 4.2 s, 3 min 5 s."""
+    if milliseconds < 1_000:
+        return f"{milliseconds:.0f} ms"
+    return f"{milliseconds / 1_000:.1f} s" if milliseconds < 60_000 else span(timedelta(milliseconds=milliseconds))
 
 
 def strip(runs: Sequence[Run]) -> SafeString:
@@ -90,7 +119,7 @@ def strip(runs: Sequence[Run]) -> SafeString:
 
 
 def _took(run: Run) -> str:
-    return "" if run.took_ms is None else f", {run.took_ms:,} ms"
+    return "" if run.took_ms is None else f", {took(run.took_ms)}"
 
 
 def relative(instant: datetime, now: datetime) -> str:

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import connection
 
 from scheduler.engine.retry import RETRYABLE
-from scheduler.engine.states import Status
+from scheduler.engine.states import OPEN, Status
 
 LENGTH: Final = 20
 
@@ -47,10 +47,39 @@ def last_runs(task_ids: Collection[UUID], *, count: int = LENGTH) -> dict[UUID, 
 
 
 def trouble_of(runs: Collection[Run]) -> Run | None:
-    """Return the run in which a task's latest slot has failed for good, None where it has not, or is tried again."""
-    ended = [run for run in runs if run.status is not Status.SKIPPED]
-    latest = max(ended, key=_place, default=None)
-    return latest if latest is not None and latest.status in RETRYABLE else None
+    """Return the run in which a task has failed and since when it has not run well, None where it has.
+
+    Its latest slot that has ended decides, whatever is open since: a task that fails every few seconds always has
+    something open. Where none has ended, a second failing slot does, though both are tried again.
+    """
+    slots: dict[datetime, list[Run]] = defaultdict(list)
+    for run in sorted(runs, key=_place, reverse=True):
+        if run.status is not Status.SKIPPED:
+            slots[run.scheduled_for].append(run)
+    tried_again: list[Run] = []
+    for last, *before in slots.values():
+        if last.status not in OPEN:
+            if last.status in RETRYABLE:
+                return last
+            break
+        tried_again += [run for run in before if run.status in RETRYABLE][:1]
+    return tried_again[0] if len(tried_again) > 1 else None
+
+
+_REASONS = """
+SELECT id, coalesce(reason, split_part(error_message, chr(10), 1)) FROM task_execution_history
+WHERE id = ANY(%(ids)s) AND id BETWEEN %(low)s AND %(high)s
+"""
+
+
+def reasons(runs: Collection[Run]) -> dict[UUID, str]:
+    """Return why these runs did not succeed, by their tasks: the reason, or the first line of the error."""
+    if not runs:
+        return {}
+    tasks = {run.id: run.task_id for run in runs}
+    with connection.cursor() as cursor:
+        cursor.execute(_REASONS, {"ids": list(tasks), "low": min(tasks), "high": max(tasks)})
+        return {tasks[row[0]]: row[1] or "" for row in cursor.fetchall()}
 
 
 def _place(run: Run) -> tuple[Any, ...]:

@@ -1,6 +1,6 @@
 """Geometry: where the marks of a chart lie, in units of its SVG; what they look like the templates and the CSS say."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -25,6 +25,8 @@ LANE_HEIGHT: Final = 26
 NAME_WIDTH: Final = 170
 NARROWEST: Final = 3
 LABEL_WIDTH: Final = 40
+# Bars of one status with less between them are one.
+TOUCHING: Final = 3
 # Slots closer to each other would be one blot.
 APART: Final = 9
 
@@ -77,7 +79,7 @@ class DrawnLane:
 
 def columns(intervals: Sequence[Interval], *, at: datetime) -> Chart:
     """Return what ended in each interval as columns, failures at their foot, with a scale of two levels."""
-    most = max((_failed(one) + _succeeded(one) for one in intervals), default=0) or 1
+    most = max((_ended(one, (*RETRYABLE, Status.SUCCESS)) for one in intervals), default=0) or 1
     scale = _Scale(intervals[0].begin, intervals[-1].end, left=40)
     unit = (FOOT - 8) / most
     parts = (part for one in intervals for part in _column(one, scale, unit))
@@ -88,20 +90,16 @@ def columns(intervals: Sequence[Interval], *, at: datetime) -> Chart:
 def _column(interval: Interval, scale: "_Scale", unit: float) -> Iterator[Part]:
     x, width = scale.x(interval.begin), scale.x(interval.end) - scale.x(interval.begin)
     foot = float(FOOT)
-    for kind, count in (("failed", _failed(interval)), ("success", _succeeded(interval))):
-        if count:
+    for kind, statuses in (("failed", RETRYABLE), ("success", (Status.SUCCESS,))):
+        if count := _ended(interval, statuses):
             foot -= count * unit
             title = f"{count:,} {kind}, {display.absolute(interval.begin)}"
-            shown = Part(kind, x, foot, max(width - 2, 1), count * unit, title, page_of(interval.executions_link))
-            yield shown
+            link = page_of(f"{interval.executions_link}&status={','.join(sorted(statuses))}")
+            yield Part(kind, x, foot, max(width - 2, 1), count * unit, title, link)
 
 
-def _failed(interval: Interval) -> int:
-    return sum(interval.counts[status] for status in RETRYABLE)
-
-
-def _succeeded(interval: Interval) -> int:
-    return interval.counts[Status.SUCCESS]
+def _ended(interval: Interval, statuses: Collection[Status]) -> int:
+    return sum(interval.counts[status] for status in statuses)
 
 
 def lanes(shown: Lanes) -> tuple[Chart, tuple[DrawnLane, ...]]:
@@ -123,7 +121,7 @@ def _lane(lane: Lane, scale: "_Scale", y: int) -> DrawnLane:
             groups.append(_Group(begin, end, [bar]))
     return DrawnLane(
         lane.task.name,
-        reverse("admin:scheduler_task_change", args=[lane.task.id]),
+        reverse("admin:task", args=[lane.task.id]),
         y,
         tuple(group.drawn(lane.task, y) for group in groups),
         tuple(_coming(lane, scale, y)),
@@ -139,7 +137,7 @@ class _Group:
     bars: list[Bar]
 
     def takes(self, bar: Bar, begin: float) -> bool:
-        return self.bars[0].status is bar.status and begin <= self.end + 1
+        return self.bars[0].status is bar.status and begin <= self.end + TOUCHING
 
     def drawn(self, task: Task, y: int) -> Part:
         first, last = self.bars[0], self.bars[-1]
@@ -149,7 +147,9 @@ class _Group:
             link = reverse("admin:scheduler_execution_change", args=[first.id])
         else:
             title = f"{said} to {display.absolute(last.begin)}: {len(self.bars):,} executions"
-            link = page_of(list_of(EXECUTIONS, taskId=str(task.id), status=first.status))
+            slots = [bar.slot for bar in self.bars]
+            period = {"startDate": min(slots), "endDate": max(slots)}
+            link = page_of(list_of(EXECUTIONS, taskId=str(task.id), status=first.status, **period))
         return Part(first.status.lower(), self.begin, y + 4, self.end - self.begin, LANE_HEIGHT - 10, title, link)
 
 

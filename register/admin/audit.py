@@ -13,7 +13,7 @@ from register import auditing
 from scheduler import display
 from scheduler.models import AuditRecord
 from scheduler.models.choices import AuditKind, AuditVerb
-from scheduler.paging import ReadOnlyAdmin
+from scheduler.paging import ReadOnlyAdmin, SearchedAdmin
 
 
 class WordFilter(admin.SimpleListFilter):
@@ -45,9 +45,10 @@ class KindFilter(WordFilter):
 
 
 @admin.register(AuditRecord)
-class AuditAdmin(ReadOnlyAdmin):
+class AuditAdmin(SearchedAdmin, ReadOnlyAdmin):
     """Records that nobody changes; the database refuses it, too."""
 
+    scoped_by = "namespace"
     list_display = ("when", "actor", "address", "verb", "kind", "object_shown", "namespace", "reason")
     list_filter = ("via", VerbFilter, KindFilter)
     search_fields = ("actor", "object_id")
@@ -64,12 +65,9 @@ class AuditAdmin(ReadOnlyAdmin):
         rows: QuerySet[Any] = super().get_queryset(request)
         return auditing.with_definitions(rows)
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        """Search by the whole of what has an index."""
-        term = search_term.strip()
-        return (queryset.filter(Q(actor=term) | Q(object_id=term)) if term else queryset), False
+    def matching(self, term: str) -> Q:
+        """Ask for who did it, or for what it was done to."""
+        return Q(actor=term) | Q(object_id=term)
 
     @admin.display(description="when", ordering="recorded_at")
     def when(self, record: Any) -> str:

@@ -1,17 +1,18 @@
 """Calendars in the console: what they exclude, who uses them, and the coming year day by day."""
 
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import Any, Final
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.html import format_html
+from django.views.decorators.http import require_POST
 
 from register.admin.calendar_form import CalendarForm
-from register.admin.months import WEEKDAYS, Month, coming_months
+from register.admin.calendar_months import months_of, preview_of
 from register.calendars import selectors, services
 from register.errors import CalendarInUse
 from register.operators import actor_of, said
@@ -20,7 +21,9 @@ from scheduler.engine.calendars import InvalidCalendar, in_words, read_calendar
 from scheduler.errors import SchedulerError
 from scheduler.models import Calendar
 from scheduler.paging import PagedAdmin
+from scheduler.seats import scope_of
 
+PREVIEW: Final = "scheduler_calendar_preview"
 _SHOWN = ("excludes", "tasks", "version", "created_at", "created_by", "updated_at", "id")
 
 
@@ -36,11 +39,23 @@ class CalendarAdmin(PagedAdmin):
     actions = None
 
     class Media:
-        css = {"all": ["register/calendars.css"]}
+        css = {"all": ["register/editor.css", "register/calendars.css"]}
+        js = ["register/editor.js"]
+
+    def get_urls(self) -> list[Any]:
+        """Return the pages, and what the form asks for while somebody types."""
+        preview = path("preview/", self.admin_site.admin_view(require_POST(self.preview_view)), name=PREVIEW)
+        return [preview, *super().get_urls()]
+
+    def preview_view(self, request: HttpRequest) -> HttpResponse:
+        """Answer which days the rules that were typed close, or what is wrong with them; nothing is stored."""
+        if not (self.has_add_permission(request) or self.has_change_permission(request)):
+            raise PermissionDenied
+        return HttpResponse(preview_of(request.POST.get("rules", ""), now=clock.now()))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Calendar]:
         """Return the calendars with the numbers of their tasks, by name."""
-        return selectors.listed(namespace=None).order_by(*self.ordering)
+        return selectors.listed(namespace=scope_of(request)).order_by(*self.ordering)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return what a new calendar is made of, and of one that exists what became of it."""
@@ -56,24 +71,27 @@ class CalendarAdmin(PagedAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Return the form; it knows who acts."""
         form: Any = super().get_form(request, obj, change=change, **kwargs)
-        form.actor = actor_of(request)
+        form.actor, form.scope = actor_of(request), scope_of(request)
         return form
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Show a calendar with its coming months."""
-        calendar = self.get_object(request, unquote(object_id))
-        months = _months(calendar) if calendar is not None else []
-        context = {"months": months, "weekdays": WEEKDAYS} | (extra_context or {})
-        return super().change_view(request, object_id, form_url, context)
+        """Show a calendar with its coming months; whoever may write it sees them change while typing."""
+        calendar = self.get_object(request, unquote(object_id)) if object_id else None
+        may_write = self.has_change_permission(request, calendar) if object_id else self.has_add_permission(request)
+        context = {
+            "months": months_of(calendar, now=clock.now()) if calendar is not None else "",
+            "preview": reverse(f"admin:{PREVIEW}") if may_write else "",
+        }
+        return super().changeform_view(request, object_id, form_url, context | (extra_context or {}))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Do nothing: the form has stored it, through the services."""
 
     def delete_model(self, request: HttpRequest, obj: Calendar) -> None:
         """Delete through the service, which looks once more whether a task uses it."""
-        services.delete_calendar(obj.id, namespace=None, now=clock.now())
+        services.delete_calendar(obj.id, namespace=scope_of(request), now=clock.now())
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Ask, then delete; a task that came to use it meanwhile keeps it."""
@@ -114,11 +132,3 @@ class CalendarAdmin(PagedAdmin):
         return format_html(
             '<a href="{}?calendar__id__exact={}">{}</a> {}', path, calendar.id, f"{calendar.task_count:,}", waiting
         )
-
-
-def _months(calendar: Calendar) -> list[Month]:
-    try:
-        rules = read_calendar(calendar.rules)
-    except InvalidCalendar:
-        return []
-    return coming_months(rules, today=clock.now().astimezone(ZoneInfo(rules.time_zone or "UTC")).date())

@@ -15,9 +15,10 @@ from scheduler import clock, display
 from scheduler.connections import current
 from scheduler.engine.explanations.flow import subject
 from scheduler.engine.flow import FlowLimit, FlowMode, limits
+from scheduler.engine.states import Reason
+from scheduler.holding import by_reason
 from scheduler.models import FlowControl
-from scheduler.standing import flow_standing
-from scheduler.throttles import held_count
+from scheduler.seats import scope_of
 
 MOST_COUNTED = 10_000
 FIELDS = (
@@ -49,14 +50,14 @@ class FlowControlAdmin(VerbsAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Return the form; it knows who acts."""
         form: Any = FlowForm if obj is None else super().get_form(request, obj, change=change, **kwargs)
-        return type("FlowForm", (form,), {"actor": actor_of(request)})
+        return type("FlowForm", (form,), {"actor": actor_of(request), "scope": scope_of(request)})
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Begin with what is in force; a stop, or its lift, with nothing else."""
         mode = request.GET.get("mode")
         if mode in (FlowMode.PAUSED, FlowMode.NORMAL):
             return {"mode": mode, "queues": {}, "task_classes": {}, "namespaces": {}}
-        standing = flow_standing(now=clock.now())
+        standing = flow_control.find(bound_to=scope_of(request), now=clock.now())
         document = standing.current.document if standing.current is not None else {}
         return {
             "mode": standing.mode.value,
@@ -72,15 +73,28 @@ class FlowControlAdmin(VerbsAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Show what holds now above what was asked for."""
-        standing = flow_standing(now=clock.now())
+        scope = scope_of(request)
+        standing = flow_control.find(bound_to=scope, now=clock.now())
         document = standing.current.document if standing.current is not None else {}
         context = {
             "title": "Flow control",
             "standing": standing,
             "limits": list(_lines(document)),
-            "held": held_count(current(), limit=MOST_COUNTED),
+            "held": by_reason(current(), limit=MOST_COUNTED, namespace=scope).get(Reason.FLOW, 0),
         }
         return super().changelist_view(request, context | (extra_context or {}))
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Return the list; of others' namespaces nobody whose seat is bound to one sees the limits."""
+        listed = super().get_changelist_instance(request)
+        for row in listed.result_list:
+            flow_control.narrowed(row, bound_to=scope_of(request))
+        return listed
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> FlowControl | None:
+        """Return one that was asked for, narrowed likewise."""
+        row: FlowControl | None = super().get_object(request, object_id, from_field)
+        return flow_control.narrowed(row, bound_to=scope_of(request)) if row is not None else None
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         """Ask what is to hold; one answer is enough."""
@@ -119,7 +133,7 @@ class FlowControlAdmin(VerbsAdmin):
         """Call off those that are planned."""
 
         def verb(row: FlowControl) -> str:
-            flow_control.withdraw(row.id, bound_to=None, now=clock.now())
+            flow_control.withdraw(row.id, bound_to=scope_of(request), now=clock.now())
             return "does not begin"
 
         self.apply(request, verb, chosen, done="called off")

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 
+from register.admin.json_fields import DocumentField
 from register.api.flow_input import REASON_MAX_LENGTH, read_flow_control
 from register.flow_control import change_flow
 from register.operators import said
@@ -34,14 +35,15 @@ else:  # generic for the type checker only
     Base = forms.ModelForm
 
 
-def _by_name(help_text: str = _BY_NAME) -> forms.JSONField:
-    return forms.JSONField(required=False, help_text=help_text, widget=forms.Textarea(attrs={"rows": 3}))
+def _by_name(help_text: str = _BY_NAME) -> DocumentField:
+    return DocumentField(required=False, help_text=help_text, rows=3)
 
 
 class FlowForm(Base):
     """Writes by the service: `_post_clean`, where a model's form would check the model, is where it is called."""
 
     actor = ""
+    scope: str | None = None
 
     mode = forms.ChoiceField(
         choices=choices(FlowMode), help_text="Paused stops everything, throttled limits it, normal limits nothing."
@@ -90,7 +92,9 @@ class FlowForm(Base):
         if self.errors:
             return
         try:
-            standing = change_flow(read_flow_control(self._body()), actor=self.actor, bound_to=None, now=clock.now())
+            standing = change_flow(
+                read_flow_control(self._body()), actor=self.actor, bound_to=self.scope, now=clock.now()
+            )
         except InvalidInput as refusal:
             for fault in refusal.faults:
                 name, _, rest = fault.field.partition(".")

@@ -25,7 +25,7 @@ def preview_of(form: PreviewForm, *, now: datetime) -> SafeString:
         return _part(description="It runs on request, by an event or after other tasks only.")
     given = form.schedule_document()
     try:
-        preview = previewing.preview(read_preview(given), namespace=None, now=now)
+        preview = previewing.preview(read_preview(given), namespace=form.scope, now=now)
     except InvalidInput as refusal:
         return _part(errors=[f"{fault.field}: {fault.message}" for fault in refusal.faults])
     except SchedulerError as refusal:

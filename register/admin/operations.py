@@ -5,21 +5,25 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html_join
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 
 from register import operations
 from register.admin.verbs import VerbsAdmin
 from scheduler import clock, display
 from scheduler.models import Operation
 from scheduler.models.choices import OperationKind
-from scheduler.representations import operation_as_json
+from scheduler.operations_shown import operation_as_json
+from scheduler.seats import scope_of
 
 
 @admin.register(Operation)
 class OperationAdmin(VerbsAdmin):
     """Rows that schedulers write."""
 
-    list_display = ("id", "kind", "task", "state", "progress", "created_at", "created_by")
+    scoped_by = "namespace"
+    list_display = ("named", "task", "state", "progress", "created_at", "created_by")
+    list_display_links = None
     list_filter = ("status", "kind")
     list_select_related = ("task",)
     ordering = ("-created_at", "id")
@@ -31,6 +35,13 @@ class OperationAdmin(VerbsAdmin):
     readonly_fields = ("state", "progress", "period", "open_executions", "estimated_end", "failures")
     actions = ("abort",)
 
+    @admin.display(description="what")
+    def named(self, operation: Operation) -> str:
+        """Lead to how it goes."""
+        arguments = operation.arguments
+        words = f"{arguments['action']} {arguments['on']}" if "action" in arguments else operation.get_kind_display()
+        return format_html('<a href="{}">{}</a>', reverse("admin:operation", args=[operation.id]), words)
+
     @admin.display(description="state", ordering="status")
     def state(self, operation: Operation) -> str:
         """Show the status; of what is to end, since when."""
@@ -40,7 +51,7 @@ class OperationAdmin(VerbsAdmin):
     @admin.display(description="progress")
     def progress(self, operation: Any) -> str:
         """Show how much of it has come to an end."""
-        return f"{_shown(operation)['progress']:.0%} of {operation.total_count or 0:,}"
+        return f"{100 * _shown(operation)['progress']:.0f} % of {operation.total_count or 0:,}"
 
     @admin.display(description="about")
     def period(self, operation: Any) -> str:
@@ -48,6 +59,8 @@ class OperationAdmin(VerbsAdmin):
         arguments = _shown(operation)["arguments"]
         if operation.kind == OperationKind.BULK_ACTION:
             return f"{arguments['action']} {arguments['on']}"
+        if operation.kind != OperationKind.BACKFILL:
+            return ", ".join(f"{name}: {value}" for name, value in arguments.items())
         again = ", also what has succeeded" if arguments["rerun"] else ""
         return f"{arguments['from']} to {arguments['to']}, {arguments['maxParallel']} at once{again}"
 
@@ -76,7 +89,7 @@ class OperationAdmin(VerbsAdmin):
         """Abort the operations chosen: what waits is cancelled, what runs ends."""
 
         def verb(operation: Operation) -> str:
-            operations.abort_operation(operation.id, namespace=None, now=clock.now())
+            operations.abort_operation(operation.id, namespace=scope_of(request), now=clock.now())
             return "takes no further slot; what runs ends"
 
         self.apply(request, verb, chosen, done="aborted")

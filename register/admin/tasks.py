@@ -6,38 +6,39 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet, Value
+from django.db.models.functions import Upper
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.views.decorators.http import require_POST
 
-from register import operating, services
 from register.admin.meanings import meaning_of, preview_of
 from register.admin.task_form import PreviewForm, TaskForm
-from register.admin.verbs import VerbsAdmin
-from register.given import Given
 from register.operators import actor_of
 from scheduler import clock, display, strips
 from scheduler.engine.explanations import CLAIM_LATE_AFTER
 from scheduler.engine.states import TaskStatus
-from scheduler.filters import TaskFilter
+from scheduler.filters import TaskFilter, searched
 from scheduler.models import Task
-from scheduler.paging import ListedAdmin, OfferedFilter
+from scheduler.paging import OfferedFilter, SearchedAdmin
+from scheduler.seats import scope_of
+from scheduler.selections import BulkAdmin, Filter
 from scheduler.upcoming import upcoming
 
 PREVIEW: Final = "scheduler_task_preview"
+REASON_LENGTH: Final = 60
 
 # What stands of a task, whatever its form says.
 STANDING: Final = ("state", "next_fire", "executions", "version", "created_by", "updated_at", "id")
 SHOWN: Final = (
     "name", "namespace", "state", "next_fire", "next_ten", "executions", "description", "owner", "labels",
     "task_class", "task_data", "cron_expression", "time_zone", "interval_seconds", "interval_mode", "run_at",
-    "start_at", "end_at", "jitter_seconds", "calendar", "calendar_policy", "skip_slots", "misfire_policy",
-    "misfire_grace_seconds", "catch_up_limit", "overlap_policy", "max_concurrency", "auto_pause_after_failures",
-    "failed_slot_count", "priority", "queue", "depends_on", "dependency_mode", "listens_to", "notify_on", "sla",
-    "timeout_seconds", "max_retry_count", "retry_policy", "retry_on", "version", "created_at", "created_by",
-    "updated_at", "id",
+    "start_at", "end_at", "jitter_seconds", "flex_seconds", "calendar", "calendar_policy", "skip_slots",
+    "misfire_policy", "misfire_grace_seconds", "catch_up_limit", "overlap_policy", "max_concurrency",
+    "auto_pause_after_failures", "failed_slot_count", "priority", "queue", "depends_on", "dependency_mode",
+    "listens_to", "uses", "circuit_policy", "notify_on", "sla", "timeout_seconds", "max_retry_count", "retry_policy",
+    "retry_on", "version", "created_at", "created_by", "updated_at", "id",
 )  # fmt: skip
 EDITED: Final = [
     ("Task", {"fields": (
@@ -48,14 +49,14 @@ EDITED: Final = [
         ("intervalCount", "intervalUnit", "intervalMode"), "cronExpression", "timeZone", "meaning",
     )}),
     ("Where and when not", {"classes": ["collapse"], "fields": (
-        ("calendar", "calendarPolicy"), ("startAt", "endAt"), "jitterSeconds",
+        ("calendar", "calendarPolicy"), ("startAt", "endAt"), ("jitterSeconds", "flexSeconds"),
     )}),
     ("Missed and overlapping slots", {"fields": (
         ("misfirePolicy", "misfireGraceSeconds", "catchUpLimit"), ("overlapPolicy", "maxConcurrency"),
     )}),
     ("Failures", {"fields": (
         ("timeoutSeconds", "maxRetryCount", "autoPauseAfterFailures"), "retryOn",
-        ("retryBackoff", "retryDelaySeconds", "retryMaxDelaySeconds", "retryJitter"),
+        ("retryBackoff", "retryDelaySeconds", "retryMaxDelaySeconds", "retryJitter"), ("uses", "circuitPolicy"),
     )}),
     ("Dependencies and events", {"classes": ["collapse"], "fields": (
         "dependencies", "dependencyMode", "listensTo",
@@ -87,18 +88,20 @@ class LateFilter(OfferedFilter):
 
 
 @admin.register(Task)
-class TaskAdmin(VerbsAdmin, ListedAdmin):
+class TaskAdmin(SearchedAdmin, BulkAdmin):
     """What the form holds goes through the services: written as rows it would undo what the claim moves on."""
 
     list_class = TaskFilter
-    list_display = ("name", "what", "state", "next_fire", "last_runs")
+    scoped_by = "namespace"
+    acts_on = "tasks"
+    list_display = ("named", "state", "next_fire", "last_runs", "what")
+    list_display_links = None
     list_filter = (StatusFilter, LateFilter)
     search_fields = ("name",)
-    search_help_text = "The beginning of a name, or an id."
+    search_help_text = "Part of a name, or an id."
     ordering = ("-created_at", "id")
     form = TaskForm
-    actions = ("run_now", "pause", "resume", "delete")
-    actions_on_bottom = True
+    actions = ("run_now", "pause", "resume", "set_fields", "delete")
 
     class Media:
         css = {"all": ["register/editor.css"]}
@@ -113,7 +116,8 @@ class TaskAdmin(VerbsAdmin, ListedAdmin):
         """Answer what the schedule that was typed means, or what is wrong with it; nothing is stored."""
         if not (super().has_add_permission(request) or super().has_change_permission(request)):
             raise PermissionDenied
-        return HttpResponse(preview_of(PreviewForm(request.POST), now=clock.now()))
+        form: Any = type("PreviewForm", (PreviewForm,), {"scope": scope_of(request)})
+        return HttpResponse(preview_of(form(request.POST), now=clock.now()))
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return the form for whoever may write, else what there is to be seen."""
@@ -132,7 +136,7 @@ class TaskAdmin(VerbsAdmin, ListedAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Return the form; it knows who acts."""
         form: Any = super().get_form(request, obj, change=change, **kwargs)
-        form.actor = actor_of(request)
+        form.actor, form.scope = actor_of(request), scope_of(request)
         return form
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -144,17 +148,17 @@ class TaskAdmin(VerbsAdmin, ListedAdmin):
         shown = meaning_of(task, now=clock.now()) if task is not None and task.name else ""
         return format_html('<div id="meaning" data-preview="{}">{}</div>', reverse(f"admin:{PREVIEW}"), shown)
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Task], search_term: str
-    ) -> tuple[QuerySet[Task], bool]:
-        """Search by id, or by the beginning of the name: both have an index."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
+    def matching(self, term: str) -> Q:
+        """Ask for the id, or for a part of the name."""
         try:
-            return queryset.filter(id=UUID(term)), False
+            return Q(id=UUID(term))
         except ValueError:
-            return queryset.filter(name__istartswith=term), False
+            return Q(id__in=searched(name__contains=Upper(Value(term))))
+
+    @admin.display(description="name", ordering="name")
+    def named(self, task: Task) -> str:
+        """Lead to the task's page."""
+        return format_html('<a href="{}">{}</a>', reverse("admin:task", args=[task.id]), task.name)
 
     @admin.display(description="state", ordering="status")
     def state(self, task: Any) -> str:
@@ -169,7 +173,7 @@ class TaskAdmin(VerbsAdmin, ListedAdmin):
     def next_fire(self, task: Any) -> str:
         """Show the next fire, absolute and relative."""
         if task.next_execution_time is None:
-            return "never"
+            return "not by itself" if task.status == TaskStatus.ACTIVE else "never"
         return display.moment(task.next_execution_time, task.looked_at)
 
     @admin.display(description="class and namespace", ordering="task_class")
@@ -183,7 +187,7 @@ class TaskAdmin(VerbsAdmin, ListedAdmin):
         runs = task.runs if hasattr(task, "runs") else strips.last_runs([task.id])[task.id]
         began = display.relative(task.last_executed_at, task.looked_at) if task.last_executed_at else "never ran"
         strip = format_html('<a href="{}">{}</a>', self._history(task), display.strip(runs)) if runs else ""
-        return format_html('{}<br><span class="quiet">{}</span>', strip, began)
+        return format_html('{}<br><span class="quiet">{}</span>{}', strip, began, _trouble_of(task))
 
     def _history(self, task: Task) -> str:
         return f"{reverse('admin:scheduler_execution_changelist')}?taskId={task.id}"
@@ -205,54 +209,51 @@ class TaskAdmin(VerbsAdmin, ListedAdmin):
         """Lead to its executions."""
         return format_html('{}<br><a href="{}">All executions</a>', self.last_runs(task), self._history(task))
 
-    @admin.action(description="Run now", permissions=["change"])
-    def run_now(self, request: HttpRequest, tasks: QuerySet[Task]) -> None:
-        """Run the tasks chosen, whatever their schedules say."""
+    @admin.action(description="Run now…", permissions=["bulk"])
+    def run_now(self, request: HttpRequest, _chosen: QuerySet[Task]) -> HttpResponse | None:
+        """Ask whether what was chosen is to run, whatever its schedules say."""
+        return self.ask(request, "trigger")
 
-        def verb(task: Task) -> str:
-            execution = operating.trigger_task(task.id, Given({}), namespace=None, now=clock.now())
-            return f"is {execution.status}, execution {execution.id}" + _because(execution.reason)
+    @admin.action(description="Pause…", permissions=["bulk"])
+    def pause(self, request: HttpRequest, _chosen: QuerySet[Task]) -> HttpResponse | None:
+        """Ask for a reason and an end, then pause what was chosen."""
+        return self.ask(request, "pause")
 
-        self.apply(request, verb, tasks, done="run")
+    @admin.action(description="Resume…", permissions=["bulk"])
+    def resume(self, request: HttpRequest, _chosen: QuerySet[Task]) -> HttpResponse | None:
+        """Ask whether what was chosen is to fire again."""
+        return self.ask(request, "resume")
 
-    @admin.action(description="Pause", permissions=["change"])
-    def pause(self, request: HttpRequest, tasks: QuerySet[Task]) -> None:
-        """Pause the tasks chosen; the reason says who."""
-        actor = actor_of(request)
+    @admin.action(description="Set priority, queue or labels…", permissions=["change"])
+    def set_fields(self, request: HttpRequest, _chosen: QuerySet[Task]) -> HttpResponse | None:
+        """Ask what is to be set on what was chosen."""
+        return self.ask(request, "set")
 
-        def verb(task: Task) -> str:
-            operating.pause_task(task.id, Given({}), actor=actor, namespace=None, now=clock.now())
-            return "is paused; what is queued or running goes on"
+    @admin.action(description="Delete (history stays)…", permissions=["delete"])
+    def delete(self, request: HttpRequest, _chosen: QuerySet[Task]) -> HttpResponse | None:
+        """Ask whether what was chosen is to be deleted."""
+        return self.ask(request, "delete")
 
-        self.apply(request, verb, tasks, done="paused")
+    def searched_as(self, request: HttpRequest, term: str) -> Filter:
+        """Return a search as a filter."""
+        try:
+            return {"ids": [str(UUID(term))]}
+        except ValueError:
+            return {"search": [term]}
 
-    @admin.action(description="Resume (leave out the slots of the pause)", permissions=["change"])
-    def resume(self, request: HttpRequest, tasks: QuerySet[Task]) -> None:
-        """Resume the tasks chosen."""
-
-        def verb(task: Task) -> str:
-            resumed = operating.resume_task(task.id, Given({}), namespace=None, now=clock.now())
-            slot = resumed.next_execution_time
-            return f"is resumed; next fire {display.absolute(slot) if slot else 'never'}"
-
-        self.apply(request, verb, tasks, done="resumed")
-
-    @admin.action(description="Delete (history stays)", permissions=["delete"])
-    def delete(self, request: HttpRequest, tasks: QuerySet[Task]) -> None:
-        """Delete the tasks chosen: what waits is cancelled, what runs ends."""
-
-        def verb(task: Task) -> str:
-            services.delete_task(task.id, namespace=None, now=clock.now())
-            return "is deleted; what waited is cancelled, what runs ends, its history stays"
-
-        self.apply(request, verb, tasks, done="deleted")
+    def has_bulk_permission(self, request: HttpRequest) -> bool:
+        """Allow whoever may operate tasks; who may define them may do that too."""
+        return request.user.has_perm("scheduler.operate_task") or request.user.has_perm("scheduler.change_task")
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Return the list, its tasks with their last runs."""
         listed = super().get_changelist_instance(request)
         runs = strips.last_runs([task.id for task in listed.result_list])
+        troubles = {task_id: strips.trouble_of(of_task) for task_id, of_task in runs.items()}
+        reasons = strips.reasons([trouble for trouble in troubles.values() if trouble is not None])
         for task in listed.result_list:
-            task.runs = runs[task.id]
+            task.runs, task.trouble = runs[task.id], troubles[task.id]
+            task.trouble_reason = reasons.get(task.id, "")
         return listed
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -275,5 +276,11 @@ class TaskAdmin(VerbsAdmin, ListedAdmin):
         return actions
 
 
-def _because(reason: str | None) -> str:
-    return f" ({reason})" if reason else ""
+def _trouble_of(task: Any) -> str:
+    """Return how the latest slot failed, and why, in a line."""
+    trouble = getattr(task, "trouble", None)
+    if trouble is None:
+        return ""
+    why = task.trouble_reason
+    short = why if len(why) <= REASON_LENGTH else f"{why[:REASON_LENGTH]}…"
+    return format_html('<br><span class="bad" title="{}">{} {}</span>', why, display.state(trouble.status), short)

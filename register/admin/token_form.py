@@ -25,6 +25,7 @@ class TokenForm(Base):
     """Writes by the service: `_post_clean`, where a model's form would check the model, is where it is called."""
 
     actor = ""
+    scope: str | None = None
     secret = ""
 
     name = forms.CharField(max_length=NAME_MAX_LENGTH, help_text="Who or what uses it; shown as a task's createdBy.")
@@ -58,7 +59,7 @@ class TokenForm(Base):
         }
         try:
             given = read_new_token(values)
-            self.instance, self.secret = issue_token(given, actor=self.actor, namespace=None, now=clock.now())
+            self.instance, self.secret = issue_token(given, actor=self.actor, namespace=self.scope, now=clock.now())
         except InvalidInput as refusal:
             for fault in refusal.faults:
                 self.add_error(_FIELDS.get(fault.field, fault.field), fault.message)

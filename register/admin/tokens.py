@@ -14,6 +14,7 @@ from register.admin.verbs import MOST_AT_ONCE, VerbsAdmin
 from register.operators import actor_of
 from scheduler import clock
 from scheduler.models import ApiToken
+from scheduler.seats import scope_of
 
 
 @admin.register(ApiToken)
@@ -21,6 +22,7 @@ class TokenAdmin(VerbsAdmin):
     """Who holds tokens, and when they were last used; a secret is shown once, to whoever makes it."""
 
     form = TokenForm
+    scoped_by = "namespace"
     list_display = ("name", "role", "namespace", "created_at", "expires_at", "revoked_at", "last_used_at")
     list_filter = ("role", ("revoked_at", admin.EmptyFieldListFilter))
     search_fields = ("name",)
@@ -38,7 +40,7 @@ class TokenAdmin(VerbsAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Return the form; it knows who acts."""
         form: Any = super().get_form(request, obj, change=change, **kwargs)
-        form.actor = actor_of(request)
+        form.actor, form.scope = actor_of(request), scope_of(request)
         return form
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -64,7 +66,7 @@ class TokenAdmin(VerbsAdmin):
         actor = actor_of(request)
 
         def verb(token: ApiToken) -> str:
-            access.revoke_token(token.id, actor=actor, namespace=None, now=clock.now())
+            access.revoke_token(token.id, actor=actor, namespace=scope_of(request), now=clock.now())
             return "is revoked: nobody can use it any more"
 
         self.apply(request, verb, usable, done="revoked")

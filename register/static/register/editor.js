@@ -1,9 +1,9 @@
-// Asks the server what the schedule means while somebody types: it alone knows when something fires.
+// Asks the server what is typed into a form means, a schedule or a calendar: it alone knows when something fires.
 "use strict";
 document.addEventListener("DOMContentLoaded", () => {
   const meaning = document.getElementById("meaning");
   const form = meaning && meaning.closest("form");
-  if (!form) return;
+  if (!form || !meaning.dataset.preview) return;
   let timer = 0;
   let asked = null;
 

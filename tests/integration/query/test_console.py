@@ -35,13 +35,17 @@ def test_it_finds_no_others(admin_client: Client, today: Execution, term: str) -
     assert str(today.id) not in _page(admin_client, q=term)
 
 
+def test_it_says_that_nothing_can_hold_the_character_nul(admin_client: Client, today: Execution) -> None:
+    assert "Null characters are not allowed" in _page(admin_client, q="\0")
+
+
 def test_it_says_what_failed_and_why_in_the_row(admin_client: Client, today: Execution) -> None:
     page = _page(admin_client)
 
     assert "✗\N{NO-BREAK SPACE}Failed" in page
     assert "First line" in page
     assert "second line" not in page
-    assert "1,234 ms" in page
+    assert "1.2 s" in page
 
 
 def test_it_filters_by_status(admin_client: Client, today: Execution) -> None:

@@ -39,7 +39,7 @@ def abort(client: Client, operation: Operation) -> str:
 def test_it_lists_them(admin_client: Client, operation: Operation) -> None:
     shown = page(admin_client)
 
-    assert "Hourly" in shown and "Pending" in shown and "0% of 3" in shown
+    assert "Hourly" in shown and "Pending" in shown and "0 % of 3" in shown
 
 
 def test_it_shows_one(admin_client: Client, operation: Operation, now: datetime) -> None:
@@ -48,7 +48,7 @@ def test_it_shows_one(admin_client: Client, operation: Operation, now: datetime)
 
     shown = page(admin_client, f"{OPERATIONS}{operation.id}/change/")
 
-    assert "33% of 3" in shown and "no &lt;such&gt; host" in shown and "1 at once" in shown
+    assert "33 % of 3" in shown and "no &lt;such&gt; host" in shown and "1 at once" in shown
 
 
 def test_it_aborts(admin_client: Client, operation: Operation) -> None:

@@ -24,7 +24,7 @@ def lane(*bars: Bar, coming: tuple[datetime, ...] = ()) -> DrawnLane:
 
 
 def bar(begin: timedelta, took: timedelta, status: Status = Status.SUCCESS) -> Bar:
-    return Bar(UUID(int=2), status, NOON + begin, NOON + begin + took)
+    return Bar(UUID(int=2), status, NOON + begin, NOON + begin, NOON + begin + took)
 
 
 def test_a_bar_lies_where_it_ran() -> None:
@@ -42,7 +42,8 @@ def test_a_short_one_can_still_be_seen() -> None:
 def test_those_of_one_status_that_touch_are_one_and_lead_to_all_of_them() -> None:
     (drawn,) = lane(*(bar(-HOUR + number * MINUTE, MINUTE) for number in range(5))).bars
     assert "5 executions" in drawn.title
-    assert drawn.link.endswith("?taskId=00000000-0000-0000-0000-000000000001&status=SUCCESS")
+    period = "startDate=2026-03-01T11%3A00%3A00Z&endDate=2026-03-01T11%3A04%3A00Z"
+    assert drawn.link.endswith(f"?taskId=00000000-0000-0000-0000-000000000001&status=SUCCESS&{period}")
 
 
 def test_those_of_another_status_or_further_away_are_not() -> None:
@@ -80,6 +81,14 @@ def test_failures_stand_at_the_foot_of_a_column() -> None:
     assert failed.y + failed.height == pytest.approx(FOOT)
     assert succeeded.y + succeeded.height == pytest.approx(failed.y)
     assert succeeded.height == pytest.approx(1.5 * failed.height)
+
+
+def test_a_column_leads_to_the_executions_that_it_counts() -> None:
+    failed, succeeded = columns([interval(0, success=3, failed=1, lost=1)], at=NOON).parts
+    assert [failed.link.partition("&status=")[2], succeeded.link.partition("&status=")[2]] == [
+        "FAILED,LOST,TIMED_OUT",
+        "SUCCESS",
+    ]
 
 
 def test_the_scale_tells_the_highest_column() -> None:

@@ -46,7 +46,7 @@ def platform(
     for number in range(3):
         record(task, now - (number + 5) * MINUTE, status="SUCCESS", start_time=now, end_time=now)
     record(task, now - 2 * MINUTE, status="RUNNING", start_time=now - MINUTE)
-    record(task, now - 4 * MINUTE, status="QUEUED", queued_at=now - 4 * MINUTE)
+    record(task, now - 4 * MINUTE, status="QUEUED", queued_at=now - 4 * MINUTE, published_at=now - 4 * MINUTE)
     error = "KeyError: 'eur_usd'\n  <b>trace</b>"
     record(failing, now - MINUTE, status="FAILED", error_message=error, start_time=now, end_time=now)
     _node("scheduler", now)

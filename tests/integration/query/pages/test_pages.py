@@ -11,7 +11,8 @@ from django.test import Client
 
 from query import forecast
 from scheduler import clock, forecasts
-from scheduler.models import Task
+from scheduler.models import Node, Task
+from scheduler.paging import PagedAdmin
 from tests.integration.conftest import Caller
 
 PAGES = ["/admin/", "/admin/timeline/", "/admin/timeline/?window=30d", "/admin/upcoming/", "/admin/fleet/"]
@@ -67,7 +68,7 @@ LABELS = ["Late now", "Failed, 24 h", "Running", "Queued"]
 def test_a_number_leads_to_the_rows_that_it_counts(looking: Client, label: str) -> None:
     number, link = figure(text(looking, "/admin/"), label)
     rows = re.findall(r'name="_selected_action"|class="field-(?:slot|state)', text(looking, link))
-    listed = re.search(r"(\d+) (?:task|execution)s?\b", text(looking, link))
+    listed = re.search(r"(\d+)</span> (?:task|execution)s?\b", text(looking, link))
     assert rows
     assert listed
     assert listed[1] == number != "0"
@@ -159,6 +160,46 @@ def test_a_part_that_is_as_it_was_is_not_sent_again(
     assert (again.status_code, again.content) == (304, b"")
 
 
+LISTS = ["/admin/scheduler/task/", "/admin/scheduler/execution/"]
+
+
+@pytest.mark.usefixtures("platform")
+@pytest.mark.parametrize("path", LISTS)
+def test_of_a_list_the_rows_come_alone_and_only_where_they_have_changed(
+    admin_client: Client, path: str, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "now", lambda: now)
+    first = admin_client.get(path, headers=LIVE)
+    assert (b"<html" in first.content, b"<form" in first.content, b'id="result_list"' in first.content) == (
+        False, False, True,
+    )  # fmt: skip
+    again = admin_client.get(path, headers=LIVE | {"if-none-match": first["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_list_says_where_its_rows_are_asked_for(admin_client: Client, path: str) -> None:
+    page = admin_client.get(path + "?status=FAILED&status=PAUSED").content.decode()
+    assert f'id="live" data-live="{path}?status=FAILED&amp;status=PAUSED"' in page
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_list_that_refreshes_piles_up_no_messages(admin_client: Client, path: str) -> None:
+    part = admin_client.get(path + "?status=NONE", headers=LIVE)
+    assert (part.status_code, b"result_list" in part.content) == (200, False)
+    assert b"Nothing is listed" not in admin_client.get("/admin/upcoming/").content
+
+
+@pytest.mark.usefixtures("platform")
+@pytest.mark.parametrize("path", LISTS)
+def test_a_page_of_a_list_that_is_there_no_more_is_no_part(
+    admin_client: Client, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PagedAdmin, "list_per_page", 1)
+    assert admin_client.get(path + "?p=2", headers=LIVE).status_code == 200
+    assert admin_client.get(path + "?p=9", headers=LIVE).status_code == 409
+
+
 # The policy
 
 
@@ -173,3 +214,12 @@ def test_nothing_in_a_page_runs_or_comes_from_elsewhere(admin_client: Client, pa
         re.findall(r"<script(?![^>]*src=)(?![^>]*application/json)|<style|\sstyle=|\son\w+=|[cf]=.https?://", page)
         == []
     )
+
+
+def test_a_node_that_an_error_names_is_found_among_the_nodes(looking: Client, platform: Task) -> None:
+    node = Node.objects.filter(role="worker").first()
+    assert node is not None
+
+    page = looking.get("/admin/fleet/").content.decode()
+    assert f'title="{node.id}"' in page
+    assert f"host:1 {str(node.id)[:8]}<" in page

@@ -77,7 +77,7 @@ class TestList:
         Calendar.objects.update(rules={"colour": 1})
 
         assert "⚠ colour: This name is not known." in _page(admin_client)
-        assert "coming twelve months" not in _page(admin_client, f"{CALENDARS}{shared.id}/change/")
+        assert "is a closed day" not in _page(admin_client, f"{CALENDARS}{shared.id}/change/")
 
 
 class TestAdd:
@@ -191,6 +191,61 @@ class TestChange:
         assert "<script>alert" not in _page(admin_client, f"{CALENDARS}{calendar.id}/change/")
 
 
+class TestPreview:
+    """What rules close that are not saved yet."""
+
+    @staticmethod
+    def ask(client: Client, rules: str) -> str:
+        answer = client.post(f"{CALENDARS}preview/", {"name": "", "rules": rules})
+        assert answer.status_code == 200
+        return str(answer.content.decode())
+
+    def test_it_shows_the_days_that_they_would_close(self, admin_client: Client) -> None:
+        part = self.ask(admin_client, '{"weekdays": ["SAT"], "holidays": [{"country": "DE", "region": "BY"}]}')
+
+        assert part.count('<div class="month">') == 12
+        assert ("Saturday is excluded" in part, "Christmas Day (DE-BY)" in part) == (True, True)
+        assert ("typed above" in part, "<html" in part) == (True, False)
+
+    @pytest.mark.parametrize(
+        ("rules", "said"),
+        [
+            ("", "rules: This field is required."),
+            ("{", "rules: This is not JSON"),
+            ("null", "rules: "),
+            ("[]", "rules: This must be an object"),
+            ("[" * 5000, "rules: This is not JSON"),
+            ('{"holiday": []}', "Did you mean"),
+            ('{"holidays": [{"country": "XX"}]}', "rules.holidays[0].country: "),
+            ('{"timeZone": "Mars"}', "rules.timeZone: "),
+            ('{"dates": ["' + "x" * 70_000 + '"]}', "bytes"),
+        ],
+    )
+    def test_it_says_what_is_wrong(self, admin_client: Client, rules: str, said: str) -> None:
+        part = self.ask(admin_client, rules)
+
+        assert '<ul class="errorlist">' in part
+        assert said in part
+        assert 'class="month"' not in part
+
+    def test_what_was_typed_stays_text(self, admin_client: Client) -> None:
+        assert "<b>" not in self.ask(admin_client, '{"<b>": 1}')
+
+    def test_it_stores_nothing(self, admin_client: Client, shared: Calendar) -> None:
+        self.ask(admin_client, '{"weekdays": ["MON"]}')
+
+        assert [calendar.version for calendar in Calendar.objects.all()] == [1]
+
+    def test_forms_say_where_to_ask(self, admin_client: Client, shared: Calendar) -> None:
+        asks = 'data-preview="/admin/scheduler/calendar/preview/"'
+
+        assert asks in _page(admin_client, f"{CALENDARS}add/")
+        assert asks in _page(admin_client, f"{CALENDARS}{shared.id}/change/")
+
+    def test_it_takes_a_form_and_no_link(self, admin_client: Client) -> None:
+        assert admin_client.get(f"{CALENDARS}preview/").status_code == 405
+
+
 class TestDelete:
     """A calendar that no task uses goes; one in use does not."""
 
@@ -246,7 +301,8 @@ class TestPermissions:
     def test_whoever_may_look_only_changes_nothing(self, staff: Callable[..., Client], shared: Calendar) -> None:
         client = staff("view_calendar")
 
-        assert "coming twelve months" in _page(client, f"{CALENDARS}{shared.id}/change/")
+        page = _page(client, f"{CALENDARS}{shared.id}/change/")
+        assert ("coming twelve months" in page, "data-preview" in page) == (True, False)
         assert _change(client, shared).status_code == 403
         assert _send(client, f"{shared.id}/delete/", post="yes").status_code == 403
         assert _send(client, "add/", name="x", rules="{}").status_code == 403

@@ -10,6 +10,7 @@ from django.test import Client
 from scheduler.models import AuditRecord, FlowControl, Permit
 from scheduler.representations import instant
 from tests.integration.conftest import Caller
+from tests.integration.query.pages.inhabited import seated
 
 FLOW = "/admin/scheduler/flowcontrol/"
 TASKS = "/admin/scheduler/task/"
@@ -90,6 +91,22 @@ def test_what_the_service_refuses_stands_beside_its_field(admin_client: Client) 
 def test_it_refuses_what_is_no_object(admin_client: Client, queues: str) -> None:
     send(admin_client, EMPTY | {"mode": "NORMAL", "queues": queues})
     assert keys() == []
+
+
+def test_it_refuses_what_no_database_holds(admin_client: Client) -> None:
+    shown = send(admin_client, EMPTY | {"mode": "NORMAL", "queues": '{"a": {"maxDispatchPerSecond": NaN}}'})
+    assert "This is not JSON: NaN is no JSON value." in shown
+    assert FlowControl.objects.count() == 0
+
+
+@pytest.mark.parametrize("path", ["", "{id}/change/"])
+def test_a_bound_seat_sees_its_own_namespaces_limits(admin_client: Client, path: str) -> None:
+    limits = '{"payments": {"maxConcurrency": 7}, "secret-project": {"maxConcurrency": 8}}'
+    send(admin_client, EMPTY | {"mode": "NORMAL", "namespaces": limits})
+
+    shown = page(seated("operator", "payments"), FLOW + path.format(id=FlowControl.objects.get().id))
+
+    assert ("payments" in shown, "secret-project" in shown) == (True, False)
 
 
 def test_it_shows_plans_and_calls_them_off(admin_client: Client, operator: Caller, now: datetime) -> None:

@@ -93,7 +93,7 @@ def test_a_selection_of_no_token_does_nothing(admin_client: Client, token: tuple
     selection = {"action": "revoke", "_selected_action": [chosen], "confirmed": "yes"}
     page = admin_client.post(TOKENS, selection, follow=True).content.decode()
 
-    assert "something that is no api token: nothing was done" in page
+    assert "something that is no token: nothing was done" in page
     assert ApiToken.objects.get().revoked_at is None
 
 
