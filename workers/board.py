@@ -18,8 +18,8 @@ from scheduler.engine.bundles import MOST
 SLOTS = 256
 
 # A child that goes on so soon needs no lock: what waits is taken from it later than that, and never sooner.
-UNDISTURBED_SECONDS = 0.15
-TAKEN_AFTER_SECONDS = 0.2
+UNDISTURBED_SECONDS = 0.1
+TAKEN_AFTER_SECONDS = 0.14
 
 # An execution won, and the fence that proves it.
 Won = tuple[UUID, int]

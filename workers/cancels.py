@@ -1,4 +1,4 @@
-"""Sees a cancel through: asked at once, terminated after 10 s, killed after 20 s (contract §5)."""
+"""Sees a cancel through: asked at once, terminated after 10 s, killed after 20 s."""
 
 import logging
 import os

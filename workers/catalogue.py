@@ -7,7 +7,11 @@ from uuid import UUID
 
 import psycopg
 
+from scheduler.nodes import SILENT_AFTER
 from workers.registry import Handler
+
+# So often an execution goes back for the sake of a worker that may be busy for long, about once a second.
+MOST_RETURNS = 30
 
 _ANNOUNCE = """
 INSERT INTO scheduler_handlers (task_class, description, schema, defaults, schedules, version, queues, node_id, seen_at)
@@ -42,3 +46,26 @@ def announce(
             "now": now,
         },
     )
+
+
+_RUNS_ELSEWHERE = """
+SELECT EXISTS (
+    SELECT FROM scheduler_handlers c JOIN scheduler_nodes n ON n.id::text = c.node_id
+    JOIN task_execution_history h ON c.queues ? h.queue
+    WHERE c.task_class = %(task_class)s AND h.id = %(execution)s AND h.handed_back_count < %(most)s
+        AND n.id <> %(node)s AND n.ended_at IS NULL AND n.heartbeat_at > %(now)s - %(silence)s
+)
+"""
+
+
+def runs_elsewhere(
+    connection: psycopg.Connection, execution: UUID, task_class: str, *, node: UUID, now: datetime
+) -> bool:
+    """Tell whether another worker that lives has announced the class and takes from the execution's queue.
+
+    False for one that has been handed back MOST_RETURNS times.
+    """
+    parameters = {"task_class": task_class, "execution": execution, "node": node}
+    bounds = {"most": MOST_RETURNS, "now": now, "silence": SILENT_AFTER}
+    row = connection.execute(_RUNS_ELSEWHERE, parameters | bounds).fetchone()
+    return row == (True,)

@@ -1,13 +1,11 @@
 """Deliveries: sends webhooks what they want to be told of, through the same guard as `platform.http`.
 
-One worker at a time sends; each message is taken before it is sent, and noted after it. Where the worker dies in
+One worker at a time sends; each delivery is taken before it is sent, and noted after it. Where the worker dies in
 between, it is sent again a minute later, under the same id: at least once.
 """
 
 import logging
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -16,11 +14,11 @@ import psycopg
 from celery import shared_task
 from django.conf import settings
 
-from scheduler import clock, webhooks
-from scheduler.claims import due_deliveries
+from scheduler import advisory, clock, hosts, webhooks
 from scheduler.connections import current
+from scheduler.engine import urls
 from scheduler.engine import webhooks as rules
-from scheduler.records import DueDelivery
+from scheduler.outgoing import DueDelivery
 from scheduler.webhooks import Tried
 from workers import notifying
 from workers.addresses import Deadline
@@ -33,8 +31,7 @@ logger = logging.getLogger(__name__)
 # Any number that no other advisory lock of the project has.
 _ADVISORY_KEY: Final = 0x5C4ED006
 
-# For the whole exchange: a receiver takes a message, and works on it afterwards.
-ANSWER_SECONDS: Final = 10
+ANSWER_SECONDS: Final = rules.ANSWER_SECONDS
 LEASE: Final = timedelta(seconds=60)
 AT_ONCE: Final = 16
 OF_EACH: Final = 4
@@ -52,7 +49,7 @@ def deliver() -> None:
 
 def work_off(connection: psycopg.Connection) -> None:
     """Do so on this connection, whose session holds a lock meanwhile."""
-    with _alone(connection) as is_alone:
+    with advisory.alone(connection, _ADVISORY_KEY) as is_alone:
         if not is_alone:
             return
         until = clock.monotonic() + PASS_SECONDS
@@ -64,9 +61,9 @@ def work_off(connection: psycopg.Connection) -> None:
 
 
 def send_due(connection: psycopg.Connection) -> int:
-    """Send the messages that are due, a few of each webhook, all at once; return how many were tried."""
+    """Send the deliveries that are due and may go, a few of each webhook, all at once; return how many were tried."""
     now = clock.read(connection)
-    due = due_deliveries(connection, now=now, until=now + LEASE, of_each=OF_EACH, limit=AT_ONCE)
+    due = hosts.due_deliveries(connection, now=now, until=now + LEASE, of_each=OF_EACH, limit=AT_ONCE)
     if not due:
         return 0
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="delivery") as pool:
@@ -76,7 +73,7 @@ def send_due(connection: psycopg.Connection) -> int:
 
 
 def send(delivery: DueDelivery, *, now: datetime) -> Tried:
-    """Send one message and tell how that went; whatever goes wrong is the try's, not ours."""
+    """Send one delivery and tell how that went; whatever goes wrong is the try's, not ours."""
     began = clock.monotonic()
     status, error = None, None
     try:
@@ -84,11 +81,23 @@ def send(delivery: DueDelivery, *, now: datetime) -> Tried:
         if not 200 <= status < 300:
             error = f"It answered {status}."
     except (ExpectedFailure, PermanentFailure) as failure:
-        error = str(failure)[:ERROR_LENGTH]
-    except Exception as failure:  # one message may not hold up all others
+        error = _nameable(str(failure), delivery.url)[:ERROR_LENGTH]
+    except Exception as failure:  # one delivery may not hold up all others
         logger.exception("Delivery %s cannot be sent.", delivery.id)
-        error = repr(failure)[:ERROR_LENGTH]
+        error = _nameable(repr(failure), delivery.url)[:ERROR_LENGTH]
     return Tried(delivery, now, round((clock.monotonic() - began) * 1000), status, error)
+
+
+def _nameable(text: str, url: str) -> str:
+    """Return what is said of a failure without the query of the url, which may hold a key.
+
+    The log, the audit and other webhooks are told why one is switched off.
+    """
+    try:
+        address = urls.read_url(url)
+    except urls.InvalidUrl:
+        return text
+    return text.replace(address.text, address.without_query)
 
 
 def _post(delivery: DueDelivery, *, now: datetime) -> int:
@@ -125,16 +134,3 @@ def _secrets(delivery: DueDelivery, *, now: datetime) -> list[str]:
     if changed_at is not None and now < changed_at + rules.OLD_SECRET_SIGNS_FOR:
         versions.append(delivery.secret_version - 1)
     return [rules.secret(settings.SECRET_KEY, delivery.webhook_id, version) for version in versions]
-
-
-@contextmanager
-def _alone(connection: psycopg.Connection) -> Iterator[bool]:
-    """Hold the advisory lock of deliveries for this session's time, unless another worker does."""
-    if connection.execute("SELECT pg_try_advisory_lock(%s)", (_ADVISORY_KEY,)).fetchone() != (True,):
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        if not connection.closed:
-            connection.execute("SELECT pg_advisory_unlock(%s)", (_ADVISORY_KEY,))

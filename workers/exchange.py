@@ -89,7 +89,7 @@ def exchange(
 
     After `body_bytes` of the body the connection is closed. Raises AddressRefused, NoAnswer.
     """
-    context = _trusting(authorities) if address.url.scheme == b"https" else None
+    context = trusting(authorities) if address.url.scheme == b"https" else None
     try:
         with (
             httpcore.ConnectionPool(ssl_context=context, network_backend=GuardedBackend(guard, deadline)) as pool,
@@ -116,5 +116,6 @@ def _head(chunks: Iterable[bytes], size: int) -> tuple[bytes, bool]:
 
 
 @lru_cache(maxsize=4)
-def _trusting(authorities: str | None) -> ssl.SSLContext:
+def trusting(authorities: str | None) -> ssl.SSLContext:
+    """Return what trusts the authorities in this file, or those of certifi. Raises OSError for what is no such file."""
     return ssl.create_default_context(cafile=authorities or certifi.where())

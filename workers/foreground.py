@@ -16,6 +16,7 @@ from scheduler.engine.suggestions import did_you_mean
 from scheduler.errors import SchedulerError, TaskNotFound
 from scheduler.models import Task
 from scheduler.records import Outcome, Started
+from workers import registry
 from workers.logs import captured
 from workers.outcomes import Ending
 from workers.run import call
@@ -47,9 +48,14 @@ def find_task(name: str, *, namespace: str) -> Task:
     elsewhere = tasks.filter(name=name).values_list("namespace", flat=True).first()
     if elsewhere is not None:
         raise TaskNotFound(f"There is no task {name!r} in namespace {namespace}, but one in {elsewhere}.")
-    names = tasks.filter(namespace=namespace).order_by("-created_at", "id").values_list("name", flat=True)
-    hint = did_you_mean(name, names[:NAMES_LOOKED_AT])
+    newest = tasks.filter(search__namespace=namespace).order_by("-search__created_at", "search__task_id")
+    hint = _handler_hint(name) or did_you_mean(name, newest.values_list("name", flat=True)[:NAMES_LOOKED_AT])
     raise TaskNotFound(f"There is no task {name!r} in namespace {namespace}.{hint}")
+
+
+def _handler_hint(name: str) -> str:
+    is_handler = any(one.task_class == name for one in registry.all_handlers())
+    return " It is a handler's: --task-class runs it without a task." if is_handler else ""
 
 
 def unrecorded(task: Task, *, at: datetime, task_data: str | None, now: datetime) -> Started:

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 def hand_back(connection: psycopg.Connection, held: Sequence[Won], *, outlet: Outlet) -> set[Won]:
-    """Hand back `held`, and publish it at once: a handler that takes long must not hold up those behind it.
+    """Hand back `held`, and publish it at once, ahead of what waits: a long handler may not hold up those behind it.
 
     Returns what is left: it is to be cancelled, or was no longer ours. Raises psycopg.Error, and nothing has been
     handed back. What the broker does not take the sweep sends.
@@ -24,7 +24,7 @@ def hand_back(connection: psycopg.Connection, held: Sequence[Won], *, outlet: Ou
     try:
         if ready:
             with outlet.broker() as broker:
-                dispatch.dispatch(connection, broker, ready, now=now)
+                dispatch.dispatch(connection, broker, ready, now=now, is_ahead=True)
     except BrokerUnavailable as error:
         logger.warning("%d executions wait for the sweep to be published: %s", len(ready), error)
     handed_back = {item.id for item in ready}

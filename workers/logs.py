@@ -19,6 +19,9 @@ INSERT INTO execution_log (id, head, tail, dropped_bytes) VALUES (%s, %s, %s, %s
 ON CONFLICT (id) DO UPDATE SET head = excluded.head, tail = excluded.tail, dropped_bytes = excluded.dropped_bytes
 """
 
+# One for all: making it costs as much as a short execution's whole log.
+_FORMATTER = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+
 
 @dataclass
 class Capture:
@@ -55,7 +58,7 @@ class _CaptureHandler(logging.Handler):
     def __init__(self, capture: Capture) -> None:
         super().__init__(logging.INFO)
         self._capture = capture
-        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        self.setFormatter(_FORMATTER)
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

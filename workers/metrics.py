@@ -27,7 +27,7 @@ class WorkerMetrics:
         self.registry.register(exposition.BuildInfo())
         self.executions = self._counter(
             "executions",
-            "Executions whose end the reporter wrote: all but those whose result is too long for it.",
+            "Executions whose end the reporter wrote.",
             "outcome",
         )
         for status in FINAL - {Status.SKIPPED}:
@@ -37,6 +37,9 @@ class WorkerMetrics:
         self.kills = self._counter("kills", "Children ended by force.", "cause")
         self.duration = self._histogram(
             "execution_duration_seconds", "From start to end, of one attempt.", DURATION_BUCKETS
+        )
+        self.queue_wait = self._histogram(
+            "queue_wait_seconds", "From QUEUED to the start, of one attempt.", LATENESS_BUCKETS
         )
         self.start_lateness = self._histogram(
             "start_lateness_seconds", "From slot + jitter to the start, of first attempts.", LATENESS_BUCKETS
@@ -56,6 +59,9 @@ class WorkerMetrics:
         for status, count in Tally(each.status for each in ended).items():
             self.executions.labels(outcome=status).inc(count)
         self.duration.observe((each.ended_at - each.started_at).total_seconds() for each in ended)
+        self.queue_wait.observe(
+            (each.started_at - each.queued_at).total_seconds() for each in ended if each.queued_at is not None
+        )
         self.start_lateness.observe(
             (each.started_at - each.due_at).total_seconds() for each in ended if each.attempt == 1
         )

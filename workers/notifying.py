@@ -18,7 +18,7 @@ from scheduler import clock, namespaces, notices, webhooks
 from scheduler.engine.notifications import Kind
 from scheduler.engine.placeholders import SECRET
 from scheduler.notices import Message
-from scheduler.records import DueMessage
+from scheduler.outgoing import DueMessage
 from scheduler.representations import instant
 from workers import secrets
 from workers.addresses import Deadline

@@ -1,6 +1,5 @@
 """The pipe from the children to the reporter: one line a finished execution, written whole or not at all."""
 
-import json
 import logging
 import mmap
 import os
@@ -8,6 +7,8 @@ import select
 from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID
+
+import orjson
 
 from scheduler.engine.states import Status
 from scheduler.records import Outcome
@@ -79,23 +80,23 @@ class Pipe:
 def encode(outcome: Outcome) -> bytes:
     """Return the outcome as one line of JSON."""
     values = [
-        str(outcome.id),
+        outcome.id,
         outcome.fence,
         outcome.status,
-        outcome.ended_at and outcome.ended_at.isoformat(),
+        outcome.ended_at,
         outcome.result,
         outcome.error_message,
         outcome.reason,
         outcome.is_permanent,
-        outcome.started_at and outcome.started_at.isoformat(),
+        outcome.started_at,
         outcome.has_texts,
     ]
-    return json.dumps(values, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+    return orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def decode(line: bytes) -> Outcome:
     """Return the outcome of one line."""
-    execution, fence, status, ended_at, result, error, reason, is_permanent, started_at, has_texts = json.loads(line)
+    execution, fence, status, ended_at, result, error, reason, is_permanent, started_at, has_texts = orjson.loads(line)
     return Outcome(
         UUID(execution),
         fence,

@@ -1,16 +1,22 @@
 """The handlers of this worker, by public name. Tasks name a handler, never an import path."""
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cached_property
 from importlib import import_module
 from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from scheduler.engine.presets import PRESETTABLE
+from scheduler.engine.suggestions import strangers
 from workers.context import Context
 from workers.errors import DuplicateHandler, InvalidDeclaration, UnknownHandler
+
+logger = logging.getLogger(__name__)
 
 Data = dict[str, Any]
 Function = Callable[[Data, Context], Any]
@@ -30,10 +36,15 @@ class Handler:
     version: str = ""
     fills_templates: bool = False
     schedules: tuple[dict[str, Any], ...] = ()
+    closed_to_events: tuple[str, ...] = ()
+
+    @cached_property
+    def _validator(self) -> Draft202012Validator:
+        return Draft202012Validator(self.schema)
 
     def faults(self, data: Data) -> list[str]:
         """Return what the handler's JSON schema says against `data`, a sentence each."""
-        errors = Draft202012Validator(self.schema).iter_errors(data)
+        errors = self._validator.iter_errors(data)
         return [f"taskData{error.json_path.removeprefix('$')}: {error.message}" for error in errors]
 
 
@@ -49,15 +60,19 @@ def handler(
     version: str = "",
     fills_templates: bool = False,
     schedules: Sequence[dict[str, Any]] = (),
+    closed_to_events: Sequence[str] = (),
 ) -> Callable[[Function], Function]:
     """Register the decorated function under a public name.
 
     `schema` is a JSON schema (2020-12) of the task data, `defaults` are task fields used where a registration leaves
-    them out; with `fills_templates` the texts of the task data may hold `{{scheduledFor}}` and its like, as in the
-    built-in handlers. `schedules` are tasks of this handler, declared beside it: each with a `name` and other fields of
-    a task, which `register_tasks --from-code` registers. Raises DuplicateHandler, InvalidDeclaration, and
-    jsonschema.SchemaError for a schema that is none.
+    them out, and those that are not PRESETTABLE are ignored with a warning; with `fills_templates` the texts of the
+    task data may hold `{{scheduledFor}}` and its like, as in the
+    built-in handlers, but nothing of an event in the fields that are `closed_to_events`. `schedules` are tasks of this
+    handler, declared beside it: each with a `name` and other fields of a task, which `register_tasks --from-code`
+    registers. Raises DuplicateHandler, InvalidDeclaration, and jsonschema.SchemaError for a schema that is none.
     """
+    for name, hint in strangers(defaults or {}, PRESETTABLE):
+        logger.warning("%s: defaults cannot preset %r, it is ignored.%s", task_class, name, hint)
     for declared in schedules:
         _check_declared(declared, task_class)
 
@@ -67,7 +82,7 @@ def handler(
         Draft202012Validator.check_schema(schema or ANYTHING)
         _handlers[task_class] = Handler(
             task_class, function, description or (function.__doc__ or "").strip(), schema or ANYTHING, defaults or {},
-            version, fills_templates, tuple(schedules),
+            version, fills_templates, tuple(schedules), tuple(closed_to_events),
         )  # fmt: skip
         return function
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from http.server import ThreadingHTTPServer
 from typing import Any
 from uuid import UUID
 
@@ -39,12 +40,14 @@ logger = logging.getLogger(__name__)
 
 TURN_SECONDS = 0.25
 # While something waits behind an execution, which may turn out to be a long one.
-WATCHFUL_TURN_SECONDS = 0.05
+WATCHFUL_TURN_SECONDS = 0.03
 GATHER_SECONDS = 0.015
 REMEMBERED = 10_000
 MAX_BATCH = 1_000
 STALE_SECONDS = 10
-LAST_TRIES = 3
+# Together shorter than what is left of a lease: a database that restarts meanwhile costs nobody a second run.
+LAST_TRIES = 20
+LAST_TRY_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Reporter:
         self._worker = worker
         self._board = board
         self._pipe = pipe
-        self._connection: psycopg.Connection | None = None
+        self._clock: clock.Follower | None = None
         self._unwritten: list[Outcome] = []
         self._ended: deque[UUID] = deque(maxlen=REMEMBERED)
         self._buried: set[Note] = set()
@@ -73,6 +76,7 @@ class Reporter:
         self._outlet = Outlet()
         self._cancels = Cancels(board)
         self._written_at = 0.0
+        self._server: ThreadingHTTPServer | None = None
         self._metrics = WorkerMetrics()
         self._metrics.watch(
             executions_running=lambda: len(self._running()),
@@ -87,20 +91,28 @@ class Reporter:
 
     def run(self) -> None:
         """Report until the worker's parent process has died, then end what its children left."""
-        if settings.HEALTH_PORT is not None:
-            health.serve(
-                settings.HEALTH_HOST,
-                settings.HEALTH_PORT,
-                live=self._live,
-                ready=self._ready,
-                metrics=self._metrics.render,
-            )
+        self._serve()
         # A reporter before this one may have died with them in hand.
         self._unwritten += self._pipe.recover()
         self._taken |= set(self._board.taken())
         while self._parent_lives():
             self.turn(WATCHFUL_TURN_SECONDS if any(note.waiting for note in self._running()) else TURN_SECONDS)
         self._take_leave()
+
+    def _serve(self) -> None:
+        """Serve how the worker does. One that took over may find its port taken: then it does its work unseen."""
+        if settings.HEALTH_PORT is None:
+            return
+        try:
+            self._server = health.serve(
+                settings.HEALTH_HOST,
+                settings.HEALTH_PORT,
+                live=self._live,
+                ready=self._ready,
+                metrics=self._metrics.render,
+            )
+        except OSError as error:
+            logger.error("Nobody can see how this worker does: %s", health.refusal(error))
 
     def turn(self, timeout: float) -> None:
         """Take what the children have sent within `timeout` seconds, write it down, and do what is due."""
@@ -150,7 +162,7 @@ class Reporter:
     def _write(self, connection: psycopg.Connection) -> None:
         if self._unwritten:
             try:
-                written = transitions.finish(connection, self._unwritten, now=clock.read(connection))
+                written = transitions.finish(connection, self._unwritten, now=self._now())
             except psycopg.OperationalError:
                 raise
             except Exception:
@@ -283,6 +295,7 @@ class Reporter:
         carries: dict[str, Any] = {
             "queues": list(self._worker.queues),
             "concurrency": self._worker.concurrency,
+            "criticalOnly": settings.WORKER_CRITICAL_ONLY,
             "running": [str(note.execution) for note in self._running()],
         }
         node, pid = self._worker.node_id, self._worker.pid
@@ -299,6 +312,10 @@ class Reporter:
 
     def _take_leave(self) -> None:
         """Write what is left once the parent is gone: its children die with it, what they ran is LOST at once."""
+        if self._server is not None:
+            # The next worker may be starting already, and is to listen there.
+            self._server.shutdown()
+            self._server.server_close()
         self._drain()
         for note in self._running():
             self._end_by_force(note, Status.LOST, f"Its worker, process {self._worker.pid}, ended.")
@@ -311,6 +328,7 @@ class Reporter:
             except psycopg.Error as error:
                 logger.warning("%d outcomes are not written yet: %s", len(self._unwritten), error)
                 self._close()
+                time.sleep(LAST_TRY_SECONDS)
         logger.error("%d outcomes were not written; their leases run out.", len(self._unwritten))
 
     def _parent_lives(self) -> bool:
@@ -331,12 +349,17 @@ class Reporter:
         }
 
     def _open(self) -> psycopg.Connection:
-        if self._connection is None:
-            self._connection = connect(application_name="platform-scheduler reporter")
-            self._connection.execute(f"LISTEN {CANCEL_CHANNEL}")
-        return self._connection
+        if self._clock is None:
+            self._clock = clock.Follower(connect(application_name="platform-scheduler reporter"))
+            self._clock.connection.execute(f"LISTEN {CANCEL_CHANNEL}")
+        return self._clock.connection
+
+    def _now(self) -> datetime:
+        self._open()
+        assert self._clock is not None  # noqa: S101 - it has just been opened
+        return self._clock.now()
 
     def _close(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        follower, self._clock = self._clock, None
+        if follower is not None:
+            follower.connection.close()

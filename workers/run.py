@@ -7,20 +7,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from uuid import UUID
 
 import psycopg
 from django.conf import settings
 
-from scheduler import clock, namespaces, transitions
+from scheduler import clock, logs, namespaces, transitions
 from scheduler.dispatch import Outlet
 from scheduler.engine.identity import event_of
 from scheduler.engine.states import Status
 from scheduler.records import Outcome, Started
-from workers import outcomes, registry, task_data
+from workers import catalogue, outcomes, registry, task_data
 from workers.board import Board
 from workers.context import Context, Event
 from workers.errors import UnknownHandler
+from workers.event_values import FindEvent
 from workers.handback import hand_back
 from workers.limits import HARD_LIMIT_GRACE_SECONDS, cancellable, soft_limit
 from workers.logs import Capture, captured, prints_logged
@@ -109,8 +111,10 @@ class Runner:
     def _run_one(self, connection: psycopg.Connection, started: Started, began_at: datetime) -> None:
         began = clock.monotonic()
         started = replace(started, started_at=began_at)
-        with captured() as log, prints_logged():
-            ending = call(started, connection, node_id=self._node_id, limit=self._limit)
+        with logs.about(execution_id=started.id, task_id=started.task_id):
+            with captured() as log, prints_logged():
+                ending = call(started, connection, node_id=self._node_id, limit=self._limit)
+            _tell_failure(started, ending)
         ended_at = began_at + timedelta(seconds=clock.monotonic() - began)
         self._save_log(connection, log, started)
         self._report(connection, started, ending, ended_at)
@@ -121,8 +125,12 @@ class Runner:
             yield
 
     def _hands_back(self, connection: psycopg.Connection, started: Started, now: datetime) -> bool:
-        """Give an execution whose class this worker lacks to another worker, once."""
-        if started.lacked_by is not None or _is_known(started.task_class):
+        """Give an execution whose class this worker lacks to another worker: once, or while one lives that has it."""
+        if _is_known(started.task_class):
+            return False
+        if started.lacked_by is not None and not catalogue.runs_elsewhere(
+            connection, started.id, started.task_class, node=self._node_id, now=now
+        ):
             return False
         reason = storable(f"Node {self._node_id} has no handler {started.task_class}.", REASON_MAX_BYTES)
         logger.warning("Execution %s is handed back: %s", started.id, reason)
@@ -179,16 +187,27 @@ def call(
         return outcomes.unknown(error, node_id=node_id)
     mask = outcomes.NOTHING_HIDDEN
     try:
+        find_event = cache(lambda: _find_event(started, connection))
         data, mask = task_data.prepare(
-            started, handler, find_secret_names=lambda: namespaces.secret_names(connection, started.namespace)
+            started,
+            handler,
+            find_secret_names=lambda: namespaces.secret_names(connection, started.namespace),
+            find_event=find_event,
         )
         if faults := handler.faults(data):
             return outcomes.refused(faults, mask=mask)
         with mask.over_logs(), limit(started.timeout_seconds):
-            value = handler.function(data, _context(started, connection, mask))
+            value = handler.function(data, _context(started, connection, mask, find_event))
         return outcomes.returned(value, mask=mask)
     except BaseException as error:  # noqa: BLE001 - SoftTimeout, SystemExit, CancelledError: a handler raises anything
         return outcomes.raised(error, timeout_seconds=started.timeout_seconds, mask=mask)
+
+
+def _tell_failure(started: Started, ending: Ending) -> None:
+    """Log the first line of what history says, for whoever reads the worker's log alone."""
+    if ending.status in (Status.FAILED, Status.TIMED_OUT):
+        why = (ending.error_message or "").partition("\n")[0]
+        logger.warning("Attempt %d of %s is %s: %s", started.attempt, started.task_class, ending.status, why)
 
 
 def _deadline(started: Started) -> float:
@@ -203,15 +222,16 @@ def _is_known(task_class: str) -> bool:
     return True
 
 
-def _context(started: Started, connection: psycopg.Connection, mask: Mask) -> Context:
+def _find_event(started: Started, connection: psycopg.Connection) -> Event | None:
+    event = event_of(started.cause)
+    row = connection.execute(_EVENT, (event,)).fetchone() if event is not None else None
+    return Event(row[0], row[1], json.loads(row[2]), row[3]) if row else None
+
+
+def _context(started: Started, connection: psycopg.Connection, mask: Mask, find_event: FindEvent) -> Context:
     def find_previous_success() -> datetime | None:
         row = connection.execute(_PREVIOUS_SUCCESS, (started.task_id, started.id)).fetchone()
         return row[0] if row else None
-
-    def find_event() -> Event | None:
-        event = event_of(started.cause)
-        row = connection.execute(_EVENT, (event,)).fetchone() if event is not None else None
-        return Event(row[0], row[1], json.loads(row[2]), row[3]) if row else None
 
     return Context(
         execution_id=started.id,

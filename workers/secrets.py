@@ -74,16 +74,21 @@ def read(name: str, *, namespace: str, names: Collection[str] = ()) -> str:
     Raises SecretRefused, SecretMissing.
     """
     listed = names or settings.SECRET_NAMES.get(namespace, ())
+    by = "its secretNames do" if names else "SECRET_NAMES of this worker does"
     if name not in listed or not SECRET_NAME.fullmatch(name):
         raise SecretRefused(
-            f"Tasks of namespace {namespace} may not read the secret {name[:100]!r}.{did_you_mean(name, listed)}"
+            f"Tasks of namespace {namespace} may not read the secret {name[:100]!r}: {by} not list it."
+            f"{did_you_mean(name, listed)}"
         )
     value = _from_file(name)
     if value is None:
         value = _from_environment(name)
     if value is None:
-        where = f"the file {name} in {settings.SECRETS_DIR} nor " if settings.SECRETS_DIR else ""
-        raise SecretMissing(f"This worker lacks the secret {name}: neither {where}the variable {PREFIX}{name} is set.")
+        variable, folder = f"the variable {PREFIX}{name}", settings.SECRETS_DIR
+        lacks = f"{variable} nor SECRETS_DIR is set"
+        if folder:
+            lacks = f"the file {name} in {folder} nor {variable} is there"
+        raise SecretMissing(f"This worker lacks the secret {name}: neither {lacks}.")
     if len(value) < MIN_LENGTH:
         raise SecretRefused(f"The secret {name} is shorter than {MIN_LENGTH} characters: it could not be masked.")
     return value

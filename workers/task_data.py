@@ -5,13 +5,14 @@ from collections.abc import Callable, Collection
 
 from scheduler.records import Started
 from workers import templating
+from workers.event_values import FindEvent
 from workers.masking import Mask
 from workers.registry import Data, Handler
 from workers.secrets import Reading
 
 
 def prepare(
-    started: Started, handler: Handler, *, find_secret_names: Callable[[], Collection[str]]
+    started: Started, handler: Handler, *, find_secret_names: Callable[[], Collection[str]], find_event: FindEvent
 ) -> tuple[Data, Mask]:
     """Return the task data with templates and secrets filled in, and the mask that hides those secrets.
 
@@ -20,7 +21,11 @@ def prepare(
     data = json.loads(started.task_data or "{}")
     if handler.fills_templates:
         known = templating.values(
-            execution_id=started.id, scheduled_for=started.scheduled_for, time_zone=started.time_zone
+            execution_id=started.id,
+            scheduled_for=started.scheduled_for,
+            time_zone=started.time_zone,
+            find_event=find_event,
+            closed_to_events=handler.closed_to_events,
         )
         data = templating.fill(data, known)
     reading = Reading(started.namespace, find_secret_names)

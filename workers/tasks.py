@@ -1,5 +1,6 @@
 """The Celery tasks by which executions reach a worker, and the step that gives each worker its reporter."""
 
+import gc
 import logging
 import time
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from celery.exceptions import Reject
 from celery.signals import worker_shutting_down
 from django.conf import settings
 
-from scheduler import clock
+from scheduler import clock, health
 from scheduler.connections import connect
 from workers import registry
 from workers.desk import Desk
@@ -49,8 +50,8 @@ def _execute(executions: Sequence[UUID]) -> None:
             desk.stop_worker("its reporter is gone")
             raise Reject("the worker has no reporter", requeue=True)
         try:
-            connection = _connection()
-            _runner().run(connection, executions, now=clock.read(connection))
+            follower = _clock()
+            _runner().run(follower.connection, executions, now=follower.now())
             return
         except psycopg.Error as error:
             _drop_connection()
@@ -61,16 +62,16 @@ def _execute(executions: Sequence[UUID]) -> None:
 
 
 @lru_cache(maxsize=1)
-def _connection() -> psycopg.Connection:
-    """Return this child's connection, opened in the child: one from before the fork would be shared."""
-    return connect(application_name="platform-scheduler worker")
+def _clock() -> clock.Follower:
+    """Return the clock on this child's connection, opened in the child: one from before the fork would be shared."""
+    return clock.Follower(connect(application_name="platform-scheduler worker"))
 
 
 def _drop_connection() -> None:
     """Close the connection that failed; the next call opens another."""
-    if _connection.cache_info().currsize:
-        _connection().close()
-    _connection.cache_clear()
+    if _clock.cache_info().currsize:
+        _clock().connection.close()
+    _clock.cache_clear()
 
 
 @lru_cache(maxsize=1)
@@ -94,8 +95,16 @@ class ReporterStep(bootsteps.StartStopStep):
     def __init__(self, worker: Any, **kwargs: Any) -> None:
         super().__init__(worker, **kwargs)
         registry.load(settings.HANDLER_MODULES)
+        # What is loaded by now stays, and the children share it: the collector would look through all of it again and
+        # again, and copy it.
+        gc.freeze()
 
     def create(self, worker: Any) -> None:
+        try:
+            health.require_port()
+        except OSError as error:
+            # The reporter, which is to listen there, could only die of it again and again.
+            raise SystemExit(health.refusal(error)) from None
         desk.open(queues=sorted(queue for queue in worker.app.amqp.queues.consume_from), concurrency=worker.concurrency)
 
     def start(self, worker: Any) -> None:

@@ -1,17 +1,21 @@
 """Fills `{{name}}` and `{{name|filter}}` in the texts of task data with what is known when an execution starts."""
 
 import re
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from scheduler.engine.placeholders import is_secret
+from scheduler.engine.schedules.instants import written
 from scheduler.engine.suggestions import did_you_mean
+from workers import event_values
+from workers.context import no_event
 from workers.errors import PermanentFailure
-
-Values = Mapping[str, str]
+from workers.event_values import FindEvent, NotInEvent
 
 # Four braces mean two, as in Python's own format strings.
 _MARK = re.compile(r"(?P<literal>\{\{\{\{)|\{\{(?P<name>[^{}]*)\}\}|(?P<open>\{\{)")
@@ -21,22 +25,43 @@ class UnknownTemplate(PermanentFailure):
     """Task data ask for a value that there is not, or leave braces open."""
 
 
-def values(*, execution_id: UUID, scheduled_for: datetime, time_zone: str) -> Values:
-    """Return what templates may name: instants in UTC with Z, dates in the task's zone."""
-    return {
+@dataclass(frozen=True)
+class Values:
+    """What templates may name: `plain` texts, and what `find_event` finds where one names it."""
+
+    plain: Mapping[str, str]
+    find_event: FindEvent = no_event
+    closed_to_events: Collection[str] = ()
+
+
+def values(
+    *,
+    execution_id: UUID,
+    scheduled_for: datetime,
+    time_zone: str,
+    find_event: FindEvent = no_event,
+    closed_to_events: Collection[str] = (),
+) -> Values:
+    """Return what templates may name: instants in UTC with Z, dates in the task's zone, and the event.
+
+    In fields of the task data that are `closed_to_events` nothing of it may stand.
+    """
+    plain = {
         "executionId": str(execution_id),
-        "scheduledFor": scheduled_for.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z",
+        "scheduledFor": written(scheduled_for),
         "scheduledFor|date": scheduled_for.astimezone(ZoneInfo(time_zone)).date().isoformat(),
     }
+    return Values(plain, find_event, closed_to_events)
 
 
 def fill(data: Any, known: Values, *, path: str = "taskData") -> Any:
     """Return a copy of `data` whose texts at any depth are filled; names of fields and of secrets stay as they are.
 
-    Raises UnknownTemplate, which says where and what was probably meant.
+    A text that is nothing but one template becomes its value, with the type that an event's payload has there. What is
+    filled in is not looked through again. Raises UnknownTemplate, which says where and what was probably meant.
     """
     if isinstance(data, str):
-        return _MARK.sub(_filler(known, path), data)
+        return _filled(data, known, path)
     if isinstance(data, dict) and not is_secret(data):
         return {name: fill(value, known, path=f"{path}.{name}") for name, value in data.items()}
     if isinstance(data, list):
@@ -44,19 +69,39 @@ def fill(data: Any, known: Values, *, path: str = "taskData") -> Any:
     return data
 
 
-def _filler(known: Values, path: str) -> Callable[[re.Match[str]], str]:
-    def replacement(mark: re.Match[str]) -> str:
-        if mark["literal"]:
-            return "{{"
-        if mark["open"]:
-            raise UnknownTemplate(f"{path}: two braces open and do not close; {{{{{{{{ stands for two braces.")
-        name = "|".join(part.strip() for part in mark["name"].split("|"))
-        if name not in known:
-            hint = did_you_mean(name, known)
-            raise UnknownTemplate(
-                f"{path}: there is no {{{{{name[:100]}}}}}.{hint} Known are {', '.join(sorted(known))}; "
-                "{{{{ stands for two braces."
-            )
-        return known[name]
+def _filled(text: str, known: Values, path: str) -> Any:
+    value_of: Callable[[re.Match[str]], Any] = partial(_value_of, known=known, path=path)
+    whole = _MARK.fullmatch(text)
+    if whole:
+        return value_of(whole)
+    return _MARK.sub(lambda mark: event_values.as_text(value_of(mark)), text)
 
-    return replacement
+
+def _value_of(mark: re.Match[str], *, known: Values, path: str) -> Any:
+    if mark["literal"]:
+        return "{{"
+    if mark["open"]:
+        raise UnknownTemplate(f"{path}: two braces open and do not close; {{{{{{{{ stands for two braces.")
+    if event_values.is_of_event(mark["name"]):
+        return _of_event(mark["name"], known, path)
+    name = "|".join(part.strip() for part in mark["name"].split("|"))
+    if name not in known.plain:
+        names = [*known.plain, event_values.ROOT]
+        hint = did_you_mean(name, names)
+        raise UnknownTemplate(
+            f"{path}: there is no {{{{{name[:100]}}}}}.{hint} Known are {', '.join(sorted(known.plain))} and event.…; "
+            "{{{{ stands for two braces."
+        )
+    return known.plain[name]
+
+
+def _of_event(name: str, known: Values, path: str) -> Any:
+    field = re.split(r"[.\[]", path.partition(".")[2], maxsplit=1)[0]
+    if field in known.closed_to_events:
+        raise UnknownTemplate(
+            f"{path}: what an event brings may not stand here, for it would be run; pass it by another field."
+        )
+    try:
+        return event_values.value_of(name, known.find_event())
+    except NotInEvent as refusal:
+        raise UnknownTemplate(f"{path}: {refusal}") from None

@@ -11,7 +11,7 @@ from scheduler.engine.addresses import Guard, InvalidHost
 from workers.addresses import Deadline
 from workers.context import Context
 from workers.errors import ExpectedFailure
-from workers.exchange import Answer, exchange, read_headers, read_url
+from workers.exchange import Answer, exchange, read_headers, read_url, trusting
 from workers.masking import HIDDEN
 from workers.registry import Data, handler
 
@@ -159,4 +159,14 @@ def _complaint(answer: Answer, body: str, expected: Any) -> str:
     return f"answered {answer.status}, expected was {wanted}.{redirect}\n{body[:ERROR_BODY_CHARACTERS]}".strip()
 
 
+def _require_authorities(file: str) -> None:
+    try:
+        trusting(file)
+    except OSError as error:
+        said = error.strerror or error
+        raise ImproperlyConfigured(f"HTTP_CA_FILE: {file} holds no authorities that can be read: {said}.") from None
+
+
 guard(tuple(settings.HTTP_ALLOWED_ADDRESSES))  # a setting that cannot be read stops the worker, not the first task
+if settings.HTTP_CA_FILE:
+    _require_authorities(settings.HTTP_CA_FILE)

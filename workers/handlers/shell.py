@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from django.conf import settings
 
+from scheduler.engine.schedules.instants import written
 from workers import minder
 from workers.context import Context
 from workers.errors import ExpectedFailure, PermanentFailure
@@ -91,7 +92,7 @@ def _environment(added: Mapping[str, str], context: Context) -> dict[str, str]:
         "SCHEDULER_EXECUTION_ID": str(context.execution_id),
         "SCHEDULER_TASK_NAME": context.task_name,
         "SCHEDULER_NAMESPACE": context.namespace,
-        "SCHEDULER_SCHEDULED_FOR": context.scheduled_for.isoformat(),
+        "SCHEDULER_SCHEDULED_FOR": written(context.scheduled_for),
         "SCHEDULER_ATTEMPT": str(context.attempt),
         "SCHEDULER_FENCE": str(context.fence),
     }
@@ -157,4 +158,5 @@ def _named(status: int) -> str:
 
 
 if settings.SHELL_HANDLER:
-    handler("platform.shell", schema=SCHEMA, fills_templates=True)(run)
+    # Whoever may send events may not define tasks, and must not write a script through a template.
+    handler("platform.shell", schema=SCHEMA, fills_templates=True, closed_to_events=["script"])(run)

@@ -16,6 +16,7 @@ from scheduler.errors import BrokerUnavailable
 from scheduler.records import Outcome, Started
 from tests.hot_paths import LEASE, SECOND, change, execution, start_one, statuses_of
 from tests.integration.workers.desk import NODE, Desk, dead, still_runs, was_killed
+from workers import reporter
 from workers.board import TAKEN_AFTER_SECONDS
 
 
@@ -37,10 +38,17 @@ def begin(desk: Desk, running: Started, waiting: list[Started]) -> Callable[...,
     return begin_it
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing takes long while a loaded machine runs the test."""
+    monkeypatch.setattr(reporter, "TAKEN_AFTER_SECONDS", 600)
+
+
 Begin = Callable[[int], None]
 LONG = TAKEN_AFTER_SECONDS * SECOND
 
 
+@pytest.mark.usefixtures("patient")
 def test_it_renews_what_waits(desk: Desk, connection: psycopg.Connection, begin: Begin, waiting: list[Started]):
     desk.turn()
     desk.move(20 * SECOND)
@@ -64,6 +72,7 @@ def test_it_takes_what_waits_behind_a_long_one(
     )  # fmt: skip
 
 
+@pytest.mark.usefixtures("patient")
 def test_it_leaves_what_waits_behind_a_short_one(
     desk: Desk, connection: psycopg.Connection, begin: Begin, waiting: list[Started]
 ):
@@ -88,7 +97,7 @@ def test_what_was_taken_goes_back_when_the_database_has_come_back(
 def test_the_sweep_sends_what_no_broker_takes(
     desk: Desk, connection: psycopg.Connection, begin: Begin, waiting: list[Started], monkeypatch: pytest.MonkeyPatch
 ):
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise BrokerUnavailable("away")
 
     monkeypatch.setattr(Broker, "publish", fail)
@@ -141,6 +150,7 @@ def test_what_is_to_be_cancelled_is_not_handed_back(
     assert statuses_of(connection, [one.id for one in waiting]) == ["CANCELLED", "QUEUED"]
 
 
+@pytest.mark.usefixtures("patient")
 def test_what_waits_is_asked_to_end_when_it_has_begun(
     desk: Desk, connection: psycopg.Connection, begin: Begin, waiting: list[Started]
 ):

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from django.conf import settings as configured
 
-from scheduler import clock, webhooks
+from scheduler import advisory, clock, webhooks
 from scheduler.engine import webhooks as rules
 from tests.handler_cast import Loopback, Received, answering, silent
 from tests.hot_paths import MINUTE, Open, add_webhook, deliveries, set_clock, webhook
@@ -105,6 +105,15 @@ def test_a_receiver_that_is_not_there_is_a_failure(connection: psycopg.Connectio
     assert "had no answer" in attempt["error"]
 
 
+def test_what_is_said_of_a_failure_tells_nothing_of_the_query(connection: psycopg.Connection, now: datetime) -> None:
+    _hook(connection, "http://127.0.0.1:1/hook?key=s3cret", now=now)
+
+    sending.work_off(connection)
+
+    (attempt,) = deliveries(connection)[0]["attempts"]
+    assert "POST http://127.0.0.1:1/hook?… had no answer" in attempt["error"]
+
+
 def test_a_receiver_that_is_silent_is_a_failure(
     connection: psycopg.Connection, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,7 +175,7 @@ def test_while_another_worker_sends_it_does_nothing(
     connection: psycopg.Connection, open_connection: Open, now: datetime
 ) -> None:
     _hook(connection, "http://127.0.0.1:1/", now=now)
-    with sending._alone(open_connection()) as is_alone:
+    with advisory.alone(open_connection(), sending._ADVISORY_KEY) as is_alone:
         sending.work_off(connection)
 
     assert (is_alone, deliveries(connection)[0]["attempt_count"]) == (True, 0)

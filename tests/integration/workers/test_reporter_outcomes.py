@@ -77,7 +77,7 @@ def test_it_writes_a_refused_outcome_without_its_texts(
     desk.pipe.send(outcome(running, Status.FAILED, result=text, error_message=text, reason=text))
     desk.turn()
     row = execution(connection, running.id)
-    assert (row["status"], row["result"], "NUL" in row["error_message"]) == ("FAILED", None, True)
+    assert (row["status"], row["result"], "\\u0000" in row["error_message"]) == ("FAILED", None, True)
 
 
 @pytest.mark.parametrize("reason", ["x" * 300])
@@ -150,8 +150,7 @@ def test_it_takes_no_more_than_a_batch_while_the_database_is_away(
 
 def test_it_opens_another_connection_after_an_outage(desk: Desk, connection: psycopg.Connection, running: Started):
     desk.turn()
-    assert desk.reporter._connection is not None
-    desk.reporter._connection.close()
+    desk.reporter._open().close()
     desk.pipe.send(outcome(running))
     desk.turn(2)
     assert execution(connection, running.id)["status"] == "SUCCESS"

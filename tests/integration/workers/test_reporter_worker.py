@@ -1,13 +1,17 @@
 """What the reporter does for its worker: it says who is there, counts, and leaves nothing behind at the end."""
 
 import os
+import socket
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from django.conf import LazySettings
 
+from platform_scheduler.embedded.ports import is_free
 from scheduler.engine.states import Status
 from scheduler.records import Started
 from tests.hot_paths import MINUTE, SECOND, change, execution, executions, start_one, statuses
@@ -101,13 +105,65 @@ def test_it_writes_all_that_is_left_however_much(
     assert set(statuses(connection, report)) == {"SUCCESS"}
 
 
-def test_it_leaves_the_rest_to_the_leases_where_the_database_is_away(
-    desk: Desk, connection: psycopg.Connection, running: Started, outage: Callable[[], None]
+def test_it_gives_its_port_back_before_it_waits(
+    desk: Desk, running: Started, outage: Callable[[], None], settings: LazySettings, monkeypatch: pytest.MonkeyPatch
 ):
+    """The next worker, which starts meanwhile, is to listen there."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    settings.HEALTH_PORT = port
+    taken: list[bool] = []
+
+    def sleep(_seconds: float) -> None:
+        taken.append(not is_free(port))
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    desk.pipe.send(outcome(running))
+    desk.take_over(pid=2**22)
+    desk.reporter.run()
+    assert set(taken) == {False}
+
+
+def test_it_waits_for_a_database_that_restarts_with_it(
+    desk: Desk, connection: psycopg.Connection, running: Started, outage: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+):  # fmt: skip
+    """Tries that are refused at once, one after the other, are over in a millisecond, and what has ended runs again."""
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if sum(slept) >= 5:
+            outage()
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    desk.pipe.send(outcome(running))
+    desk.take_over(pid=2**22)
+    desk.reporter.run()
+    assert execution(connection, running.id)["status"] == "SUCCESS"
+
+
+def test_it_leaves_the_rest_to_the_leases_where_the_database_is_away(
+    desk: Desk, connection: psycopg.Connection, running: Started, outage: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+):  # fmt: skip
+    monkeypatch.setattr(time, "sleep", lambda _: None)
     desk.pipe.send(outcome(running))
     desk.take_over(pid=2**22)
     desk.reporter.run()
     assert [row["status"] for row in executions(connection)] == ["RUNNING"]
+
+
+def test_it_works_on_where_its_port_is_taken(
+    desk: Desk, connection: psycopg.Connection, running: Started, settings: LazySettings
+):
+    """One that takes over from a reporter that died may find somebody else there; without it nothing may begin."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings.HEALTH_PORT = taken.getsockname()[1]
+        desk.take_over(pid=2**22)
+        desk.pipe.send(outcome(running))
+        desk.reporter.run()
+    assert execution(connection, running.id)["status"] == "SUCCESS"
 
 
 # The catalogue
@@ -146,6 +202,7 @@ def test_it_counts_what_it_has_written(desk: Desk, running: Started):
     assert counted(desk, "executions_total", outcome="FAILED") == 1
     assert counted(desk, "execution_duration_seconds_bucket", le="1.0") == 1
     assert counted(desk, "start_lateness_seconds_count") == 1
+    assert counted(desk, "queue_wait_seconds_count") == 1
 
 
 def test_it_counts_no_end_that_was_no_longer_its_own(desk: Desk, connection: psycopg.Connection, running: Started):

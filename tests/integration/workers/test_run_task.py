@@ -176,6 +176,7 @@ def test_it_refuses_a_slot_that_history_has_no_room_for(connection, demo_task, n
     ("arguments", "why"),
     [
         (("Dmo",), r"There is no task 'Dmo' in namespace default. Did you mean 'Demo'\?"),
+        (("demo.tell",), r"There is no task 'demo.tell' in namespace default. It is a handler's: --task-class runs"),
         (("Demo", "--namespace", "payments"), "no task 'Demo' in namespace payments, but one in default"),
         (("--task-class", "demo.tel"), r"no handler demo.tel. Did you mean demo.tell\?"),
         ((), "Give the NAME of a task, or --task-class"),

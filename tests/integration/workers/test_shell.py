@@ -96,6 +96,7 @@ def test_it_gives_the_command_a_minimal_environment(monkeypatch):
     assert (seen["MINE"], seen["LANG"]) == ("1", "C")
     assert seen["SCHEDULER_EXECUTION_ID"] == str(EXECUTION)
     assert seen["SCHEDULER_FENCE"] == "42"
+    assert seen["SCHEDULER_SCHEDULED_FOR"] == "2026-03-01T23:30:00Z"
 
 
 def test_it_gives_the_command_no_input():

@@ -127,6 +127,15 @@ def test_it_takes_any_object_without_a_schema():
     assert registry.find("acme.report").faults({"anything": [1, None]}) == []
 
 
+def test_it_warns_of_a_default_that_no_task_takes(caplog: pytest.LogCaptureFixture) -> None:
+    handler("acme.report", defaults={"timeoutSeconds": 5, "maxRetries": 2, "labels": {}})(report)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "acme.report: defaults cannot preset 'maxRetries', it is ignored. Did you mean 'maxRetryCount'?",
+        "acme.report: defaults cannot preset 'labels', it is ignored.",
+    ]
+
+
 def test_it_keeps_the_schedules_declared_beside_a_handler() -> None:
     schedule = {"name": "Nightly", "cronExpression": "0 0 2 * * ?"}
     handler("acme.report", schedules=[schedule])(report)

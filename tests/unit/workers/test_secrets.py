@@ -56,6 +56,18 @@ def test_it_says_where_a_missing_secret_was_looked_for(settings, tmp_path):
         read("OTHER", namespace="payments")
 
 
+def test_it_says_what_would_have_to_list_a_secret():
+    with pytest.raises(SecretRefused, match=r"the secret 'B': its secretNames do not list it\."):
+        read("B", namespace="payments", names=["A"])
+    with pytest.raises(SecretRefused, match=r"the secret 'A': SECRET_NAMES of this worker does not list it\."):
+        read("A", namespace="elsewhere")
+
+
+def test_it_says_that_there_is_no_folder_of_secrets_either():
+    with pytest.raises(SecretMissing, match=r": neither the variable TASK_SECRET_OTHER nor SECRETS_DIR is set\.$"):
+        read("OTHER", namespace="payments")
+
+
 def test_it_refuses_a_secret_too_short_to_be_masked(monkeypatch):
     monkeypatch.setenv("TASK_SECRET_TOKEN", "12345")
     with pytest.raises(SecretRefused, match="shorter than 6 characters"):

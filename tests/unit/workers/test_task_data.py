@@ -25,6 +25,7 @@ REFERENCE = {"$secret": "TOKEN"}
 def payments_token(settings, monkeypatch):
     settings.SECRET_NAMES = {"payments": ["TOKEN"]}
     monkeypatch.setenv("TASK_SECRET_TOKEN", SECRET)
+    registry.load(settings.HANDLER_MODULES)
     monkeypatch.setattr(registry, "_handlers", dict(registry._handlers))
 
 
@@ -110,7 +111,9 @@ def test_it_keeps_secrets_out_of_the_log():
 def test_it_refuses_a_secret_of_another_namespace_for_good_and_names_it():
     ending = outcome(given, {"token": REFERENCE}, namespace="default")
     assert (ending.status, ending.is_permanent) == (Status.FAILED, True)
-    assert ending.error_message == "Tasks of namespace default may not read the secret 'TOKEN'."
+    assert ending.error_message == (
+        "Tasks of namespace default may not read the secret 'TOKEN': SECRET_NAMES of this worker does not list it."
+    )
 
 
 def test_it_lets_another_worker_try_where_the_secret_is_missing(monkeypatch):

@@ -46,6 +46,24 @@ def test_it_measures_its_time_by_its_own_clock(
     assert child.sent()[0].ended_at == now + SECOND + timedelta(seconds=7.5)
 
 
+def test_it_logs_that_an_attempt_has_failed_with_the_first_line_of_why(
+    run: Callable[..., UUID], child: Child, caplog: pytest.LogCaptureFixture, connection: psycopg.Connection
+):
+    execution_id = run(raises(ValueError("no\nand no again")))
+
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "Attempt 1 of acme.test is FAILED: ValueError: no"
+    ]
+    # The execution's own log is the handler's; there the error stands beside it.
+    assert connection.execute("SELECT count(*) FROM execution_log WHERE id = %s", (execution_id,)).fetchone() == (0,)
+
+
+def test_it_logs_nothing_of_success(run: Callable[..., UUID], caplog: pytest.LogCaptureFixture):
+    run(nothing)
+
+    assert [record for record in caplog.records if record.levelname == "WARNING"] == []
+
+
 def test_it_leaves_the_end_to_the_reporter(run: Callable[..., UUID], connection: psycopg.Connection):
     assert execution(connection, run(nothing))["status"] == "RUNNING"
 

@@ -3,19 +3,20 @@
 import logging
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
-from scheduler import transitions
+from scheduler import nodes, transitions
 from scheduler.engine.states import Status
 from scheduler.records import Outcome
 from tests.hot_paths import MINUTE, add_task, change, execution, queue_one
 from tests.integration.workers.children.child import NODE, Child, nothing, raises, summary
+from workers import catalogue
 from workers.context import Context
-from workers.registry import Data, handler
+from workers.registry import Data, Handler, handler
 
 # Messages that come to nothing
 
@@ -71,6 +72,60 @@ def test_it_fails_for_good_what_comes_back(child: Child, connection: psycopg.Con
     (outcome,) = child.sent()
     said = f"Node {NODE}: This worker has no handler acme.foreign."
     assert (*summary(outcome), outcome.error_message, outcome.reason) == ("FAILED", None, True, said, said)
+
+
+@pytest.fixture
+def colleague(connection: psycopg.Connection, now: datetime) -> UUID:
+    """Another worker of the queue, which has that class."""
+
+    def foreign_handler(data: Data, context: Context) -> None:
+        """It is never called here."""
+
+    node = uuid4()
+    nodes.heartbeat(connection, now, node=node, role="worker")
+    known = Handler("acme.foreign", foreign_handler)
+    catalogue.announce(connection, [known], node=node, queues=["default"], now=now)
+    return node
+
+
+def _returned(child: Child, connection: psycopg.Connection, foreign: UUID, now: datetime) -> tuple[str, int, int]:
+    """Have it come back once more; return its status, how often it was handed back, and how many ends were sent."""
+    child.runner.run(connection, [foreign], now=now)
+    row = execution(connection, foreign)
+    return row["status"], row["handed_back_count"], len(child.sent())
+
+
+@pytest.mark.usefixtures("colleague")
+def test_what_comes_back_waits_for_a_worker_that_has_its_class(
+    child: Child, connection: psycopg.Connection, foreign: UUID, now: datetime
+):
+    returned = [_returned(child, connection, foreign, now) for _ in range(3)]
+    assert returned == [("QUEUED", 1, 0), ("QUEUED", 2, 0), ("QUEUED", 3, 0)]
+
+
+@pytest.mark.usefixtures("colleague")
+def test_it_does_not_come_back_for_ever(child: Child, connection: psycopg.Connection, foreign: UUID, now: datetime):
+    for _ in range(catalogue.MOST_RETURNS):
+        assert _returned(child, connection, foreign, now)[::2] == ("QUEUED", 0)
+    assert _returned(child, connection, foreign, now) == ("RUNNING", catalogue.MOST_RETURNS, 1)
+
+
+@pytest.mark.parametrize(
+    "change_it",
+    [
+        "UPDATE scheduler_nodes SET ended_at = heartbeat_at",
+        "UPDATE scheduler_nodes SET heartbeat_at = heartbeat_at - interval '16 seconds'",
+        """UPDATE scheduler_handlers SET queues = '["other"]'""",
+    ],
+    ids=["has ended", "is silent", "takes from another queue"],
+)
+@pytest.mark.usefixtures("colleague")
+def test_what_comes_back_does_not_wait_for_a_worker_that(
+    child: Child, connection: psycopg.Connection, foreign: UUID, now: datetime, change_it: LiteralString
+):
+    connection.execute(change_it)
+    returned = [_returned(child, connection, foreign, now) for _ in range(2)]
+    assert returned == [("QUEUED", 1, 0), ("RUNNING", 1, 1)]
 
 
 def test_a_class_that_it_lacks_goes_on_though_a_bundle_has_handed_it_back(
