@@ -143,7 +143,7 @@ def _parameters(wanted: dict[str, Any]) -> QueryDict:
     faults: list[Fault] = []
     for name, value in wanted.items():
         values = value if isinstance(value, list) and name in REPEATABLE else [value]
-        if all(isinstance(one, str | int) and "\0" not in str(one) for one in values):
+        if all(map(_is_plain, values)):
             parameters.setlist(name, [str(one).lower() if isinstance(one, bool) else str(one) for one in values])
         else:
             faults.append(Fault(name[:100], "invalid", "This must be a text, a number, true or false."))
@@ -153,6 +153,13 @@ def _parameters(wanted: dict[str, Any]) -> QueryDict:
     if faults:
         raise InvalidInput(faults)
     return parameters
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether a value can stand in an address, and in the audit: no number of more than 64 bits."""
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
+    return isinstance(value, str) and "\0" not in value
 
 
 def _end_faults(given: Given, *, now: datetime) -> list[Fault]:

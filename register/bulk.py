@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 from django.db import DataError, transaction
+from django.db.models import prefetch_related_objects
 
 from register import drafting, ownership, services
 from register.api.fields import task_data_text
@@ -18,6 +19,7 @@ from register.errors import NamespaceForbidden, NameTaken
 from register.given import Given
 from register.locking import publish_after_commit, record_due
 from register.stored import Stored
+from scheduler.engine.changes import same
 from scheduler.engine.states import TaskStatus
 from scheduler.errors import Fault, InvalidInput, TaskDeleted, TaskNotFound
 from scheduler.models import Task
@@ -128,11 +130,11 @@ class Registrar:
         fields = entry.fields
         if isinstance(fields, dict):
             fields = {"namespace": self.home} | fields
-        work = Work(replace(entry, fields=fields), key_of(fields))
-        faults = entry.faults or tuple(self._name_faults(work.key))
+        key = key_of(fields)
+        faults = entry.faults or tuple(self._name_faults(key))
+        work = Work(Entry(fields, faults), key)
         if faults and not isinstance(fields, dict):
             work.fail(faults)
-        work.entry = Entry(fields, faults)
         return work
 
     def _name_faults(self, key: Key | None) -> Iterator[Fault]:
@@ -223,6 +225,8 @@ class Registrar:
             if self.dry_run and (less := self._without_planned(work, refusal)):
                 work.given = less
                 self._store_joined(work)
+                if work.result is not None and work.result.task is not None:
+                    work.result.task.has_dependencies = True  # as it will have: the plan says what it waits for
             else:
                 work.fail(refusal.faults)
         except NamespaceForbidden:
@@ -297,14 +301,13 @@ def key_of(fields: Any) -> Key | None:
 
 
 def find(keys: Collection[Key | None]) -> dict[Key, Task]:
-    """Return the tasks of these namespaces and names, in one query."""
+    """Return the tasks of these namespaces and names, with what they depend on."""
     known = [key for key in keys if key is not None]
-    tasks = (
-        Task.objects.select_related("calendar")
-        .prefetch_related("dependencies__upstream")
-        .filter(namespace__in={at for at, _ in known}, name__in={name for _, name in known})
-    )
-    return {(task.namespace, task.name): task for task in tasks.exclude(status=TaskStatus.DELETED)}
+    named = Task.objects.filter(namespace__in={at for at, _ in known}, name__in={name for _, name in known})
+    tasks = list(named.select_related("calendar").exclude(status=TaskStatus.DELETED))
+    # Of these few alone: to be told that there are none costs each task a query set.
+    prefetch_related_objects([task for task in tasks if task.has_dependencies], "dependencies__upstream")
+    return {(task.namespace, task.name): task for task in tasks}
 
 
 def _without_faults(works: Sequence[Work]) -> list[tuple[Work, Draft]]:
@@ -336,7 +339,7 @@ def _is_stored(fields: dict[str, Any], task: Task) -> bool:
         stored = getattr(task, _COLUMNS.get(name, ""), _MISSING)
         if name == "taskData" and isinstance(value, dict):
             value = task_data_text(value)
-        if type(value) is not type(stored) or value != stored:
+        if type(value) is not type(stored) or not same(value, stored):
             return False
     return True
 
@@ -345,7 +348,7 @@ _MISSING = object()
 
 
 def _says_nothing_new(task: Task, given: Given) -> bool:
-    return all(getattr(task, column) == value for column, value in given.values.items())
+    return all(same(getattr(task, column), value) for column, value in given.values.items())
 
 
 def _digest(key: Key) -> bytes:

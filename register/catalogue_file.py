@@ -1,13 +1,14 @@
 """A catalogue of handlers in a file: written by export_catalogue, or saved from `GET /api/v1/handlers`."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 from uuid import UUID, uuid4
 
 from register.formats.record import UnreadableFile
 from scheduler.engine import strict_json
+from scheduler.engine.flex import DayLoad
 from scheduler.models import Calendar, Handler
 from scheduler.representations import handler_as_json
 
@@ -61,7 +62,7 @@ def _handler(fields: Any, place: str) -> Handler:
 class Catalogue:
     """`register.surroundings.Surroundings` without a database: what only that knows is taken on trust.
 
-    A calendar that a task names is taken to be there, and never closed; so are secrets.
+    A calendar that a task names is taken to be there, and never closed; so are secrets and webhooks.
     """
 
     def __init__(self, handlers: Sequence[Handler]) -> None:
@@ -94,3 +95,11 @@ class Catalogue:
     def secret_names(self, namespace: str) -> Collection[str]:
         """Return none: only the worker knows."""
         return ()
+
+    def has_webhook(self, webhook_id: UUID, *, namespace: str) -> bool:
+        """Tell that there is one: only the database knows."""
+        return True
+
+    def loads(self, queue: str) -> Mapping[str, DayLoad]:
+        """Return nothing: a forecast is made of what is registered."""
+        return {}

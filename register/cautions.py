@@ -21,13 +21,13 @@ LONG_GAP: Final = timedelta(days=1)
 _GAPS_ARE_SOUGHT_FOR: Final = timedelta(days=31)
 
 
-def of_schedule(every: Schedule, running: Schedule, *, after: datetime, jitter_seconds: int) -> list[Caution]:
+def of_schedule(every: Schedule, running: Schedule, *, after: datetime, spread_seconds: int) -> list[Caution]:
     """Return the warnings for a schedule from `after` on; `running` are those of `every` slot that will run."""
-    found = cautions(running, after, jitter_seconds=jitter_seconds)
+    found = cautions(running, after, jitter_seconds=spread_seconds)
     if not any(caution.code == "never_fires" for caution in found):
         found += _closed(every, running, after=after)
-    if jitter_seconds:
-        words = f"Each slot is due up to {duration_words(jitter_seconds)} later; shown are the slots themselves."
+    if spread_seconds:
+        words = f"Each slot is due up to {duration_words(spread_seconds)} later; shown are the slots themselves."
         found.append(Caution("jitter", words))
     return found
 
@@ -39,7 +39,7 @@ def of_task(task: Task, *, after: datetime) -> list[Caution]:
         found.append(Caution("never_fires", _COMPLETED))
     elif not schedules.is_fixed_delay(task):
         every, running = schedules.of(task), schedules.running(task)
-        found = of_schedule(every, running, after=after, jitter_seconds=task.jitter_seconds)
+        found = of_schedule(every, running, after=after, spread_seconds=task.jitter_seconds + task.flex_seconds)
         found += [*_misfire(task, after=after), *_overlap(task, after=after)]
     return [*found, *_standing(task)]
 

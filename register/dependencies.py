@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
+from django.db.models.functions import Upper
 
 from register.errors import TaskInUse
 from register.given import Given
@@ -98,7 +99,8 @@ def _found(
 def _unknown(place: str, task_id: UUID | None, name: str | None, namespace: str) -> Fault:
     if task_id is not None:
         return Fault(f"{place}.taskId", "unknown_task", f"There is no task {task_id}.", is_impossible=True)
-    known = _alive().filter(namespace=namespace, name__istartswith=(name or "")[:1]).order_by("name", "id")
+    begin = Upper(Value((name or "")[:1]))
+    known = _alive().filter(search__namespace=namespace, search__name__startswith=begin).order_by("name", "id")
     suggestion = did_you_mean(name or "", known.values_list("name", flat=True)[:1000])
     message = f"There is no task {(name or '')[:100]!r} in the namespace {namespace}.{suggestion}"
     return Fault(f"{place}.name", "unknown_task", message, is_impossible=True)

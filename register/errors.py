@@ -1,11 +1,24 @@
 """What registration refuses beyond faults of single fields; part of the family in scheduler.errors."""
 
 from collections.abc import Sequence
+from typing import Final
 
-from scheduler.errors import Fault, InvalidInput, SchedulerError
+import psycopg
+from django.db import InterfaceError, OperationalError
+
+from scheduler.errors import Fault, InvalidInput, PartitionMissing, SchedulerError
+
+# What is raised where the database fails, or has no place for a row: the same may succeed a moment later.
+UNAVAILABLE: Final = (
+    OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError, PartitionMissing,
+)  # fmt: skip
 
 
-class NameTaken(SchedulerError):
+class Taken(SchedulerError):
+    """Something else has this name already."""
+
+
+class NameTaken(Taken):
     """Another task of this namespace has this name already."""
 
 
@@ -16,6 +29,26 @@ class RecordsRefused(InvalidInput):
         super().__init__(faults)
         subject = "1 record is" if count == 1 else f"{count:,} records are"
         self.summary = f"{subject} bad of {of:,}, and nothing was written; see errors."
+
+
+class StoredInPart(SchedulerError):
+    """The database has failed when some records were stored already."""
+
+    def __init__(self, count: int, *, of: int) -> None:
+        super().__init__(
+            f"The database does not answer in time. At least {count:,} of {of:,} records are stored; send the same "
+            "again with the mode upsert."
+        )
+
+
+class AppliedInPart(SchedulerError):
+    """The database has failed when some tasks had the latest version of a template already."""
+
+    def __init__(self, count: int) -> None:
+        tasks = "1 task has" if count == 1 else f"{count:,} tasks have"
+        super().__init__(
+            f"The database does not answer in time. At least {tasks} the latest version; apply it again for the others."
+        )
 
 
 class VersionStale(SchedulerError):
@@ -38,7 +71,7 @@ class NamespaceNotFound(SchedulerError):
     """The namespace has no row, or this token may not see it."""
 
 
-class NamespaceTaken(SchedulerError):
+class NamespaceTaken(Taken):
     """The namespace has a row already."""
 
 
@@ -50,7 +83,7 @@ class CalendarNotFound(SchedulerError):
     """No such calendar, or not one that this token may see."""
 
 
-class CalendarNameTaken(SchedulerError):
+class CalendarNameTaken(Taken):
     """Another calendar of this namespace, or another shared one, has this name already."""
 
 
@@ -69,7 +102,7 @@ class TemplateNotFound(SchedulerError):
     """No such template, or not one that this token may see."""
 
 
-class TemplateNameTaken(SchedulerError):
+class TemplateNameTaken(Taken):
     """Another template of this namespace, or another shared one, has this name already."""
 
 
@@ -90,11 +123,11 @@ class WebhookOff(SchedulerError):
 
 
 class DeliveryNotFound(SchedulerError):
-    """The webhook has no such message, or it is no longer kept."""
+    """The webhook has no such delivery, or it is no longer kept."""
 
 
 class DeliveryPending(SchedulerError):
-    """The message has not come to its end yet: it is tried again by itself."""
+    """The delivery has not come to its end yet: it is tried again by itself."""
 
 
 class TokenNotFound(SchedulerError):
@@ -103,6 +136,10 @@ class TokenNotFound(SchedulerError):
 
 class FlowPlanNotFound(SchedulerError):
     """Nothing of that id is planned, or it has begun or was called off."""
+
+
+class CircuitNotFound(SchedulerError):
+    """Nothing of that name has been called yet."""
 
 
 class AuditRecordNotFound(SchedulerError):
@@ -142,6 +179,10 @@ class OperationNotFound(SchedulerError):
 
 class OperationEnded(SchedulerError):
     """The operation has ended: there is nothing to abort."""
+
+
+class NotACatchUp(SchedulerError):
+    """The operation is no catch-up: there is nothing to approve, throttle or drop."""
 
 
 class ExecutionEnded(SchedulerError):

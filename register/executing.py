@@ -11,7 +11,7 @@ from django.db.transaction import atomic
 from register import journal
 from register.errors import ExecutionEnded, NotRetryable
 from register.locking import publish_after_commit
-from scheduler import connections, requests
+from scheduler import claims, connections, requests
 from scheduler.errors import ExecutionNotFound
 from scheduler.models import Execution
 from scheduler.models.choices import AuditVerb
@@ -26,6 +26,9 @@ def cancel_execution(execution_id: UUID, *, actor: str, namespace: str | None, n
     Raises ExecutionNotFound, ExecutionEnded.
     """
     with atomic():
+        _visible(execution_id, namespace=namespace)
+        # What was before is asked under the lock: it goes into the audit.
+        claims.attempt(connections.current(), execution_id)
         before = _visible(execution_id, namespace=namespace)
         reason = f"cancelled by {actor}"[:REASON_LENGTH]
         if not requests.cancel(connections.current(), execution_id, reason=reason, now=now):
@@ -49,8 +52,7 @@ def retry_execution(execution_id: UUID, *, namespace: str | None, now: datetime)
             raise NotRetryable(refusal)
         publish_after_commit(ready, now=now)
         attempt = _visible(retry, namespace=namespace)
-        after = {"executionId": str(attempt.id), "attempt": attempt.attempt, "status": attempt.status}
-        journal.note(AuditVerb.RETRY, execution, after=after, now=now)
+        journal.retried([(execution, attempt)], now=now)
     return attempt
 
 

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TextIO
 
@@ -33,7 +33,7 @@ class Source:
         with self._refusing():
             self.stream.seek(0)
             for index, record in enumerate(FORMATS[self.format].read(self.stream)):
-                yield replace(record, place=f"{self.name}: tasks[{index}]")
+                yield Record(record.fields, record.faults, f"{self.name}: tasks[{index}]")
 
     def count(self) -> int:
         """Return how many records there are; a file that cannot be read to its end is refused here."""

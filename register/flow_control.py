@@ -7,8 +7,9 @@ from typing import Any
 from django.db import transaction
 
 from register import journal
-from register.errors import BoundForbidden, FlowPlanNotFound, VersionStale
+from register.errors import BoundForbidden, FlowPlanNotFound
 from register.given import Given
+from register.versions import refuse_stale
 from scheduler import claims, connections, flow
 from scheduler.errors import Fault, InvalidInput
 from scheduler.models import FlowControl
@@ -22,14 +23,20 @@ CREATED_BY_LENGTH = 100
 def find(*, bound_to: str | None, now: datetime) -> FlowStanding:
     """Return how flow control stands; of a caller who is bound to a namespace without the others."""
     standing = flow_standing(now=now)
-    if bound_to is None:
-        return standing
     return replace(
         standing,
-        current=_of_namespace(standing.current, bound_to) if standing.current is not None else None,
-        covered=tuple(_of_namespace(row, bound_to) for row in standing.covered),
-        planned=tuple(_of_namespace(row, bound_to) for row in standing.planned),
+        current=narrowed(standing.current, bound_to=bound_to) if standing.current is not None else None,
+        covered=tuple(narrowed(row, bound_to=bound_to) for row in standing.covered),
+        planned=tuple(narrowed(row, bound_to=bound_to) for row in standing.planned),
     )
+
+
+def narrowed(row: FlowControl, *, bound_to: str | None) -> FlowControl:
+    """Return what was asked for; for a caller who is bound to a namespace without the others."""
+    if bound_to is not None:
+        entries: dict[str, Any] = row.document.get("namespaces", {})
+        row.document = row.document | {"namespaces": {name: entries[name] for name in entries if name == bound_to}}
+    return row
 
 
 def change_flow(
@@ -41,15 +48,16 @@ def change_flow(
     """
     if bound_to is not None:
         raise BoundForbidden
-    starts_at = max(given.values.get("starts_at") or now, now)
+    starts_at = given.values.get("starts_at") or now
     expires_at = given.values.get("expires_at")
     faults = [*given.faults]
-    if expires_at is not None and expires_at <= starts_at:
+    if expires_at is not None and expires_at <= max(starts_at, now):
         faults.append(Fault("expiresAt", "impossible", "It ends before it begins: send a later one.", True))
     if faults:
         raise InvalidInput(faults)
     with transaction.atomic():
-        before = _locked(versions, now=now)
+        before, now = _locked(versions, now=now)
+        starts_at = max(starts_at, now)
         is_planned = starts_at > now
         if not is_planned and _is_so(before.current, given, expires_at):
             return before
@@ -73,7 +81,7 @@ def withdraw(planned: int, *, bound_to: str | None, now: datetime, versions: fro
     if bound_to is not None:
         raise BoundForbidden
     with transaction.atomic():
-        standing = _locked(versions, now=now)
+        standing, now = _locked(versions, now=now)
         row = next((row for row in standing.planned if row.id == planned), None)
         if row is None:
             raise FlowPlanNotFound
@@ -81,12 +89,16 @@ def withdraw(planned: int, *, bound_to: str | None, now: datetime, versions: fro
         journal.note(AuditVerb.DELETE, row, before=flow_settings_as_json(row), now=now)
 
 
-def _locked(versions: frozenset[int] | None, *, now: datetime) -> FlowStanding:
+def _locked(versions: frozenset[int] | None, *, now: datetime) -> tuple[FlowStanding, datetime]:
+    """Return how flow control stands under its lock, and when.
+
+    Whoever waited for the lock comes after whom he waited for, who may have read the clock later.
+    """
     claims.flow_state(connections.current())
+    now = max([now, *(one.asked_at for one in flow.asked(connections.current()))])
     standing = flow_standing(now=now)
-    if versions is not None and standing.version not in versions:
-        raise VersionStale
-    return standing
+    refuse_stale(standing.version, accepted=versions)
+    return standing, now
 
 
 def _is_so(current: FlowControl | None, given: Given, expires_at: datetime | None) -> bool:
@@ -95,9 +107,3 @@ def _is_so(current: FlowControl | None, given: Given, expires_at: datetime | Non
         return False
     asked = (given.values["document"], given.values.get("reason"), expires_at)
     return (current.document, current.reason, current.expires_at) == asked
-
-
-def _of_namespace(row: FlowControl, namespace: str) -> FlowControl:
-    entries: dict[str, Any] = row.document["namespaces"]
-    row.document = row.document | {"namespaces": {name: one for name, one in entries.items() if name == namespace}}
-    return row

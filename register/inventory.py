@@ -1,9 +1,11 @@
-"""What the platform consists of right now: the handlers that were announced and the nodes that beat."""
+"""What the platform consists of right now: the handlers that were announced, the nodes that beat, the queues."""
 
 from datetime import datetime
 
+from scheduler import connections
 from scheduler.models import Handler, Node
 from scheduler.nodes import SHOWN_FOR, SILENT_AFTER
+from scheduler.queues import Queue, measured
 
 MOST_SHOWN = 10_000
 
@@ -11,6 +13,11 @@ MOST_SHOWN = 10_000
 def handlers() -> list[Handler]:
     """Return the catalogue, by name."""
     return list(Handler.objects.order_by("task_class")[:MOST_SHOWN])
+
+
+def queues(*, namespace: str | None, now: datetime) -> list[Queue]:
+    """Return the queues that have work, workers or a forecast; of one namespace only its executions are counted."""
+    return measured(connections.current(), now=now, namespace=namespace)
 
 
 def nodes(*, now: datetime, role: str | None = None, is_silent: bool | None = None) -> list[Node]:

@@ -10,10 +10,12 @@ from typing import Any
 
 from scheduler import audit, connections, revisions
 from scheduler.audit import Entry
+from scheduler.engine.changes import same
 from scheduler.flow import OBJECT as FLOW_CONTROL
 from scheduler.models import (
     ApiToken,
     Calendar,
+    Circuit,
     Event,
     Execution,
     FlowControl,
@@ -50,9 +52,22 @@ def note(
     audit.record(connections.current(), [_entry(verb, row, before=before, after=after)], now=now)
 
 
+def retried(pairs: Collection[tuple[Execution, Execution]], *, now: datetime) -> None:
+    """Record that executions are tried again: each with its next attempt, in one statement."""
+    entries = [
+        _entry(
+            AuditVerb.RETRY,
+            execution,
+            after={"executionId": str(attempt.id), "attempt": attempt.attempt, "status": attempt.status},
+        )
+        for execution, attempt in pairs
+    ]
+    audit.record(connections.current(), entries, now=now)
+
+
 def change(row: Any, before: dict[str, Any], after: dict[str, Any], *, now: datetime) -> None:
     """Record a change of a row by what it was and is; of what stayed the same nothing is told."""
-    changed = [name for name in after if after[name] != before[name]]
+    changed = [name for name in after if not same(after[name], before[name])]
     was, is_now = ({name: values[name] for name in changed} for values in (before, after))
     note(AuditVerb.CHANGE, row, before=was, after=is_now, now=now)
 
@@ -118,6 +133,11 @@ def _(namespace: Namespace) -> _About:
 @_about.register
 def _(settings: FlowControl) -> _About:
     return AuditKind.FLOW_CONTROL, FLOW_CONTROL, None, None
+
+
+@_about.register
+def _(circuit: Circuit) -> _About:
+    return AuditKind.CIRCUIT, circuit.name, circuit.name[: audit.NAME_LENGTH], None
 
 
 @_about.register

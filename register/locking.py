@@ -6,8 +6,8 @@ from uuid import UUID
 
 from django.db import transaction
 
-from register.errors import VersionStale
-from scheduler import connections, dispatch, firing, pauses
+from register.versions import refuse_stale
+from scheduler import claims, connections, dispatch, firing, pauses
 from scheduler.engine.states import TaskStatus
 from scheduler.errors import SchedulerError, TaskDeleted, TaskNotFound
 from scheduler.models import Task
@@ -42,8 +42,7 @@ def lock(
     task = visible(task_id, namespace=namespace)
     if task.status == TaskStatus.DELETED:
         raise if_deleted
-    if versions is not None and task.version not in versions:
-        raise VersionStale
+    refuse_stale(task.version, accepted=versions)
     return task, ready
 
 
@@ -60,3 +59,12 @@ def record_due(task_ids: Collection[UUID], *, now: datetime) -> list[Ready]:
 def publish_after_commit(ready: Sequence[Ready], *, now: datetime) -> None:
     """Publish what the transaction has queued once it has committed."""
     transaction.on_commit(lambda: dispatch.publish_after_commit(ready, now=now))
+
+
+def lock_named(keys: Collection[tuple[str, str] | None]) -> None:
+    """Lock all tasks that have these names, in order of id, for batches of one transaction cannot keep to it."""
+    names = {key for key in keys if key is not None}
+    named = Task.objects.filter(namespace__in={at for at, _ in names}, name__in={name for _, name in names})
+    tasks = named.exclude(status=TaskStatus.DELETED)  # whose names are others' by now
+    found = [id for id, *key in tasks.values_list("id", "namespace", "name") if tuple(key) in names]
+    claims.lock_tasks(connections.current(), found)

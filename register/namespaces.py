@@ -11,15 +11,17 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
-from register import journal
-from register.errors import BoundForbidden, NamespaceInUse, NamespaceNotFound, NamespaceTaken, VersionStale
+from register import channels, journal
+from register.errors import BoundForbidden, NamespaceInUse, NamespaceNotFound, NamespaceTaken
 from register.given import Given
 from register.names import KEY_MAX_LENGTH, is_key
+from register.stored import Stored
+from register.versions import refuse_stale, store
 from scheduler import claims, connections
 from scheduler.engine import urls
 from scheduler.engine.states import TaskStatus
 from scheduler.errors import Fault, InvalidInput
-from scheduler.models import ApiToken, Calendar, Namespace, Task
+from scheduler.models import ApiToken, Calendar, Namespace, Task, Template, Webhook
 from scheduler.models.choices import AuditVerb
 from scheduler.representations import namespace_as_json
 
@@ -57,6 +59,7 @@ def create_namespace(given: Given, *, actor: str, bound_to: str | None, now: dat
     try:
         with transaction.atomic():
             namespace.save(force_insert=True)
+            _refuse_channel(namespace)
             journal.note(AuditVerb.CREATE, namespace, after=_settings(namespace), now=now)
     except IntegrityError as error:
         # Every bound was checked: what is left is the key, and only that can tell which of two was first.
@@ -81,7 +84,9 @@ def change_namespace(
             raise BoundForbidden
         if changed:
             before = _settings(namespace)
-            _store(namespace, changed, now=now)
+            store(namespace, changed, now=now)
+            if changed.keys() & {"notify_channel", "secret_names"}:
+                _refuse_channel(namespace)
             journal.change(namespace, before, _settings(namespace), now=now)
     return namespace
 
@@ -97,7 +102,7 @@ def delete_namespace(name: str, *, bound_to: str | None, now: datetime, versions
         if bound_to is not None:
             raise BoundForbidden
         if kinds := list(_inhabitants(name, now=now)):
-            raise NamespaceInUse(f"The namespace still has {' and '.join(kinds)}.")
+            raise NamespaceInUse(f"The namespace still has {_listed(kinds)}.")
         journal.note(AuditVerb.DELETE, namespace, before=_settings(namespace), now=now)
         namespace.delete()
 
@@ -106,17 +111,15 @@ def _locked(name: str, *, bound_to: str | None, versions: frozenset[int] | None)
     find(name, bound_to=bound_to)
     claims.namespace_to_edit(connections.current(), name)
     namespace = find(name, bound_to=bound_to)
-    if versions is not None and namespace.version not in versions:
-        raise VersionStale
+    refuse_stale(namespace.version, accepted=versions)
     return namespace
 
 
-def _store(namespace: Namespace, changed: dict[str, Any], *, now: datetime) -> None:
-    for column, value in changed.items():
-        setattr(namespace, column, value)
-    namespace.version += 1
-    namespace.updated_at = now
-    namespace.save(update_fields=[*changed, "version", "updated_at"])
+def _refuse_channel(namespace: Namespace) -> None:
+    """Refuse a channel that leads nowhere, by the settings that are stored. Raises InvalidInput."""
+    channel: dict[str, Any] | None = namespace.notify_channel
+    if found := channels.faults(channel, at="notifyChannel", namespace=namespace.name, among=Stored()):
+        raise InvalidInput(found)
 
 
 def _settings(namespace: Namespace) -> dict[str, Any]:
@@ -137,12 +140,20 @@ def _fixed(namespace: Namespace, given: Given) -> Iterable[Fault]:
         yield Fault("name", "impossible", message, is_impossible=True)
 
 
+def _listed(words: list[str]) -> str:
+    return " and ".join([*filter(None, [", ".join(words[:-1])]), words[-1]])
+
+
 def _inhabitants(name: str, *, now: datetime) -> Iterable[str]:
     # Not how many: a namespace may hold a million tasks.
     if Task.objects.filter(namespace=name).exclude(status=TaskStatus.DELETED).exists():
         yield "tasks"
     if Calendar.objects.filter(namespace=name, deleted_at=None).exists():
         yield "calendars"
+    if Template.objects.filter(namespace=name, deleted_at=None).exists():
+        yield "templates"
+    if Webhook.objects.filter(namespace=name, deleted_at=None).exists():
+        yield "webhooks"
     alive = Q(expires_at=None) | Q(expires_at__gt=now)
     if ApiToken.objects.filter(alive, namespace=name, revoked_at=None).exists():
         yield "tokens"

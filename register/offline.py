@@ -40,6 +40,7 @@ class Check:
             allow_unknown_task_class=given.allow_unknown_task_class,
         )
         draft = drafting.of_new(given, actor=ownership.ACTOR, namespace=None, among=self.catalogue, now=self.now)
+        draft.task.has_dependencies = bool(given.values.get("upstreams"))
         return Result(FAILED, tuple(draft.faults)) if draft.faults else Result(CREATED, task=draft.task)
 
     def lines_of(self, result: Result) -> Iterator[str]:

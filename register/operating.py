@@ -14,7 +14,7 @@ from register.errors import NotPaused, TaskCompleted
 from register.given import Given
 from register.locking import lock, publish_after_commit, visible
 from register.stored import Stored
-from scheduler import connections, pauses, schedules, triggers
+from scheduler import claims, connections, dayloads, pauses, schedules, triggers
 from scheduler.engine.schedules import InvalidSchedule
 from scheduler.engine.states import TaskStatus
 from scheduler.errors import Fault, InvalidInput, TaskDeleted
@@ -71,8 +71,9 @@ def pause_task(task_id: UUID, given: Given, *, actor: str, namespace: str | None
         task.pause_reason = given.values.get("reason") or f"Paused by {actor}."
         task.paused_until = until
         task.claim_at = task.next_execution_time = None
-        task.save(update_fields=["status", "pause_reason", "paused_until", "claim_at", "next_execution_time"])
-        journal.note(AuditVerb.PAUSE, task, before=before, after=_standing(task), now=now)
+        if (after := _standing(task)) != before:
+            task.save(update_fields=["status", "pause_reason", "paused_until", "claim_at", "next_execution_time"])
+            journal.note(AuditVerb.PAUSE, task, before=before, after=after, now=now)
         publish_after_commit(ready, now=now)
     return task
 
@@ -85,6 +86,9 @@ def resume_task(task_id: UUID, given: Given, *, namespace: str | None, now: date
     if given.faults:
         raise InvalidInput(given.faults)
     with atomic():
+        visible(task_id, namespace=namespace)
+        # What was before is asked under the lock: it goes into the audit.
+        claims.lock_tasks(connections.current(), [task_id])
         before = _standing(visible(task_id, namespace=namespace))
         catch_up = bool(given.values.get("catch_up"))
         resumed = pauses.resume(connections.current(), [task_id], catch_up=catch_up, now=now)
@@ -121,8 +125,11 @@ def skip_slot(task_id: UUID, given: Given, *, namespace: str | None, now: dateti
         coming = {one for one in task.skip_slots or [] if one > now} | {slot}
         task.skip_slots = sorted(coming)
         if task.status == TaskStatus.ACTIVE:
-            task.next_execution_time = schedules.shown_at(task, task.next_slot_for)
-        task.save(update_fields=["skip_slots", "next_execution_time"])
+            loads = dayloads.of(connections.current(), [task])
+            place = schedules.place(task, task.next_slot_for, loads=loads)
+            task.next_execution_time = place.shown_at
+            task.flex_for, task.flex_ms = place.flex_for, place.flex_ms
+        task.save(update_fields=["skip_slots", "next_execution_time", "flex_for", "flex_ms"])
         publish_after_commit(ready, now=now)
     return task
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
 from django.db.models import Q
@@ -12,6 +12,10 @@ from register.drafting import DEFAULT_NAMESPACE
 from scheduler.models import Task
 
 Item = TypeVar("Item")
+
+
+# Where records stand that have no name: they are bad, and store nothing.
+NAMELESS: Final = ("", "")
 
 
 class HasFields(Protocol):
@@ -51,6 +55,11 @@ def _sorted(records: Sequence[R], home: str) -> Iterator[R]:
     except CycleError:
         order = list(range(len(records)))
     return (records[index] for index in order)
+
+
+def edits_graph(fields: Any) -> bool:
+    """Tell whether a record says what its task depends on: by name, by id, or that it is nothing."""
+    return isinstance(fields, dict) and "dependencies" in fields
 
 
 def names(fields: Any) -> list[str]:

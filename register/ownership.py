@@ -1,8 +1,12 @@
 """Which tasks belong to whose files: a label says so, and only what files have created is ever pruned."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
+from uuid import UUID
 
+from django.db.models import QuerySet
+
+from scheduler import claims, connections
 from scheduler.engine.states import TaskStatus
 from scheduler.models import Task
 
@@ -27,9 +31,19 @@ def stamped(fields: Any, owner: str | None, *, existing: Task | None) -> Any:
     return {"owner": answers} | fields | {"labels": labels | {LABEL: owner}}
 
 
+def still(owner: str, task_ids: Collection[UUID]) -> list[UUID]:
+    """Lock tasks until the transaction ends, and return those that are this owner's now."""
+    claims.lock_tasks(connections.current(), task_ids)
+    return list(_of(owner).filter(id__in=task_ids).values_list("id", flat=True))
+
+
+def _of(owner: str) -> QuerySet[Task]:
+    return Task.objects.filter(created_by=ACTOR, labels__contains={LABEL: owner}).exclude(status=TaskStatus.DELETED)
+
+
 def registered_by(owner: str, *, namespace: str | None) -> Iterator[tuple[Any, tuple[str, str]]]:
     """Yield id and key of the tasks that this owner's files have created, in one namespace or in all."""
-    tasks = Task.objects.filter(created_by=ACTOR, labels__contains={LABEL: owner}).exclude(status=TaskStatus.DELETED)
+    tasks = _of(owner)
     if namespace is not None:
         tasks = tasks.filter(namespace=namespace)
     rows = tasks.order_by("namespace", "name", "id").values_list("id", "namespace", "name")

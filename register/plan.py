@@ -82,4 +82,12 @@ def _slots(task: Task, *, now: datetime) -> str:
         coming = schedules.coming(task, after=now, count=SLOTS_SHOWN)
     except InvalidSchedule as refusal:
         return f"none ({refusal})"
-    return ", ".join(str(instant(slot)) for slot in coming) or "none"
+    return ", ".join(str(instant(slot)) for slot in coming) or f"none{_otherwise(task)}"
+
+
+def _otherwise(task: Task) -> str:
+    """Return what a task without a schedule waits for."""
+    if any(getattr(task, column) is not None for column in timing.KINDS):
+        return ""
+    asked = [("its dependencies", task.has_dependencies), ("its events", bool(task.listens_to))]
+    return ": it has no schedule and waits for " + " and ".join([name for name, has in asked if has] or ["requests"])

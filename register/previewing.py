@@ -55,7 +55,7 @@ def preview(given: Given, *, namespace: str | None, now: datetime) -> Preview:
     if faults:
         raise InvalidInput(faults)
     every, running = (_schedule(task, under, runs_only=runs_only) for runs_only in (False, True))
-    if faults := [*_never(task), *rules.jitter_faults(every, task.jitter_seconds, now=after)]:
+    if faults := [*_never(task), *rules.spread_faults(every, task, now=after)]:
         raise InvalidInput(faults)
     is_estimated = schedules.is_fixed_delay(task)
     count = 1 if is_estimated else values.get("count", DEFAULT_COUNT)
@@ -63,7 +63,7 @@ def preview(given: Given, *, namespace: str | None, now: datetime) -> Preview:
         words_of(task, running),
         list(running.between(after + _TICK, _END, limit=count)),
         task.time_zone,
-        cautions.of_schedule(every, running, after=after, jitter_seconds=task.jitter_seconds),
+        cautions.of_schedule(every, running, after=after, spread_seconds=task.jitter_seconds + task.flex_seconds),
         is_estimated,
     )
 

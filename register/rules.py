@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from register import timing
@@ -16,7 +17,7 @@ from scheduler.errors import Fault
 from scheduler.models import Task
 from scheduler.models.choices import IntervalMode, OverlapPolicy
 
-# Open executions are looked for in the ids of the last 8 days; a slot's last attempt must end within them (design §4).
+# Open executions are looked for in the ids of the last 8 days; a slot's last attempt must end within them.
 LONGEST_SLOT = timedelta(days=8)
 
 _TICK = timedelta(microseconds=1)
@@ -39,7 +40,7 @@ def contradictions(task: Task, *, changed: frozenset[str], faulty: frozenset[str
     """Return the faults of the rules that read a changed column and no faulty one; whether it fires is not asked."""
     faults: list[Fault] = []
     for columns, rule in _RULES:
-        if columns & changed and not columns & faulty:
+        if not columns.isdisjoint(changed) and columns.isdisjoint(faulty):
             faults += rule(task)
     return faults
 
@@ -69,13 +70,14 @@ def _run_at_in_window(task: Task) -> Iterable[Fault]:
 
 
 def _delays(task: Task) -> Iterable[Fault]:
-    policy = RetryPolicy.from_json(task.retry_policy)
+    policy = _retry_policy(tuple(task.retry_policy.items()))
     if policy.delay_seconds > policy.max_delay_seconds:
         yield _impossible("retryPolicy.delaySeconds", "This is more than maxDelaySeconds.")
 
 
 def _attempts_end_in_time(task: Task) -> Iterable[Fault]:
-    longest = _longest_slot(RetryPolicy.from_json(task.retry_policy), task.max_retry_count, task.timeout_seconds)
+    policy = _retry_policy(tuple(task.retry_policy.items()))
+    longest = _longest_slot(policy, task.max_retry_count, task.timeout_seconds)
     if longest > LONGEST_SLOT:
         yield _impossible(
             "maxRetryCount",
@@ -85,6 +87,11 @@ def _attempts_end_in_time(task: Task) -> Iterable[Fault]:
 
 
 # Thousands of tasks share a policy.
+@lru_cache(maxsize=4096)
+def _retry_policy(items: tuple[tuple[str, Any], ...]) -> RetryPolicy:
+    return RetryPolicy.from_json(dict(items))
+
+
 @lru_cache(maxsize=4096)
 def _longest_slot(policy: RetryPolicy, max_retry_count: int, timeout_seconds: int) -> timedelta:
     """Return how long all attempts of one slot may take together."""
@@ -109,9 +116,10 @@ def _fixed_delay(task: Task) -> Iterable[Fault]:
 
 
 def _calendar(task: Task) -> Iterable[Fault]:
-    if task.calendar is None and task.calendar_policy != CalendarPolicy.SKIP:
-        yield _impossible("calendarPolicy", "This task has no calendar: set calendar, or leave this out.")
-    if task.calendar is not None and task.calendar.namespace not in (None, task.namespace):
+    if task.calendar_id is None:
+        if task.calendar_policy != CalendarPolicy.SKIP:
+            yield _impossible("calendarPolicy", "This task has no calendar: set calendar, or leave this out.")
+    elif task.calendar is not None and task.calendar.namespace not in (None, task.namespace):
         yield _impossible("calendar", f"{task.calendar.name!r} belongs to another namespace.")
 
 
@@ -144,12 +152,12 @@ def _never_fires(task: Task, *, changed: frozenset[str], now: datetime) -> Itera
     if slot is None and changed & timing.SCHEDULE_COLUMNS != {"end_at"}:
         yield _impossible(kind, _no_slot(task, kind, now))
     elif slot is not None and not schedules.is_fixed_delay(task):
-        if task.calendar is not None:
+        if task.calendar_id is not None:
             yield from _closed_always(task, slot)
-        if task.jitter_seconds:
-            yield from jitter_faults(schedules.of(task), task.jitter_seconds, now=now)
-    elif task.jitter_seconds >= (task.interval_seconds or math.inf):
-        yield _impossible("jitterSeconds", "This must be shorter than intervalSeconds.")
+        if task.jitter_seconds or task.flex_seconds:
+            yield from spread_faults(schedules.of(task), task, now=now)
+    elif task.jitter_seconds + task.flex_seconds >= (task.interval_seconds or math.inf):
+        yield _impossible(*_too_long(task, "intervalSeconds"))
 
 
 def _closed_always(task: Task, slot: datetime) -> Iterable[Fault]:
@@ -157,14 +165,24 @@ def _closed_always(task: Task, slot: datetime) -> Iterable[Fault]:
         yield _impossible("calendar", f"{task.calendar_name!r} is closed at every slot that is left.")
 
 
-def jitter_faults(schedule: Schedule, jitter_seconds: int, *, now: datetime) -> Iterable[Fault]:
-    """Refuse jitter that could carry a slot beyond the next one: slots are due in their own order."""
-    if not jitter_seconds:
+def spread_faults(schedule: Schedule, task: Task, *, now: datetime) -> Iterable[Fault]:
+    """Refuse jitter and flex that could carry a slot beyond the next one: slots are due in their own order."""
+    spread = timedelta(seconds=task.jitter_seconds + task.flex_seconds)
+    if not spread:
         return
     gap = least_gap(schedule, now, now + _A_YEAR)
-    if gap is not None and gap <= timedelta(seconds=jitter_seconds):
+    if gap is not None and gap <= spread:
+        field, _ = _too_long(task, "")
+        both = " for jitterSeconds and flexSeconds together" if task.jitter_seconds and task.flex_seconds else ""
         shortest = int(gap.total_seconds())
-        yield _impossible("jitterSeconds", f"Two slots of the next year lie {shortest} s apart: use less than that.")
+        yield _impossible(field, f"Two slots of the next year lie {shortest} s apart: use less than that{both}.")
+
+
+def _too_long(task: Task, limit: str) -> tuple[str, str]:
+    """Return which field spreads slots too far, and that it does."""
+    if task.jitter_seconds and task.flex_seconds:
+        return "flexSeconds", f"This and jitterSeconds together must be shorter than {limit}."
+    return "flexSeconds" if task.flex_seconds else "jitterSeconds", f"This must be shorter than {limit}."
 
 
 def _no_slot(task: Task, kind: str, now: datetime) -> str:

@@ -3,7 +3,7 @@
 `namespace` is the one that the caller is bound to, None for a caller of every namespace.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,6 +11,7 @@ from uuid import UUID
 import psycopg
 from django.db.transaction import atomic
 
+from register import journal
 from register.errors import NothingFailed
 from register.locking import publish_after_commit
 from scheduler import claims, connections, overlaps, permits, requests, runs, workflows
@@ -42,7 +43,7 @@ def retry_run(run_id: UUID, *, namespace: str | None, now: datetime) -> RetriedR
         if not failed:
             raise NothingFailed(f"Nothing of this run is {', '.join(sorted(RETRYABLE))}.")
         _lock(connection, failed, now=now)
-        retried: list[UUID] = []
+        retried: dict[UUID, UUID] = {}
         ready: list[Ready] = []
         refusals: dict[UUID, str] = {}
         for latest in failed:
@@ -51,11 +52,13 @@ def retry_run(run_id: UUID, *, namespace: str | None, now: datetime) -> RetriedR
             if outcome.execution is None:
                 refusals[latest.task_id] = outcome.refusal
             else:
-                retried.append(outcome.execution)
+                retried[latest.execution] = outcome.execution
         if not retried:
             raise NothingFailed(" ".join(dict.fromkeys(refusals.values())))
         publish_after_commit(ready, now=now)
-        return RetriedRun(run_id, _executions(retried), refusals)
+        attempts = _executions(retried.values())
+        _note(retried, attempts, now=now)
+        return RetriedRun(run_id, attempts, refusals)
 
 
 def _visible(run_id: UUID, *, namespace: str | None) -> Execution:
@@ -79,8 +82,8 @@ def _lock(connection: psycopg.Connection, failed: Sequence[Latest], *, now: date
     """Lock all that the retries need before the first of them, in the order of all locks."""
     for execution in sorted(one.execution for one in failed):
         claims.attempt(connection, execution)
-    tasks = claims.locked_tasks(connection, {one.task_id for one in failed})
-    permits.lock(connection, {key for task in tasks.values() for key in overlaps.keys_of(task)}, now=now)
+    tasks = claims.tasks(connection, {one.task_id for one in failed})
+    permits.lock(connection, {key for task in tasks for key in overlaps.keys_of(task)}, now=now)
 
 
 def _retry(connection: psycopg.Connection, execution: UUID, *, now: datetime) -> requests.Retried:
@@ -90,6 +93,12 @@ def _retry(connection: psycopg.Connection, execution: UUID, *, now: datetime) ->
         return requests.Retried("Its task is deleted.")
 
 
-def _executions(retried: Sequence[UUID]) -> list[Execution]:
-    rows = Execution.objects.select_related("task").filter(id__in=retried, id__gte=min(retried), id__lte=max(retried))
+def _note(retried: Mapping[UUID, UUID], attempts: Sequence[Execution], *, now: datetime) -> None:
+    before = {execution.id: execution for execution in _executions(retried)}
+    after = {execution.id: execution for execution in attempts}
+    journal.retried([(before[execution], after[attempt]) for execution, attempt in retried.items()], now=now)
+
+
+def _executions(ids: Collection[UUID]) -> list[Execution]:
+    rows = Execution.objects.select_related("task").filter(id__in=ids, id__gte=min(ids), id__lte=max(ids))
     return sorted(rows, key=lambda row: (row.task.name, row.id))

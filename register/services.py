@@ -19,7 +19,7 @@ from register.locking import lock, publish_after_commit, visible
 from register.stored import Stored
 from register.surroundings import Surroundings
 from register.uniqueness import one_name
-from scheduler import connections, pauses, revisions, verbs
+from scheduler import connections, dayloads, pauses, revisions, verbs
 from scheduler.engine.states import TaskStatus
 from scheduler.errors import InvalidInput, TaskNotFound
 from scheduler.models import Task
@@ -131,9 +131,9 @@ def store_changes(drafts: Sequence[Draft], *, now: datetime, restored_from: int 
     # The next slot is about to move; the old definition's slots of a pause are recorded while it is there.
     paused = [task.id for task in moving if task.status == TaskStatus.PAUSED]
     pauses.record(connections.current(), paused, until=now, now=now)
-    running = timing.running(moving)
+    running, loads = timing.running(moving), dayloads.of(connections.current(), moving)
     for draft in changed:
-        drafting.place(draft, running=running, now=now)
+        drafting.place(draft, running=running, loads=loads, now=now)
     revisions.keep_missing(connections.current(), [draft.task.id for draft in changed])
     storing.update(changed)
     _link(changed)

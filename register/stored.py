@@ -1,11 +1,14 @@
 """The surroundings of definitions as the database has them: each is looked up once, or once a batch."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from uuid import UUID
 
+from django.db.models import Q
+
 from register.calendars import naming
-from scheduler import connections, namespaces
-from scheduler.models import Calendar, Handler
+from scheduler import connections, dayloads, namespaces
+from scheduler.engine.flex import DayLoad
+from scheduler.models import Calendar, Handler, Webhook
 
 
 class Stored:
@@ -20,6 +23,8 @@ class Stored:
         self._calendars_by_id: dict[UUID, Calendar | None] = {}
         self._calendar_names: dict[str, list[str]] = {}
         self._secret_names: dict[str, list[str]] = {}
+        self._webhooks: dict[tuple[UUID, str], bool] = {}
+        self._loads: dict[str, Mapping[str, DayLoad]] = {}
 
     def look_up(self, task_classes: Collection[str]) -> None:
         """Read the handlers of many names at once."""
@@ -66,3 +71,17 @@ class Stored:
         if namespace not in self._secret_names:
             self._secret_names[namespace] = namespaces.secret_names(connections.current(), namespace)
         return self._secret_names[namespace]
+
+    def has_webhook(self, webhook_id: UUID, *, namespace: str) -> bool:
+        """Tell whether there is a webhook that people of a namespace may be notified by: its own, or one of all."""
+        if (webhook_id, namespace) not in self._webhooks:
+            heard = Q(namespace=namespace) | Q(namespace=None)
+            found = Webhook.objects.filter(heard, id=webhook_id, deleted_at=None).exists()
+            self._webhooks[webhook_id, namespace] = found
+        return self._webhooks[webhook_id, namespace]
+
+    def loads(self, queue: str) -> Mapping[str, DayLoad]:
+        """Return what is forecast of a queue, by its name; nothing where nobody knows."""
+        if queue not in self._loads:
+            self._loads[queue] = dayloads.of_queues(connections.current(), [queue])
+        return self._loads[queue]

@@ -46,8 +46,12 @@ _key = attrgetter("namespace", "name")
 _values_of_new = attrgetter(*_NEW)
 _values_of_change = attrgetter("id", *_CHANGED)
 
+# How long it ran says nothing of how long it runs with another handler or other data.
 _UPDATE: Final = """
-UPDATE scheduler_tasks t SET {assigned} FROM json_to_recordset(%s::json) AS u ({typed}) WHERE t.id = u.id
+UPDATE scheduler_tasks t SET {assigned},
+    run_count = CASE WHEN {is_another} THEN 0 ELSE t.run_count END,
+    expected_ms = CASE WHEN {is_another} THEN NULL ELSE t.expected_ms END
+FROM json_to_recordset(%s::json) AS u ({typed}) WHERE t.id = u.id
 """
 
 
@@ -59,7 +63,6 @@ def update(drafts: Sequence[Draft]) -> None:
     rows = [dict(zip(names, _values_of_change(draft.task), strict=True)) for draft in drafts]
     connections.current().execute(_statement(_UPDATE, names), (connections.as_json(rows),))
     _count_open([draft.task.id for draft in drafts if "overlap_policy" in draft.changed])
-    _forget_durations([draft.task.id for draft in drafts if draft.changed & {"task_class", "task_data"}])
 
 
 # Counted afresh, under the tasks' locks: the counter is not kept while everything may overlap. A finish that has not
@@ -70,7 +73,7 @@ UPDATE scheduler_tasks t SET open_count = CASE WHEN t.overlap_policy = 'ALLOW' T
     SELECT count(*) FROM task_execution_history h
     WHERE h.task_id = t.id AND h.status IN ('QUEUED', 'RUNNING', 'SCHEDULED')
         AND NOT (h.status = 'SCHEDULED' AND (
-            h.reason = 'overlap' AND h.trigger IN ('CATCH_UP', 'BACKFILL') OR h.reason = 'dependency'
+            h.reason = 'overlap' AND h.trigger IN ('CATCH_UP', 'BACKFILL') OR h.reason IN ('dependency', 'catch_up')
         ))
 ) END
 WHERE t.id = ANY(%s)
@@ -82,12 +85,6 @@ def _count_open(task_ids: Sequence[UUID]) -> None:
         connections.current().execute(_COUNT_OPEN, (list(task_ids),))
 
 
-def _forget_durations(task_ids: Sequence[UUID]) -> None:
-    """Forget how long tasks ran: it says nothing of what they do now."""
-    if task_ids:
-        Task.objects.filter(id__in=task_ids).update(run_count=0, expected_ms=None)
-
-
 @lru_cache
 def _statement(form: str, names: tuple[str, ...]) -> bytes:
     """Return a statement over rows with these columns, whose types are the model's."""
@@ -97,5 +94,6 @@ def _statement(form: str, names: tuple[str, ...]) -> bytes:
     return form.format(
         columns=", ".join(columns),
         assigned=", ".join(f"{column} = u.{column}" for column in columns if column != "id"),
+        is_another="(t.task_class, t.task_data) IS DISTINCT FROM (u.task_class, u.task_data)",
         typed=", ".join(f"{column} {kind}" for column, kind in zip(columns, types, strict=True)),
     ).encode()

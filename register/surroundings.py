@@ -1,9 +1,10 @@
-"""What a definition is checked against: announced handlers, calendars, listed secrets."""
+"""What a definition is checked against: announced handlers, calendars, listed secrets, webhooks."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Protocol
 from uuid import UUID
 
+from scheduler.engine.flex import DayLoad
 from scheduler.models import Calendar, Handler
 
 
@@ -27,3 +28,9 @@ class Surroundings(Protocol):
 
     def secret_names(self, namespace: str) -> Collection[str]:
         """Return which secrets the tasks of a namespace may name; none where only the worker knows."""
+
+    def has_webhook(self, webhook_id: UUID, *, namespace: str) -> bool:
+        """Tell whether there is a webhook that people of a namespace may be notified by: its own, or one of all."""
+
+    def loads(self, queue: str) -> Mapping[str, DayLoad]:
+        """Return what is forecast of a queue, by its name; nothing where nobody knows."""

@@ -13,8 +13,9 @@ from django.db.models import QuerySet
 from django.db.transaction import atomic
 
 from register import journal, sharing
-from register.errors import DeliveryNotFound, DeliveryPending, VersionStale, WebhookNotFound, WebhookOff
+from register.errors import DeliveryNotFound, DeliveryPending, WebhookNotFound, WebhookOff
 from register.given import Given
+from register.versions import refuse_stale, store
 from scheduler import claims, connections, webhooks
 from scheduler.engine import urls
 from scheduler.engine import webhooks as rules
@@ -22,11 +23,15 @@ from scheduler.errors import Fault, InvalidInput
 from scheduler.models import Delivery, Webhook
 from scheduler.models.choices import AuditVerb
 from scheduler.models.webhook import DeliveryStatus
+from scheduler.representations import instant
+from scheduler.webhooks import Which
 
 CREATED_BY_LENGTH = 100
 MOST_WEBHOOKS = 1_000
+MOST_REPLAYED = 10_000
 
-_OF_FAILURES = ("failing_since", "not_before", "switched_off_at", "switched_off_reason")
+_NEVER_FAILED = {"failure_count": 0, "failing_since": None, "not_before": None}
+_NEVER_SWITCHED_OFF = {"switched_off_at": None, "switched_off_reason": None}
 _SETTINGS = ("url", "events", "description", "is_active")
 
 
@@ -65,6 +70,8 @@ def change_webhook(
 ) -> Webhook:
     """Change the fields given and return the webhook; one that is switched on again is tried as if it were new.
 
+    So is one that listens elsewhere now: what the old address did not take says nothing of the new one.
+
     `versions` are those that If-Match accepts, None accepts any. Raises WebhookNotFound, VersionStale, InvalidInput.
     """
     with atomic():
@@ -74,10 +81,12 @@ def change_webhook(
         before = _settings(webhook)
         changed = {name: given.values[name] for name in _SETTINGS if name in given.values}
         changed = {name: value for name, value in changed.items() if getattr(webhook, name) != value}
+        if changed.get("is_active") or "url" in changed:
+            changed |= _NEVER_FAILED
         if changed.get("is_active"):
-            changed |= {"failure_count": 0, **dict.fromkeys(_OF_FAILURES)}
+            changed |= _NEVER_SWITCHED_OFF
         if changed:
-            _store(webhook, changed, now=now)
+            store(webhook, changed, now=now)
             journal.change(webhook, before, _settings(webhook), now=now)
     return webhook
 
@@ -89,32 +98,33 @@ def delete_webhook(
     with atomic():
         webhook = _locked(webhook_id, namespace=namespace, versions=versions)
         journal.note(AuditVerb.DELETE, webhook, before=_settings(webhook), now=now)
-        _store(webhook, {"is_active": False, "deleted_at": now}, now=now)
+        store(webhook, {"is_active": False, "deleted_at": now}, now=now)
 
 
 def rotate_secret(webhook_id: UUID, *, namespace: str | None, now: datetime) -> tuple[Webhook, str]:
-    """Give a webhook a new secret and return it, shown this once; for a day messages carry both signatures.
+    """Give a webhook a new secret and return it, shown this once; for a day deliveries carry both signatures.
 
     Raises WebhookNotFound.
     """
     with atomic():
         webhook = _locked(webhook_id, namespace=namespace, versions=None)
-        _store(webhook, {"secret_version": webhook.secret_version + 1, "secret_changed_at": now}, now=now)
+        store(webhook, {"secret_version": webhook.secret_version + 1, "secret_changed_at": now}, now=now)
         journal.note(AuditVerb.ROTATE, webhook, now=now)
     return webhook, _secret(webhook)
 
 
 def send_test(webhook_id: UUID, *, namespace: str | None, now: datetime) -> Delivery:
-    """Send a message that says nothing, and return it, PENDING. Raises WebhookNotFound, WebhookOff."""
+    """Send a delivery that says nothing, and return it, PENDING. Raises WebhookNotFound, WebhookOff."""
     with atomic():
         webhook = _active(webhook_id, namespace=namespace)
+        webhooks.try_now(connections.current(), webhook.id)
         made = webhooks.send_test(connections.current(), webhook.id, webhook.namespace, now=now)
         journal.note(AuditVerb.SEND, webhook, after={"deliveryId": str(made)}, now=now)
     return Delivery.objects.get(id=made)
 
 
 def replay(webhook_id: UUID, delivery_id: UUID, *, namespace: str | None, now: datetime) -> Delivery:
-    """Send a message again that has come to its end, under its own id, and return it, PENDING.
+    """Send a delivery again that has come to its end, under its own id, and return it, PENDING.
 
     Raises WebhookNotFound, WebhookOff, DeliveryNotFound, DeliveryPending.
     """
@@ -126,17 +136,41 @@ def replay(webhook_id: UUID, delivery_id: UUID, *, namespace: str | None, now: d
         if status == DeliveryStatus.PENDING:
             raise DeliveryPending
         webhooks.replay(connections.current(), delivery_id, now=now)
+        webhooks.try_now(connections.current(), webhook.id)
         journal.note(AuditVerb.SEND, webhook, after={"deliveryId": str(delivery_id)}, now=now)
     return Delivery.objects.get(id=delivery_id)
 
 
+def replay_many(webhook_id: UUID, which: Which, *, namespace: str | None, now: datetime) -> int:
+    """Send deliveries again that have come to their end, the oldest first, at most MOST_REPLAYED; return how many.
+
+    Raises WebhookNotFound, WebhookOff.
+    """
+    with atomic():
+        webhook = _locked(webhook_id, namespace=namespace, versions=None)
+        if not webhook.is_active:
+            raise WebhookOff
+        webhooks.try_now(connections.current(), webhook.id)
+        count = webhooks.replay_many(connections.current(), webhook.id, which, limit=MOST_REPLAYED, now=now)
+        if count:
+            asked = {
+                "status": which.status,
+                "event": which.event,
+                "from": instant(which.begin),
+                "to": instant(which.end),
+            }
+            told = {name: value for name, value in asked.items() if value is not None}
+            journal.note(AuditVerb.SEND, webhook, after={"deliveryCount": count, **told}, now=now)
+    return count
+
+
 def deliveries(webhook_id: UUID, *, namespace: str | None) -> QuerySet[Delivery]:
-    """Return the messages of a webhook. Raises WebhookNotFound."""
+    """Return the deliveries of a webhook. Raises WebhookNotFound."""
     return Delivery.objects.filter(webhook=find(webhook_id, namespace=namespace))
 
 
 def find_delivery(webhook_id: UUID, delivery_id: UUID, *, namespace: str | None) -> Delivery:
-    """Return one message. Raises WebhookNotFound, DeliveryNotFound."""
+    """Return one delivery. Raises WebhookNotFound, DeliveryNotFound."""
     delivery = deliveries(webhook_id, namespace=namespace).filter(id=delivery_id).first()
     if delivery is None:
         raise DeliveryNotFound
@@ -152,8 +186,7 @@ def _locked(webhook_id: UUID, *, namespace: str | None, versions: frozenset[int]
     if not claims.webhook_to_edit(connections.current(), webhook_id):
         raise WebhookNotFound
     webhook = find(webhook_id, namespace=namespace)
-    if versions is not None and webhook.version not in versions:
-        raise VersionStale
+    refuse_stale(webhook.version, accepted=versions)
     return webhook
 
 
@@ -162,14 +195,6 @@ def _active(webhook_id: UUID, *, namespace: str | None) -> Webhook:
     if not webhook.is_active:
         raise WebhookOff
     return webhook
-
-
-def _store(webhook: Webhook, changed: dict[str, Any], *, now: datetime) -> None:
-    for column, value in changed.items():
-        setattr(webhook, column, value)
-    webhook.version += 1
-    webhook.updated_at = now
-    webhook.save(update_fields=[*changed, "version", "updated_at"])
 
 
 def _too_many() -> Iterator[Fault]:

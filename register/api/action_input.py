@@ -106,13 +106,13 @@ class _ActionInput(Strict):
 class TaskActionInput(_ActionInput):
     """One verb on many tasks."""
 
-    action = Word(TASK_ACTIONS)
+    action = Word(list(TASK_ACTIONS))
 
 
 class ExecutionActionInput(_ActionInput):
     """One verb on many executions."""
 
-    action = Word(EXECUTION_ACTIONS)
+    action = Word(list(EXECUTION_ACTIONS))
 
 
 def read_action(body: Strict, data: Any, actions: dict[str, type[Strict]]) -> Given:

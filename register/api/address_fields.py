@@ -1,6 +1,6 @@
 """Fields that hold addresses: of web services, of chats, of people."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -15,6 +15,8 @@ URL_MAX_LENGTH = 2_048
 
 class WebAddress(Line):
     """A URL of a web service; whether its address may be connected to, the worker decides that sends."""
+
+    stated: ClassVar = {"format": "uri"}
 
     default_error_messages = {"url": "{refusal}"}
 
@@ -41,6 +43,8 @@ class ChatAddress(WebAddress):
 
 class MailAddress(Line):
     """An address of e-mail."""
+
+    stated: ClassVar = {"format": "email"}
 
     default_error_messages = {"address": "This must be an address such as ops@example.com."}
 

@@ -10,11 +10,11 @@ from rest_framework.views import APIView
 from register import backfilling, operations
 from register.api.inventory import refuse_parameters, whole
 from register.api.operations import OperatorView
-from register.api.reading import read_backfill, read_nothing
-from register.api.serializers import BackfillInput, NothingInput
+from register.api.reading import read_backfill, read_nothing, read_throttle
+from register.api.serializers import BackfillInput, NothingInput, ThrottleInput
 from scheduler.answers import OperationAnswer, OperationPage
 from scheduler.models import Operation
-from scheduler.representations import operation_as_json
+from scheduler.operations_shown import operation_as_json
 from scheduler.tokens import Caller, caller_of
 
 
@@ -77,6 +77,52 @@ class AbortView(OperatorView):
         caller = caller_of(request)
         read_nothing(request.data)
         return accepted(operations.abort_operation(operation_id, namespace=caller.namespace, now=caller.now), caller)
+
+
+class ApproveView(OperatorView):
+    """Approvals of catch-ups."""
+
+    @extend_schema(
+        operation_id="approveCatchUp", summary="Approve a catch-up", tags=["operations"], request=NothingInput,
+        responses={202: OperationAnswer},
+    )  # fmt: skip
+    def post(self, request: Request, operation_id: UUID) -> Response:
+        """Let go what an outage has left behind, at its rate."""
+        caller = caller_of(request)
+        read_nothing(request.data)
+        operation = operations.approve_catch_up(
+            operation_id, actor=caller.name, namespace=caller.namespace, now=caller.now
+        )
+        return accepted(operation, caller)
+
+
+class ThrottleView(OperatorView):
+    """Rates of catch-ups."""
+
+    @extend_schema(
+        operation_id="throttleCatchUp", summary="Set the rate of a catch-up", tags=["operations"],
+        request=ThrottleInput, responses={202: OperationAnswer},
+    )  # fmt: skip
+    def post(self, request: Request, operation_id: UUID) -> Response:
+        """Set how many executions go each second; 0 stops it for now."""
+        caller = caller_of(request)
+        given = read_throttle(request.data)
+        operation = operations.throttle_catch_up(operation_id, given, namespace=caller.namespace, now=caller.now)
+        return accepted(operation, caller)
+
+
+class DropView(OperatorView):
+    """Ends of catch-ups."""
+
+    @extend_schema(
+        operation_id="dropCatchUp", summary="Drop the rest of a catch-up", tags=["operations"], request=NothingInput,
+        responses={202: OperationAnswer},
+    )  # fmt: skip
+    def post(self, request: Request, operation_id: UUID) -> Response:
+        """Leave out what has not been let go: one SKIPPED row, reason misfire, for each task."""
+        caller = caller_of(request)
+        read_nothing(request.data)
+        return accepted(operations.drop_catch_up(operation_id, namespace=caller.namespace, now=caller.now), caller)
 
 
 def _shown(operation: Operation, caller: Caller) -> dict[str, object]:

@@ -7,10 +7,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from register import submission
+from register import collecting, submission
 from register.api.reading import read_bulk
 from register.api.serializers import BulkInput
-from register.bulk import CREATED, FAILED, UNCHANGED, UPDATED, Result
+from register.bulk import CREATED, FAILED, UNCHANGED, UPDATED, Entry, Result
 from scheduler.answers import BulkAnswer
 from scheduler.errors import InvalidInput
 from scheduler.representations import Json
@@ -32,12 +32,16 @@ class BulkView(APIView):
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         """Create tasks, and with mode upsert change those that have the names; each by itself, or all or none."""
+        with collecting.seldom():
+            return Response(self._registered(request))
+
+    def _registered(self, request: Request) -> Json:
         caller = caller_of(request)
         given = read_bulk(request.data)
         if given.faults:
             raise InvalidInput(given.faults)
         results = submission.submit(
-            given.values["tasks"],
+            [Entry(fields) for fields in given.values["tasks"]],
             mode=given.values["mode"],
             is_atomic=given.values["atomic"],
             actor=caller.name,
@@ -45,7 +49,7 @@ class BulkView(APIView):
             now=caller.now,
         )
         counts = {outcome: sum(result.outcome == outcome for result in results) for outcome in _OUTCOMES}
-        return Response({**counts, "results": [_shown(index, result) for index, result in enumerate(results)]})
+        return {**counts, "results": [_shown(index, result) for index, result in enumerate(results)]}
 
 
 def _shown(index: int, result: Result) -> Json:

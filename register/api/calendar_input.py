@@ -1,25 +1,22 @@
 """The request bodies of calendars: which fields there are, of which type and within which bounds."""
 
-import json
 from datetime import date
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.exceptions import ErrorDetail, ValidationError
 
+from register.api.documents import CalendarDocument
 from register.api.fields import Key, Line, Text, Whole, Zone
 from register.api.strict import Strict
 from register.given import Given
 from register.names import KEY_MAX_LENGTH
-from scheduler.engine.calendars import InvalidCalendar, as_document, read_calendar
+from scheduler.engine.calendars import as_document
 from scheduler.errors import InvalidInput
 from scheduler.parameters import Reader, read_day
 
 NAME_MAX_LENGTH = 100
 DESCRIPTION_MAX_LENGTH = 10_000
-RULES_MAX_BYTES = 64 * 1024
-FAULTS_SHOWN = 20
 MOST_DAYS = 400
 DEFAULT_DAYS = 366
 
@@ -27,22 +24,11 @@ Json = dict[str, Any]
 
 
 @extend_schema_field({"type": "object", "description": "What the calendar excludes; see docs/schedules.md."})
-class Rules(serializers.Field[Json, Any, Json, Any]):
+class Rules(CalendarDocument):
     """A rule document; comes out as the one that equal rules have."""
 
-    default_error_messages = {"max_bytes": "This may have {limit} bytes; it has {size}."}
-
-    def to_internal_value(self, data: Any) -> Json:
-        size = len(json.dumps(data).encode())
-        if size > RULES_MAX_BYTES:
-            self.fail("max_bytes", limit=f"{RULES_MAX_BYTES:,}", size=f"{size:,}")
-        try:
-            return as_document(read_calendar(data))
-        except InvalidCalendar as refusal:
-            raise ValidationError(_detail(refusal)) from None
-
-    def to_representation(self, value: Any) -> Json:
-        return dict(value)
+    def to_internal_value(self, data: Any) -> Any:
+        return as_document(super().to_internal_value(data))
 
 
 class Day(serializers.DateField):
@@ -107,10 +93,3 @@ def read_period(reader: Reader, *, today: date) -> tuple[date, int]:
         reader.refuse("to", "range", f"This must not lie before from, nor more than {MOST_DAYS} days on from there.")
     reader.raise_faults()
     return first, count
-
-
-def _detail(refusal: InvalidCalendar) -> Any:
-    detail: dict[str, list[ErrorDetail]] = {}
-    for fault in refusal.faults[:FAULTS_SHOWN]:
-        detail.setdefault(fault.path, []).append(ErrorDetail(fault.message, code=fault.code))
-    return detail if "" not in detail else detail[""]

@@ -3,7 +3,7 @@
 import json
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -12,12 +12,10 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from register.names import is_key
 from scheduler import idempotency
 from scheduler.engine import strict_json
-from scheduler.engine.calendars import CalendarRules, InvalidCalendar, read_calendar
-from scheduler.engine.schedules import InvalidSchedule, parse_cron, require_zone
+from scheduler.engine.schedules import InvalidSchedule, require_cron, require_zone
 from scheduler.engine.suggestions import did_you_mean
 
 TASK_DATA_MAX_BYTES = 64 * 1024
-CALENDAR_MAX_BYTES = 64 * 1024
 RECORDS_MAX_COUNT = 10_000
 LABELS_MAX_COUNT = 64
 LABEL_KEY_MAX_LENGTH = 63
@@ -48,6 +46,15 @@ class Line(Text):
 
     default_error_messages = {"control_characters": "This may not hold line breaks or other control characters."}
 
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        """Return the line; most are plain, and need not go through every check of the framework one by one."""
+        return self.to_internal_value(data) if self._is_plain(data) else super().run_validation(data)
+
+    def _is_plain(self, data: Any) -> bool:
+        if type(data) is not str or not data.isascii() or not data.isprintable():
+            return False
+        return data == data.strip() != "" and len(data) <= (self.max_length or 0)
+
     def to_internal_value(self, data: Any) -> str:
         line = super().to_internal_value(data)
         if _CONTROL.search(line):
@@ -57,6 +64,9 @@ class Line(Text):
 
 class Key(Line):
     """A name that is part of addresses and queue names, hence of plain characters."""
+
+    # Each `stated` is what the document says of a field beyond its type; blanks around a line are cut off.
+    stated: ClassVar = {"pattern": r"^\s*[A-Za-z0-9][A-Za-z0-9._-]*\s*$"}
 
     default_error_messages = {
         "characters": "Use letters A to Z, digits, dots, hyphens and underscores, and begin with a letter or digit.",
@@ -78,6 +88,8 @@ class Key(Line):
 
 class RequestKey(Text):
     """An idempotency key in a body; it is minded before the view runs."""
+
+    stated: ClassVar = {"pattern": rf"^{idempotency.KEY_PATTERN}$"}
 
     default_error_messages = {"invalid_key": idempotency.KEY_RULE}
 
@@ -103,11 +115,13 @@ class Identifier(serializers.UUIDField):
 
 
 class Whole(serializers.IntegerField):
-    """A JSON number without a fraction."""
+    """A JSON number without a fraction; one of zero is none (10.0 is whole: JSON Schema 2020-12, validation, 6.1.1)."""
 
     default_error_messages = {"invalid": "This must be a whole number."}
 
     def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, float) and data.is_integer():
+            return int(data)
         if not isinstance(data, int) or isinstance(data, bool):
             self.fail("invalid")
         return data
@@ -136,17 +150,12 @@ class Flag(serializers.BooleanField):
 
 
 class Word(serializers.ChoiceField):
-    """One of a few words; `unavailable` are those of the contract that this version has not built yet."""
+    """One of a few words."""
 
     default_error_messages = {
         "invalid": "This must be a text.",
         "invalid_choice": "There is no {input!r} here; use one of {choices}.{suggestion}",
-        "unavailable": "{input!r} is not available in this version; use one of {choices}.",
     }
-
-    def __init__(self, choices: Any, *, unavailable: frozenset[str] = frozenset(), **kwargs: Any) -> None:
-        super().__init__([choice for choice in choices if choice not in unavailable], **kwargs)
-        self.unavailable = unavailable
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -154,13 +163,13 @@ class Word(serializers.ChoiceField):
         if data in self.choices:
             return str(data)
         known = ", ".join(self.choices)
-        if data in self.unavailable:
-            self.fail("unavailable", input=data, choices=known)
         self.fail("invalid_choice", input=data[:50], choices=known, suggestion=did_you_mean(data, self.choices))
 
 
 class Instant(serializers.DateTimeField):
     """An instant with its offset from UTC; one without would be a guess."""
+
+    stated: ClassVar = {"pattern": "^(19[7-9][0-9]|20[0-9]{2}|21[0-9]{2})-"}
 
     default_error_messages = {
         "invalid": "This must be an instant in ISO 8601, such as 2030-01-31T06:00:00Z.",
@@ -185,6 +194,8 @@ class Instant(serializers.DateTimeField):
 class TimeOfDay(Line):
     """A time of day by the clock of some zone, to the minute."""
 
+    stated: ClassVar = {"pattern": r"^\s*([01][0-9]|2[0-3]):[0-5][0-9]\s*$"}
+
     default_error_messages = {"time": "This must be a time of day from 00:00 to 23:59, such as 06:00."}
 
     def to_internal_value(self, data: Any) -> str:
@@ -199,7 +210,7 @@ class CronText(Line):
 
     def to_internal_value(self, data: Any) -> str:
         expression = super().to_internal_value(data)
-        return _accepted(expression, lambda: parse_cron(expression, "UTC"))
+        return _accepted(expression, lambda: require_cron(expression))
 
 
 class Zone(Line):
@@ -208,28 +219,6 @@ class Zone(Line):
     def to_internal_value(self, data: Any) -> str:
         name = super().to_internal_value(data)
         return _accepted(name, lambda: require_zone(name))
-
-
-@extend_schema_field({"type": "object"})
-class CalendarDocument(serializers.Field[CalendarRules, Any, Any, Any]):
-    """A calendar's rules, as docs/schedules.md has them."""
-
-    default_error_messages = {"max_bytes": "This may have {limit} bytes as JSON; it has {size}."}
-
-    def to_internal_value(self, data: Any) -> CalendarRules:
-        size = len(json.dumps(data).encode())
-        if size > CALENDAR_MAX_BYTES:
-            self.fail("max_bytes", limit=f"{CALENDAR_MAX_BYTES:,}", size=f"{size:,}")
-        try:
-            return read_calendar(data)
-        except InvalidCalendar as refusal:
-            refused: dict[str, list[Any]] = {}
-            for fault in refusal.faults:
-                refused.setdefault(fault.path, []).append(ErrorDetail(fault.message, code=fault.code))
-            raise ValidationError(refused if "" not in refused else refused[""]) from None
-
-    def to_representation(self, value: Any) -> Any:
-        return value
 
 
 @extend_schema_field({"oneOf": [{"type": "object"}, {"type": "string", "contentMediaType": "application/json"}]})
@@ -248,6 +237,8 @@ class TaskData(serializers.Field[str, Any, str, Any]):
         size = len(text.encode())
         if size > TASK_DATA_MAX_BYTES:
             self.fail("max_bytes", limit=f"{TASK_DATA_MAX_BYTES:,}", size=f"{size:,}")
+        if data is not text and _is_plain(data, text):
+            return text
         try:
             value = strict_json.loads(text)
         except strict_json.InvalidJson as error:
@@ -261,6 +252,15 @@ class TaskData(serializers.Field[str, Any, str, Any]):
 
     def to_representation(self, value: Any) -> str:
         return str(value)
+
+
+class Items(serializers.ListField):
+    """A list; one that is too long is refused before anybody looks into it, for each bad item would be a fault."""
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if isinstance(data, list) and self.max_length is not None and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+        return list(super().to_internal_value(data))
 
 
 class Records(serializers.Field[list[Any], Any, list[Any], Any]):
@@ -282,7 +282,14 @@ class Records(serializers.Field[list[Any], Any, list[Any], Any]):
         return value
 
 
-@extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
+@extend_schema_field(
+    {
+        "type": "object",
+        "maxProperties": LABELS_MAX_COUNT,
+        "propertyNames": {"minLength": 1, "maxLength": LABEL_KEY_MAX_LENGTH, "pattern": "^[^:]*$"},
+        "additionalProperties": {"type": "string", "maxLength": LABEL_VALUE_MAX_LENGTH},
+    }
+)
 class Labels(serializers.Field[dict[str, str], Any, dict[str, str], Any]):
     """Free key-values, all texts."""
 
@@ -317,7 +324,18 @@ class Labels(serializers.Field[dict[str, str], Any, dict[str, str], Any]):
 
 def task_data_text(data: Any) -> str:
     """Return task data that came as an object in the text in which they are kept."""
-    return json.dumps(data, ensure_ascii=False)
+    return _ENCODER.encode(data)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
+_PLAIN = frozenset({str, int, bool, type(None)})
+
+
+def _is_plain(data: Any, text: str) -> bool:
+    """Tell whether task data, and the text of them, hold nothing that could be refused: read back it is the same."""
+    if type(data) is not dict or not text.isascii() or "\\" in text:
+        return False
+    return all(type(name) is str and type(value) in _PLAIN for name, value in data.items())
 
 
 def _accepted(text: str, check: Any) -> str:

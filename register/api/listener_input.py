@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from register.api.event_fields import EVENT_NAME_MAX_LENGTH, Match
-from register.api.fields import Line
+from register.api.fields import Items, Line
 from register.api.strict import Strict
+from scheduler.engine.changes import same
 
 
 class ListenerInput(Strict):
@@ -25,7 +25,7 @@ class ListenerInput(Strict):
         return {"event": values["event"], "match": values.get("match", {})}
 
 
-class Listeners(serializers.ListField):
+class Listeners(Items):
     """Events that start a task, any one of them; naming one twice says no more than naming it once."""
 
     child = ListenerInput()
@@ -33,6 +33,6 @@ class Listeners(serializers.ListField):
     def to_internal_value(self, data: Any) -> list[Any]:
         told: list[Any] = []
         for one in super().to_internal_value(data):
-            if one not in told:
+            if not any(same(one, other) for other in told):
                 told.append(one)
         return told

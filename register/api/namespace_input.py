@@ -1,10 +1,8 @@
 """The request bodies of namespaces: which fields there are, of which type and within which bounds."""
 
-from typing import Any
+from typing import Any, ClassVar
 
-from rest_framework import serializers
-
-from register.api.fields import Key, Line, Text, Whole
+from register.api.fields import Items, Key, Line, Text, Whole
 from register.api.notify_input import ChannelInput
 from register.api.strict import Strict
 from register.given import Given
@@ -14,10 +12,15 @@ from scheduler.engine.placeholders import SECRET_NAME
 DESCRIPTION_MAX_LENGTH = 10_000
 MOST_SECRETS = 200
 HEAVIEST = 100
+# Retries reach back eight days; no installation keeps more than sixty.
+LEAST_DAYS = 10
+MOST_DAYS = 60
 
 
 class SecretName(Line):
     """The name of a secret, as workers have it for a file or a variable."""
+
+    stated: ClassVar = {"pattern": rf"^\s*{SECRET_NAME.pattern}\s*$"}
 
     default_error_messages = {
         "characters": "A secret's name has 1 to 100 letters A to Z, digits, dots, hyphens and underscores, and begins "
@@ -31,7 +34,7 @@ class SecretName(Line):
         return name
 
 
-class SecretNames(serializers.ListField):
+class SecretNames(Items):
     """Names of secrets; naming one twice says no more than naming it once."""
 
     child = SecretName()
@@ -50,6 +53,9 @@ class NamespaceInput(Strict):
     )
     secretNames = SecretNames(source="secret_names", max_length=MOST_SECRETS, required=False)
     notifyChannel = ChannelInput(source="notify_channel", allow_null=True, required=False)
+    retentionDays = Whole(
+        source="retention_days", min_value=LEAST_DAYS, max_value=MOST_DAYS, allow_null=True, required=False
+    )
 
 
 def read_new_namespace(data: Any) -> Given:

@@ -78,7 +78,7 @@ class NamespaceView(APIView):
         request=NamespaceInput(partial=True), parameters=[_IF_MATCH], responses={200: NamespaceAnswer},
     )  # fmt: skip
     def put(self, request: Request, name: str) -> Response:
-        """Change the fields given and keep the others; a token that is bound to it changes its description only."""
+        """Change the fields given and keep the others; a bound token changes description and channel only."""
         return self._change(request, name)
 
     @extend_schema(
@@ -94,7 +94,7 @@ class NamespaceView(APIView):
         responses={204: OpenApiResponse(description="Deleted.")},
     )  # fmt: skip
     def delete(self, request: Request, name: str) -> Response:
-        """Delete the settings of a namespace that has no tasks, calendars or tokens."""
+        """Delete the settings of a namespace in which there is nothing, nor a token of it."""
         caller = caller_of(request)
         namespaces.delete_namespace(
             name, bound_to=caller.namespace, versions=accepted_versions(request), now=caller.now

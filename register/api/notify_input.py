@@ -2,18 +2,19 @@
 
 from typing import Any
 
-from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from register.api.address_fields import ChatAddress, MailAddress
-from register.api.fields import Identifier, Word
+from register.api.fields import Identifier, Items, Word
 from register.api.strict import Strict
 from scheduler.engine.notifications import Kind, Occasion
 
 MOST_ADDRESSES = 20
+# There are fewer, and each may stand there more than once.
+MOST_OCCASIONS = 20
 
 
-class Occasions(serializers.ListField):
+class Occasions(Items):
     """What people are notified of; naming one twice says no more than naming it once."""
 
     child = Word([occasion.value for occasion in Occasion])
@@ -26,7 +27,7 @@ class ChannelInput(Strict):
     """By which people are notified: EMAIL `to` addresses, CHAT at a `url`, or a WEBHOOK of the platform by its id."""
 
     kind = Word([kind.value for kind in Kind], required=False)
-    to = serializers.ListField(child=MailAddress(), min_length=1, max_length=MOST_ADDRESSES, required=False)
+    to = Items(child=MailAddress(), min_length=1, max_length=MOST_ADDRESSES, required=False)
     url = ChatAddress(required=False)
     webhookId = Identifier(required=False)
 
@@ -58,7 +59,7 @@ _OF_KIND = {"EMAIL": "to", "CHAT": "url", "WEBHOOK": "webhookId"}
 class NotifyInput(Strict):
     """What people are notified of, and by which channel; without one by that of the namespace."""
 
-    outcomes = Occasions(min_length=1, required=False)
+    outcomes = Occasions(min_length=1, max_length=MOST_OCCASIONS, required=False)
     channel = ChannelInput(allow_null=True, required=False)
 
     default_error_messages = {"required": f"Say of what: {', '.join(Occasion)}."}
@@ -70,7 +71,7 @@ class NotifyInput(Strict):
         return {"outcomes": values["outcomes"], "channel": values.get("channel")}
 
 
-class Notifications(serializers.ListField):
+class Notifications(Items):
     """Who is notified of what."""
 
     child = NotifyInput()

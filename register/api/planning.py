@@ -15,6 +15,7 @@ from register.api.preconditions import accepted_versions
 from register.api.reading import read_changes, read_new_task, read_preview
 from register.api.serializers import PreviewInput, ValidateInput
 from register.drafting import DEFAULT_NAMESPACE
+from register.errors import VersionStale
 from register.previewing import Preview
 from register.validating import Edit
 from scheduler.answers import PreviewAnswer, ValidateAnswer
@@ -57,16 +58,19 @@ class ValidateView(APIView):
         With `id`, or the name of a task that exists in its namespace, it is a change of that task.
         """
         caller = caller_of(request)
+        versions = accepted_versions(request) if "If-Match" in request.headers else None
         task_id, fields = _target(request.data, caller)
         if task_id is None:
             given = read_new_task(fields)
             task = validating.creation(given, actor=caller.name, namespace=caller.namespace, now=caller.now)
+            if versions is not None:
+                raise VersionStale
             return Response(_validated(task, now=caller.now) | {"task": _candidate(task), "change": None})
         edit = validating.edit(
             task_id,
             read_changes(fields),
             namespace=caller.namespace,
-            versions=accepted_versions(request) if "If-Match" in request.headers else None,
+            versions=versions,
             now=caller.now,
         )
         return Response(
@@ -100,8 +104,8 @@ def _validated(task: Task, *, now: datetime) -> Json:
 
 
 def _candidate(task: Task) -> Json:
-    """Return a new task: its id is not known yet, and without it neither is its jitter."""
-    unknown = {"id": None} | ({"nextExecutionTime": None} if task.jitter_seconds else {})
+    """Return a new task: its id is not known yet, and without it neither is its jitter or flex."""
+    unknown = {"id": None} | ({"nextExecutionTime": None} if task.jitter_seconds or task.flex_seconds else {})
     return task_as_json(task) | unknown
 
 

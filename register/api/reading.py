@@ -1,6 +1,5 @@
 """Reads the bodies of the write API, and records of files, into what the services take."""
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -16,18 +15,14 @@ from register.api.serializers import (
     ResumeInput,
     SkipInput,
     TaskInput,
+    ThrottleInput,
     TriggerInput,
 )
 from register.given import Given
 from register.stored import Stored
 from register.surroundings import Surroundings
+from scheduler.engine.presets import PRESETTABLE
 from scheduler.errors import InvalidInput
-
-# What a handler may preset for its tasks; when and where a task runs is its owner's to say.
-PRESETTABLE = frozenset(
-    "timeoutSeconds maxRetryCount retryPolicy retryOn misfirePolicy misfireGraceSeconds catchUpLimit overlapPolicy "
-    "priority queue".split()
-)
 
 
 def read_new_task(data: Any, *, among: Surroundings | None = None) -> Given:
@@ -75,6 +70,11 @@ def read_backfill(data: Any) -> Given:
     return BackfillInput().read(data)
 
 
+def read_throttle(data: Any) -> Given:
+    """Return the rate in a request."""
+    return ThrottleInput().read(data)
+
+
 def read_nothing(data: Any) -> None:
     """Refuse whatever a request brings along that takes nothing. Raises InvalidInput."""
     if faults := NothingInput().read(data).faults:
@@ -100,7 +100,7 @@ def _body(*, is_partial: bool = False) -> RecordInput:
 def _read_task(body: TaskInput, data: Any) -> Given:
     given = body.read(data)
     allows_unknown = bool(given.values.pop("allow_unknown_task_class", False))
-    return replace(given, allow_unknown_task_class=allows_unknown)
+    return Given(given.values, given.faults, given.faulty, allow_unknown_task_class=allows_unknown)
 
 
 def _with_presets(data: Any, among: Surroundings) -> Any:

@@ -4,22 +4,33 @@ from rest_framework.views import APIView
 
 from register.api.actions import ExecutionActionView, TaskActionView
 from register.api.audit import AuditRecordView, AuditView
-from register.api.backfills import AbortView, BackfillView, OperationsView, OperationView
+from register.api.backfills import (
+    AbortView,
+    ApproveView,
+    BackfillView,
+    DropView,
+    OperationsView,
+    OperationView,
+    ThrottleView,
+)
 from register.api.bulk import BulkView
 from register.api.calendars import CalendarPreviewView, CalendarsView, CalendarView, ClosedDaysView
+from register.api.circuits import CircuitResetView, CircuitsView
 from register.api.events import EventsView, EventView
 from register.api.executions import CancelView, RetryView
 from register.api.flow_control import FlowControlView, FlowPlanView
-from register.api.inventory import HandlersView, NodesView
+from register.api.inventory import HandlersView, NodesView, QueuesView
 from register.api.namespaces import NamespacesView, NamespaceView
 from register.api.operations import PauseView, ResumeView, SkipView, TriggerView
 from register.api.planning import PreviewView, ValidateView
+from register.api.protection import ProtectionView
 from register.api.revisions import RestoreView
 from register.api.runs import RunRetryView
 from register.api.templates import ApplyView, InstantiateView, TemplateRevisionsView, TemplatesView, TemplateView
 from register.api.tokens import TokensView, TokenView
 from register.api.views import CloneView, TasksView, TaskView
 from register.api.webhooks import (
+    BulkReplayView,
     DeliveriesView,
     DeliveryView,
     ReplayView,
@@ -46,6 +57,9 @@ ROUTES: dict[str, type[APIView]] = {
     "operations": OperationsView,
     "operations/<uuid:operation_id>": OperationView,
     "operations/<uuid:operation_id>/abort": AbortView,
+    "operations/<uuid:operation_id>/approve": ApproveView,
+    "operations/<uuid:operation_id>/throttle": ThrottleView,
+    "operations/<uuid:operation_id>/drop": DropView,
     "executions/<uuid:execution_id>/cancel": CancelView,
     "executions/<uuid:execution_id>/retry": RetryView,
     "runs/<uuid:run_id>/retry": RunRetryView,
@@ -63,6 +77,9 @@ ROUTES: dict[str, type[APIView]] = {
     "namespaces/<str:name>": NamespaceView,
     "flow-control": FlowControlView,
     "flow-control/planned/<int:plan_id>": FlowPlanView,
+    "protection": ProtectionView,
+    "circuits": CircuitsView,
+    "circuits/<str:name>/reset": CircuitResetView,
     "tokens": TokensView,
     "tokens/<int:token_id>": TokenView,
     "audit": AuditView,
@@ -74,8 +91,10 @@ ROUTES: dict[str, type[APIView]] = {
     "webhooks/<uuid:webhook_id>/rotate": RotateView,
     "webhooks/<uuid:webhook_id>/test": WebhookTestView,
     "webhooks/<uuid:webhook_id>/deliveries": DeliveriesView,
+    "webhooks/<uuid:webhook_id>/deliveries/replay": BulkReplayView,
     "webhooks/<uuid:webhook_id>/deliveries/<uuid:delivery_id>": DeliveryView,
     "webhooks/<uuid:webhook_id>/deliveries/<uuid:delivery_id>/replay": ReplayView,
     "handlers": HandlersView,
     "nodes": NodesView,
+    "queues": QueuesView,
 }

@@ -3,15 +3,15 @@
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
-from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
+from register.api.documents import CalendarDocument
 from register.api.fields import (
-    CalendarDocument,
     CronText,
     Flag,
     Identifier,
     Instant,
+    Items,
     Key,
     Labels,
     Line,
@@ -30,6 +30,7 @@ from register.api.notify_input import Notifications
 from register.api.strict import Strict
 from register.names import KEY_MAX_LENGTH
 from scheduler.engine.calendars import CalendarPolicy
+from scheduler.engine.circuits import CircuitPolicy
 from scheduler.engine.retry import (
     BACKOFFS,
     DEFAULT_DELAY_SECONDS,
@@ -54,7 +55,10 @@ MOST_PREVIEWED = 100
 MOST_PARALLEL = 100
 MOST_UPSTREAMS = 100
 MOST_LISTENED_TO = 20
+MOST_USED = 20
 MOST_NOTIFIED = 10
+# There are fewer, and each may stand there more than once.
+MOST_OUTCOMES = 20
 PAUSE_REASON_MAX_LENGTH = 1_000
 
 # Housekeeping travels in it, ahead of everything: users' tasks there would hold it up.
@@ -62,6 +66,8 @@ RESERVED_QUEUES = frozenset({"platform"})
 
 # Values that have been accepted once, of each field, and are not looked at again.
 MOST_ACCEPTED = 10_000
+# Blanks around a value are cut off: what is accepted may have come as a megabyte.
+LONGEST_ACCEPTED = 255
 _OF_ONE_TASK = frozenset({"name", "description", "taskData"})
 
 
@@ -97,10 +103,19 @@ class SlaInput(Strict):
         return values
 
 
-class Outcomes(serializers.ListField):
+class Outcomes(Items):
     """Outcomes that are tried again; naming one twice says no more than naming it once."""
 
     child = Word(sorted(RETRYABLE))
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        return list(dict.fromkeys(super().to_internal_value(data)))
+
+
+class Services(Items):
+    """Names of services that a task calls; naming one twice says no more than naming it once."""
+
+    child = Key(max_length=KEY_MAX_LENGTH)
 
     def to_internal_value(self, data: Any) -> list[Any]:
         return list(dict.fromkeys(super().to_internal_value(data)))
@@ -122,7 +137,7 @@ class DependencyInput(Strict):
         return {"condition": Condition.SUCCESS.value} | values  # in a change of a task too, which has no defaults
 
 
-class Dependencies(serializers.ListField):
+class Dependencies(Items):
     """The tasks to wait for, in the order in which they count where two have the same pace."""
 
     child = DependencyInput()
@@ -149,6 +164,7 @@ class TaskInput(Strict):
     endAt = Instant(source="end_at", allow_null=True, required=False)
 
     jitterSeconds = Whole(source="jitter_seconds", min_value=0, max_value=LONGEST_JITTER_SECONDS, required=False)
+    flexSeconds = Whole(source="flex_seconds", min_value=0, max_value=LONGEST_JITTER_SECONDS, required=False)
     calendar = Line(source="calendar_name", max_length=100, allow_null=True, required=False)
     calendarPolicy = Word([policy.value for policy in CalendarPolicy], source="calendar_policy", required=False)
 
@@ -170,11 +186,13 @@ class TaskInput(Strict):
     dependencies = Dependencies(source="upstreams", max_length=MOST_UPSTREAMS, required=False)
     dependencyMode = Word([mode.value for mode in Mode], source="dependency_mode", required=False)
     listensTo = Listeners(source="listens_to", max_length=MOST_LISTENED_TO, required=False)
+    uses = Services(max_length=MOST_USED, required=False)
+    circuitPolicy = Word([policy.value for policy in CircuitPolicy], source="circuit_policy", required=False)
 
     timeoutSeconds = Whole(source="timeout_seconds", min_value=1, max_value=LONGEST_SECONDS, required=False)
     maxRetryCount = Whole(source="max_retry_count", min_value=0, max_value=MOST_RETRIES, required=False)
     retryPolicy = RetryPolicyInput(source="retry_policy", required=False)
-    retryOn = Outcomes(source="retry_on", required=False)
+    retryOn = Outcomes(source="retry_on", max_length=MOST_OUTCOMES, required=False)
     sla = SlaInput(allow_null=True, required=False)
     labels: Any = Labels(required=False)
     owner = Line(max_length=255, allow_null=True, required=False)
@@ -189,7 +207,8 @@ class RecordInput(TaskInput):
         self._accepted: dict[tuple[str, type, Any], Any] = {}
 
     def _read_field(self, name: str, field: Any, value: Any) -> Any:
-        if name in _OF_ONE_TASK or not isinstance(value, str | int):
+        is_long = isinstance(value, str) and len(value) > LONGEST_ACCEPTED
+        if name in _OF_ONE_TASK or is_long or not isinstance(value, str | int):
             return super()._read_field(name, field, value)
         known = name, type(value), value
         accepted = self._accepted.get(known)
@@ -217,7 +236,7 @@ class BulkInput(Strict):
 class ValidateInput(TaskInput):
     """A new task, or with the `id` or the name of one that exists what is to change in it."""
 
-    id = serializers.UUIDField(required=False, allow_null=True)
+    id = Identifier(required=False, allow_null=True)
     name = Line(max_length=255, required=False)
     taskClass = Line(max_length=255, source="task_class", required=False)
 
@@ -242,6 +261,7 @@ class PreviewInput(Strict):
     startAt = Instant(source="start_at", allow_null=True, required=False)
     endAt = Instant(source="end_at", allow_null=True, required=False)
     jitterSeconds = Whole(source="jitter_seconds", min_value=0, max_value=LONGEST_JITTER_SECONDS, required=False)
+    flexSeconds = Whole(source="flex_seconds", min_value=0, max_value=LONGEST_JITTER_SECONDS, required=False)
     calendar = Line(source="calendar_name", max_length=100, allow_null=True, required=False)
     calendarRules = CalendarDocument(
         source="calendar_rules", allow_null=True, required=False, help_text="Rules that are no calendar's yet."
@@ -283,6 +303,12 @@ class BackfillInput(Strict):
     def get_fields(self) -> Any:
         """Return the fields with `from`, which is a word of Python, first."""
         return {"from": Instant(source="begin"), **super().get_fields()}
+
+
+class ThrottleInput(Strict):
+    """How many executions of a catch-up go each second; 0 stops it for now."""
+
+    maxPerSecond = Number(source="per_second", min_value=0, max_value=1_000_000)
 
 
 class NothingInput(Strict):

@@ -1,6 +1,5 @@
 """What every body of the write API is: one whose every name is known, and of which all faults are told at once."""
 
-from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -10,15 +9,13 @@ from rest_framework.fields import SkipField
 
 from register.api.faults import faults_of
 from register.given import Given
-from scheduler.engine.suggestions import did_you_mean
+from scheduler.engine.suggestions import strangers
 from scheduler.errors import Fault
 
 READ_ONLY = frozenset(
     "id status version retryCount createdAt createdBy updatedAt lastExecutedAt nextExecutionTime pauseReason "
     "pausedUntil template taskCount pendingTaskCount".split()
 )
-# Of the contract, and refused until something honours them: an accepted field that does nothing would be a lie.
-NOT_YET = frozenset("flexSeconds uses circuitPolicy retentionDays".split())
 
 
 class Strict(serializers.Serializer[Any]):
@@ -31,7 +28,7 @@ class Strict(serializers.Serializer[Any]):
         if not isinstance(data, dict):
             return Given({}, (Fault("", "invalid", str(self.error_messages["invalid"])),))
         values: dict[str, Any] = {}
-        faults = [self._unknown(name) for name in data if name not in self.fields]
+        faults = [_unknown(name, hint) for name, hint in strangers(data, self.fields)]
         faulty: set[str] = set()
         for name, field in self._asked(data):
             column = str(field.source)
@@ -47,11 +44,9 @@ class Strict(serializers.Serializer[Any]):
     def _read_field(self, name: str, field: Any, value: Any) -> Any:
         return field.run_validation(value)
 
-    def _asked(self, data: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-        """Yield the fields that have something to say, in order: those given, and those that may not be left out."""
-        for name, field, speaks_when_absent in self._in_order:
-            if speaks_when_absent or name in data:
-                yield name, field
+    def _asked(self, data: dict[str, Any]) -> list[tuple[str, Any]]:
+        """Return the fields that have something to say, in order: those given, and those that may not be left out."""
+        return [(name, field) for name, field, is_asked in self._in_order if is_asked or name in data]
 
     @cached_property
     def _in_order(self) -> list[tuple[str, Any, bool]]:
@@ -71,10 +66,8 @@ class Strict(serializers.Serializer[Any]):
             detail.setdefault(fault.field, []).append(ErrorDetail(fault.message, code=fault.code))
         raise ValidationError(detail if "" not in detail else detail[""])
 
-    def _unknown(self, name: str) -> Fault:
-        shown = name[:100]
-        if name in READ_ONLY:
-            return Fault(shown, "read_only", "This is the platform's to say: leave it out.")
-        if name in NOT_YET:
-            return Fault(shown, "unavailable", "This field is not available in this version.")
-        return Fault(shown, "unknown", f"There is no such field.{did_you_mean(name, self.fields)}")
+
+def _unknown(name: str, hint: str) -> Fault:
+    if name in READ_ONLY:
+        return Fault(name, "read_only", "This is the platform's to say: leave it out.")
+    return Fault(name[:100], "unknown", f"There is no such field.{hint}")

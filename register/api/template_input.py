@@ -1,55 +1,26 @@
 """The request bodies of templates: which fields there are, of which type and within which bounds."""
 
-import json
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.utils import extend_schema_field
-from rest_framework import serializers
-
-from register.api.fields import Key, Line, Text
+from register.api.documents import Document
+from register.api.fields import Identifier, Key, Line, Text
 from register.api.serializers import TaskInput
 from register.api.strict import Strict
 from register.given import Given
 from register.names import KEY_MAX_LENGTH
 from register.templating.instances import MOST_AT_ONCE, Wanted
-from scheduler.engine import strict_json
-from scheduler.engine.suggestions import did_you_mean
+from scheduler.engine.suggestions import strangers
 from scheduler.errors import Fault, InvalidInput
 
 NAME_MAX_LENGTH = 100
 DESCRIPTION_MAX_LENGTH = 10_000
-MAX_BYTES = 64 * 1024
 
 # Where its tasks live is not the template's to say, nor whether a class may be unknown.
 _NOT_OF_TEMPLATES = frozenset({"namespace", "allowUnknownTaskClass"})
 _NEEDED = ("name", "taskClass")
 
-Json = dict[str, Any]
-
-
-@extend_schema_field({"type": "object", "additionalProperties": True})
-class Document(serializers.Field[Json, Any, Json, Any]):
-    """A JSON object."""
-
-    default_error_messages = {
-        "invalid": "This must be a JSON object.",
-        "max_bytes": "This may have {limit} bytes; it has {size}.",
-        "null_characters": "This may not hold the character NUL.",
-    }
-
-    def to_internal_value(self, data: Any) -> Json:
-        if not isinstance(data, dict):
-            self.fail("invalid")
-        size = len(json.dumps(data).encode())
-        if size > MAX_BYTES:
-            self.fail("max_bytes", limit=f"{MAX_BYTES:,}", size=f"{size:,}")
-        if strict_json.holds(data, "\x00"):
-            self.fail("null_characters")
-        return dict(data)
-
-    def to_representation(self, value: Any) -> Json:
-        return dict(value)
+_BESIDE = "Beside instances there may be nothing: put this in each of them."
 
 
 class TemplateInput(Strict):
@@ -80,7 +51,7 @@ class InstancesInput(InstanceInput):
 class ApplyInput(Strict):
     """Which tasks come next: those after the one that the answer before has named as `nextAfter`."""
 
-    after = serializers.UUIDField(required=False, allow_null=True)
+    after = Identifier(required=False, allow_null=True)
 
 
 def read_new_template(data: Any) -> Given:
@@ -95,13 +66,13 @@ def read_template_changes(data: Any) -> Given:
 
 def read_instances(data: Any) -> list[Wanted]:
     """Return the tasks that are to be made. Raises InvalidInput."""
-    many = data.get("instances") if isinstance(data, dict) and set(data) == {"instances"} else None
-    if not isinstance(many, list):
+    if not isinstance(data, dict) or "instances" not in data:
         return [_wanted(data, "")]
-    if not 0 < len(many) <= MOST_AT_ONCE:
-        raise InvalidInput([Fault("instances", "invalid", f"These must be 1 to {MOST_AT_ONCE} instances.")])
+    many = data["instances"]
+    if not isinstance(many, list) or not 0 < len(many) <= MOST_AT_ONCE:
+        raise InvalidInput([Fault("instances", "invalid", f"This must be a list of 1 to {MOST_AT_ONCE} instances.")])
     wanted: list[Wanted] = []
-    faults: list[Fault] = []
+    faults = [Fault(name[:100], "foreign", _BESIDE) for name in list(data)[:MOST_AT_ONCE] if name != "instances"]
     for number, one in enumerate(many):
         try:
             wanted.append(_wanted(one, f"instances[{number}]"))
@@ -136,13 +107,12 @@ def _with_fields_known(given: Given) -> Given:
     if definition is None:
         return given
     known = [name for name in map(str, TaskInput().fields) if name not in _NOT_OF_TEMPLATES]
-    strangers = [
-        Fault(f"definition.{name[:100]}", "unknown", f"A template has no such field.{did_you_mean(name, known)}")
-        for name in definition
-        if name not in known
+    unknown = [
+        Fault(f"definition.{name[:100]}", "unknown", f"A template has no such field.{hint}")
+        for name, hint in strangers(definition, known)
     ]
     missing = [
         Fault(f"definition.{name}", "required", "This field is required.") for name in _NEEDED if name not in definition
     ]
-    faults = (*given.faults, *strangers, *missing)
+    faults = (*given.faults, *unknown, *missing)
     return Given(given.values, faults, given.faulty)

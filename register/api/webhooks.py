@@ -12,8 +12,21 @@ from register import webhooks
 from register.api.preconditions import accepted_versions
 from register.api.reading import read_nothing
 from register.api.serializers import NothingInput
-from register.api.webhook_input import WebhookInput, read_new_webhook, read_webhook_changes
-from scheduler.answers import DeliveryAnswer, DeliveryPage, NewWebhookAnswer, WebhookAnswer, WebhookPage
+from register.api.webhook_input import (
+    BulkReplayInput,
+    WebhookInput,
+    read_bulk_replay,
+    read_new_webhook,
+    read_webhook_changes,
+)
+from scheduler.answers import (
+    DeliveryAnswer,
+    DeliveryPage,
+    NewWebhookAnswer,
+    ReplayedAnswer,
+    WebhookAnswer,
+    WebhookPage,
+)
 from scheduler.engine.webhooks import EVENTS, NOTIFICATION, TEST
 from scheduler.filtering import ListFilter, WordsFilter
 from scheduler.keysets import Order
@@ -39,7 +52,7 @@ class WebhookFilter(ListFilter):
 
 
 class DeliveryFilter(ListFilter):
-    """The list of a webhook's messages."""
+    """The list of a webhook's deliveries."""
 
     status = WordsFilter(words=tuple(DeliveryStatus.values))
     event = WordsFilter(words=(*EVENTS, TEST, NOTIFICATION))
@@ -136,8 +149,8 @@ class RotateView(WebhookViews):
         request=NothingInput, responses={200: NewWebhookAnswer},
     )  # fmt: skip
     def post(self, request: Request, webhook_id: UUID) -> Response:
-        """Make a new secret and show it, this once; for a day messages are signed with the old one too."""
-        read_nothing(request.data or {})
+        """Make a new secret and show it, this once; for a day deliveries are signed with the old one too."""
+        read_nothing(request.data)
         caller = caller_of(request)
         webhook, secret = webhooks.rotate_secret(webhook_id, namespace=caller.namespace, now=caller.now)
         headers = {"ETag": etag(webhook), **_NO_STORE}
@@ -145,24 +158,24 @@ class RotateView(WebhookViews):
 
 
 class WebhookTestView(WebhookViews):
-    """Messages that say nothing."""
+    """Deliveries that say nothing."""
 
     @extend_schema(
         operation_id="testWebhook", summary="Send a webhook a test", tags=["webhooks"], request=NothingInput,
         responses={202: DeliveryAnswer},
     )  # fmt: skip
     def post(self, request: Request, webhook_id: UUID) -> Response:
-        """Send a message of the type webhook.test, whatever the webhook wants to be told of."""
-        read_nothing(request.data or {})
+        """Send a delivery of the type webhook.test, whatever the webhook wants to be told of."""
+        read_nothing(request.data)
         caller = caller_of(request)
         return _sent(webhooks.send_test(webhook_id, namespace=caller.namespace, now=caller.now))
 
 
 class DeliveriesView(WebhookViews):
-    """The messages of a webhook."""
+    """The deliveries of a webhook."""
 
     @extend_schema(
-        operation_id="listDeliveries", summary="List a webhook's messages", tags=["webhooks"],
+        operation_id="listDeliveries", summary="List a webhook's deliveries", tags=["webhooks"],
         parameters=[
             OpenApiParameter("status", description=f"{', '.join(DeliveryStatus.values)}; several with commas."),
             OpenApiParameter("event", description="One or more events, separated by commas."), *PAGING_PARAMETERS,
@@ -170,7 +183,7 @@ class DeliveriesView(WebhookViews):
         responses={200: DeliveryPage},
     )  # fmt: skip
     def get(self, request: Request, webhook_id: UUID) -> Response:
-        """List the messages of the last 30 days, the latest first, with how each try went."""
+        """List the deliveries of the last 30 days, the latest first, with how each try went."""
         found = webhooks.deliveries(webhook_id, namespace=caller_of(request).namespace)
         filters = DeliveryFilter(request.query_params, queryset=found)
         order = Order("created_at", is_descending=True)
@@ -178,31 +191,47 @@ class DeliveriesView(WebhookViews):
 
 
 class DeliveryView(WebhookViews):
-    """One message of a webhook."""
+    """One delivery of a webhook."""
 
     @extend_schema(
-        operation_id="getDelivery", summary="Show a webhook's message", tags=["webhooks"],
+        operation_id="getDelivery", summary="Show a delivery", tags=["webhooks"],
         responses={200: DeliveryAnswer},
     )  # fmt: skip
     def get(self, request: Request, webhook_id: UUID, delivery_id: UUID) -> Response:
-        """Show a message, and how each try went."""
+        """Show a delivery, and how each try went."""
         refuse_all(request.query_params)
         namespace = caller_of(request).namespace
         return Response(delivery_as_json(webhooks.find_delivery(webhook_id, delivery_id, namespace=namespace)))
 
 
 class ReplayView(WebhookViews):
-    """Messages that are sent again."""
+    """Deliveries that are sent again."""
 
     @extend_schema(
-        operation_id="replayDelivery", summary="Send a message again", tags=["webhooks"], request=NothingInput,
+        operation_id="replayDelivery", summary="Send a delivery again", tags=["webhooks"], request=NothingInput,
         responses={202: DeliveryAnswer},
     )  # fmt: skip
     def post(self, request: Request, webhook_id: UUID, delivery_id: UUID) -> Response:
-        """Send a message again, under its own id, whether it was DELIVERED or has FAILED."""
-        read_nothing(request.data or {})
+        """Send a delivery again, under its own id, whether it was DELIVERED or has FAILED."""
+        read_nothing(request.data)
         caller = caller_of(request)
         return _sent(webhooks.replay(webhook_id, delivery_id, namespace=caller.namespace, now=caller.now))
+
+
+class BulkReplayView(WebhookViews):
+    """Many deliveries that are sent again."""
+
+    @extend_schema(
+        operation_id="replayDeliveries", summary="Send many deliveries again", tags=["webhooks"],
+        request=BulkReplayInput, responses={202: ReplayedAnswer},
+    )  # fmt: skip
+    def post(self, request: Request, webhook_id: UUID) -> Response:
+        """Send the deliveries again that have FAILED, or were DELIVERED, each under its own id, the oldest first."""
+        refuse_all(request.query_params)
+        caller = caller_of(request)
+        which = read_bulk_replay(request.data)
+        count = webhooks.replay_many(webhook_id, which, namespace=caller.namespace, now=caller.now)
+        return Response({"replayed": count, "mayBeMore": count == webhooks.MOST_REPLAYED}, status=202)
 
 
 def webhook_as_json(webhook: Webhook) -> Json:
@@ -226,7 +255,7 @@ def webhook_as_json(webhook: Webhook) -> Json:
 
 
 def delivery_as_json(delivery: Delivery) -> Json:
-    """Return a message with how its tries went."""
+    """Return a delivery with how its tries went."""
     return {
         "id": str(delivery.id),
         "webhookId": str(delivery.webhook_id),

@@ -13,9 +13,10 @@ from django.db import transaction
 
 from register import journal, sharing
 from register.calendars import naming, selectors
-from register.errors import CalendarInUse, CalendarNameTaken, CalendarNotFound, VersionStale
+from register.errors import CalendarInUse, CalendarNameTaken, CalendarNotFound
 from register.given import Given
 from register.uniqueness import one_name
+from register.versions import refuse_stale
 from scheduler import claims, connections, revisions
 from scheduler.errors import Fault, InvalidInput
 from scheduler.models import Calendar
@@ -89,8 +90,7 @@ def writable(calendar_id: UUID, *, namespace: str | None, versions: frozenset[in
     if calendar is None:
         raise CalendarNotFound
     sharing.refuse_foreign(calendar.namespace, namespace=namespace)
-    if versions is not None and calendar.version not in versions:
-        raise VersionStale
+    refuse_stale(calendar.version, accepted=versions)
     return calendar
 
 

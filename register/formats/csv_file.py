@@ -7,13 +7,14 @@ for a formula, before an apostrophe, and alone for the empty text.
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any, TextIO
 
 from register.api.fields import Flag, Labels, Whole
 from register.api.listener_input import Listeners
 from register.api.notify_input import Notifications
-from register.api.serializers import Dependencies, Outcomes, RetryPolicyInput, SlaInput, TaskInput
+from register.api.serializers import Dependencies, Outcomes, RetryPolicyInput, Services, SlaInput, TaskInput
 from register.definition import FIELDS
 from register.formats.lines import lines
 from register.formats.record import Record, UnreadableFile, misspelt
@@ -24,6 +25,7 @@ _ESCAPE = "'"
 # OWASP's list, with the full-width forms that some spreadsheets take as well; blanks before them change nothing.
 _FORMULA = re.compile("\\s*[=+\\-@\uff1d\uff0b\uff0d\uff20']|[\\t\\r\\n]")
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
+_NESTED = (Dependencies, Labels, Listeners, Notifications, Outcomes, RetryPolicyInput, Services, SlaInput)
 _FLAGS = {"true": True, "false": False}
 
 
@@ -60,7 +62,7 @@ _Column = tuple[str, Callable[[str], Any]]
 
 def _columns(header: Sequence[str]) -> list[_Column]:
     names = [name.strip() for name in header]
-    double = next((name for name in names if names.count(name) > 1), None)
+    double = next((name for name, times in Counter(names).items() if times > 1), None)
     if double is not None:
         raise UnreadableFile(f"the header names the column {double[:100]!r} twice.")
     fields = TaskInput().fields
@@ -77,7 +79,7 @@ def _reading(field: Any) -> Callable[[str], Any]:
         return lambda text: int(text) if _WHOLE.fullmatch(text.strip()) else text
     if isinstance(field, Flag):
         return lambda text: _FLAGS.get(text.strip().lower(), text)
-    if isinstance(field, Dependencies | Labels | Listeners | Notifications | Outcomes | RetryPolicyInput | SlaInput):
+    if isinstance(field, _NESTED):
         return strict_json.loads
     return str
 

@@ -1,18 +1,19 @@
 """Reads what django-celery-beat has stored, as `dumpdata django_celery_beat` writes it."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from register.api.serializers import LONGEST_INTERVAL_SECONDS
 from register.formats.record import Record
+from register.imports import instants
 from register.imports.beat_crontab import NotExpressible, expression
 from register.imports.celery_slots import FIELDS, CelerySlots, UnreadableCrontab
 from register.imports.item import LABEL, Item, LeftOut, Read, Remark, item, refused
 from register.imports.literal import literal
 from scheduler import schedules
+from scheduler.engine import strict_json
 from scheduler.engine.schedules import InvalidSchedule
 from scheduler.representations import instant
 
@@ -146,9 +147,10 @@ _NOT_SENT = {
 
 
 def _json(task: Fields, name: str, default: str, kind: type) -> Any:
+    text = task.get(name) or default
     try:
-        value = json.loads(task.get(name) or default)
-    except (TypeError, ValueError):
+        value = strict_json.loads(text) if isinstance(text, str) else None
+    except strict_json.InvalidJson:
         value = None
     if not isinstance(value, kind):
         raise Refused(f"{name} is no JSON {'array' if kind is list else 'object'}; mend it there.")
@@ -176,7 +178,7 @@ def _timing(task: Fields, stored: Stored, choices: Choices) -> _Timing:
         )
     if schedule is None:
         raise Refused(f"Its schedule ({kind} {key}) is not in the dump; dump the whole of django_celery_beat.")
-    start, end = _instant(task, "start_time", zone), _instant(task, "expires", zone)
+    start, end = _instant(task, "start_time", zone), instants.as_end(_instant(task, "expires", zone))
     if kind == "clocked":
         return _Timing({"runAt": str(instant(_required(schedule, "clocked_time", zone)))})
     timing = _crontab(schedule) if kind == "crontab" else _interval(schedule, _instant(task, "last_run_at", zone))
@@ -218,6 +220,8 @@ def _interval(schedule: Fields, last_run: datetime | None) -> _Timing:
 def _once(timing: _Timing, now: datetime) -> _Timing:
     """Return the one slot that is to come."""
     fields = timing.fields
+    if fields.get("intervalSeconds", 0) > LONGEST_INTERVAL_SECONDS:
+        raise Refused("Its interval is longer than ten years, the longest here.")
     start, end = (datetime.fromisoformat(fields[name]) if name in fields else None for name in ("startAt", "endAt"))
     try:
         schedule = schedules.build(
@@ -248,8 +252,7 @@ def _instant(fields: Fields, name: str, time_zone: str) -> datetime | None:
     if text is None:
         return None
     try:
-        found = datetime.fromisoformat(text)
+        # Without USE_TZ the dump has no zone.
+        return instants.read(text, time_zone=time_zone)
     except (TypeError, ValueError):
         raise Refused(f"{name}={text!r} is no instant.") from None
-    # Without USE_TZ the dump has none.
-    return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(time_zone))).astimezone(UTC)

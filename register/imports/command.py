@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseError
 
@@ -15,10 +16,11 @@ from register import bulk, ownership, progress
 from register.batch import Batch, Wishes
 from register.files import Source, open_source
 from register.formats.record import UnreadableFile
+from register.imports.complaints import told
 from register.imports.findings import Findings
 from register.imports.item import Read
 from register.imports.run import Import
-from register.terminal import one_line
+from register.terminal import one_line, stopped
 from scheduler import clock
 from scheduler.acting import as_command
 from scheduler.engine.schedules import InvalidSchedule, require_zone
@@ -72,8 +74,8 @@ class ImportCommand(ABC, BaseCommand):
                 self._import(options, open_files)
             except UnreadableFile as refusal:
                 raise CommandError(one_line(str(refusal))) from None
-            except (DatabaseError, SchedulerError) as error:
-                raise CommandError(f"Stopped: {one_line(str(error) or str(error.__doc__))} Run it again.") from None
+            except (DatabaseError, psycopg.Error, SchedulerError) as error:
+                raise CommandError(stopped(error)) from None
 
     def _import(self, options: dict[str, Any], open_files: ExitStack) -> None:
         sources = []
@@ -94,6 +96,7 @@ class ImportCommand(ABC, BaseCommand):
             namespace=options["namespace"],
             owner=options["owner"],
             dry_run=not options["apply"],
+            verbosity=options["verbosity"],
         )
         batch = Batch(wishes=wishes, now=now, complain=complaints.append, tell=self._tell)
         total = importing.count()
@@ -125,10 +128,10 @@ class ImportCommand(ABC, BaseCommand):
         self._tell("")
         if complaints:
             self.stderr.write("Not carried over:")
-        for complaint in complaints:
-            self.stderr.write(f"  {one_line(complaint)}")
+        for line in told(one_line(complaint) for complaint in complaints):
+            self.stderr.write(f"  {line}")
         if any(ALLOW_UNKNOWN in complaint for complaint in complaints):
-            self.stderr.write("  --allow-unknown-task-class sets it for all of them.")
+            self.stderr.write("  --allow-unknown-task-class sets it for all; or start workers that have the class.")
         self._tell(f"Dry run: {words}. Nothing was written; --apply does." if batch.wishes.dry_run else words)
         if not batch.wishes.dry_run and batch.counts[bulk.CREATED]:
             self._tell(self.afterwards)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 _VARIABLE = re.compile(
     r"""(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[A-Za-z_][^\s=]*))\s*=\s*(?P<value>.*)"""
 )
-_FIELD = r"[-*0-9A-Za-z,/~]+"
+_FIELD = r"[-*0-9A-Za-z,/~#?]+"
 # A job that somebody has switched off: it is no description of the next one.
 _SWITCHED_OFF = re.compile(rf"(@[a-z]+|[-*0-9][-*0-9,/~]*(\s+{_FIELD}){{4}})\s+\S")
 _HEADING = re.compile(r"(?i)m(in(ute)?)?\s+h(our)?\s+(dom|day)\b.*")

@@ -83,7 +83,7 @@ class Findings:
 
 
 def _title(item: Item) -> str:
-    name = item.record.fields.get("name", "") if isinstance(item.record.fields, dict) else ""
+    name = str(item.record.fields.get("name", "")) if isinstance(item.record.fields, dict) else ""
     shown = name if len(name) <= NAME_LENGTH else f"{name[:NAME_LENGTH]}…"
     place = item.record.place
     return place if place.endswith(name) else f"{place}  {shown}"

@@ -5,8 +5,11 @@ from hashlib import blake2b
 
 LONGEST = 120
 
-# What cron's users write so that no mail is sent; it tells nothing about the job.
-_SILENCED = re.compile(r"(\s*(&>>?|[12]?>>?)\s*(/dev/null|&[12]))+\s*$")
+# What cron's users write so that no mail is sent; it tells nothing about the job. Looked for in the last letters, a few
+# times: one pattern over all of a long command would take the square of its length.
+_SILENCER = re.compile(r"(&>>?|[12]?>>?)\s{0,9}(/dev/null|&[12])$")
+_SILENCER_LENGTH = 30
+_MOST_SILENCERS = 4
 
 
 class Names:
@@ -27,9 +30,20 @@ class Names:
 
 def of_command(command: str) -> str:
     """Return a name for a command: its text in one line, without what silences it, cut where it is long."""
-    text = "".join(each if each.isprintable() else " " for each in _SILENCED.sub("", command) or command)
+    text = "".join(each if each.isprintable() else " " for each in _without_silencers(command) or command)
     text = " ".join(text.split())
     if len(text) <= LONGEST:
         return text
     # Two long commands may differ at their end only.
     return f"{text[:LONGEST]}… {blake2b(text.encode(), digest_size=3).hexdigest()}"
+
+
+def _without_silencers(command: str) -> str:
+    text = command.rstrip()
+    for _ in range(_MOST_SILENCERS):
+        end = text[-_SILENCER_LENGTH:]
+        found = _SILENCER.search(end)
+        if found is None:
+            break
+        text = text[: len(text) - len(end) + found.start()].rstrip()
+    return text

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from register.imports.instants import BEYOND, as_end, read
 from register.imports.quartz_slots import QuartzSlots
 from register.imports.quartz_xml import Element
 from scheduler.engine.schedules import InvalidSchedule, require_zone
@@ -61,10 +62,10 @@ def timing(trigger: Element, *, time_zone: str) -> Timing:
             f"calendar-name {trigger.get('calendar-name')}: calendars of Quartz stand in its code, not in this file. "
             "Say its dates here, or let the job ask for them."
         )
-    read = _KINDS.get(trigger.name)
-    if read is None:
+    timed = _KINDS.get(trigger.name)
+    if timed is None:
         raise Refused(f"<{trigger.name}> is no trigger of Quartz 2.0's schema.")
-    found = read(trigger, time_zone)
+    found = timed(trigger, time_zone)
     found.fields["misfirePolicy"] = _misfire(trigger)
     return found
 
@@ -85,7 +86,7 @@ def _cron(trigger: Element, time_zone: str) -> Timing:
         notes.append(f"{expression}: Quartz reads over a step after a name; it stays so: {meant}")
     if match := _NEAREST.search(meant):
         notes.append(f"{match[0]}: in months without a {match[1]}th Quartz may fire on another day; here it does not.")
-    start, end = _instant(trigger, "start-time", zone), _instant(trigger, "end-time", zone)
+    start, end = _instant(trigger, "start-time", zone), as_end(_instant(trigger, "end-time", zone))
     fields: dict[str, Any] = {"cronExpression": meant, "timeZone": zone}
     if start is not None:
         fields["startAt"] = instant(start)
@@ -96,7 +97,7 @@ def _cron(trigger: Element, time_zone: str) -> Timing:
 
 
 def _simple(trigger: Element, time_zone: str) -> Timing:
-    start, end = _instant(trigger, "start-time", time_zone), _instant(trigger, "end-time", time_zone)
+    start, end = _instant(trigger, "start-time", time_zone), as_end(_instant(trigger, "end-time", time_zone))
     count = _whole(trigger, "repeat-count", "0")
     if count == 0:
         if start is None:
@@ -109,14 +110,18 @@ def _simple(trigger: Element, time_zone: str) -> Timing:
     if count > 0:
         if start is None:
             raise Refused(_NO_START)
-        last = start + timedelta(seconds=seconds * count)
-        end = min(end or datetime.max.replace(tzinfo=UTC), last + timedelta(seconds=1))
+        end = min(filter(None, [end, _after_last(start, seconds * count)]), default=None)
     return _interval(seconds, start, end)
+
+
+def _after_last(start: datetime, seconds: int) -> datetime | None:
+    """Return the second after the last slot; None where that lies beyond all, as after 2,147,483,647 repetitions."""
+    return start + timedelta(seconds=seconds + 1) if seconds < (BEYOND - start).total_seconds() - 1 else None
 
 
 def _calendar_interval(trigger: Element, time_zone: str) -> Timing:
     every, unit = _whole(trigger, "repeat-interval", "1"), (trigger.get("repeat-interval-unit") or "DAY").upper()
-    start, end = _instant(trigger, "start-time", time_zone), _instant(trigger, "end-time", time_zone)
+    start, end = _instant(trigger, "start-time", time_zone), as_end(_instant(trigger, "end-time", time_zone))
     if unit in _SECONDS:
         return _interval(every * _SECONDS[unit], start, end)
     if start is None:
@@ -199,7 +204,6 @@ def _instant(trigger: Element, name: str, time_zone: str) -> datetime | None:
     if text is None:
         return None
     try:
-        found = datetime.fromisoformat(text)
+        return read(text, time_zone=time_zone)
     except ValueError:
         raise Refused(f"{name} {text[:50]!r} is no instant, such as 2030-01-31T06:00:00Z.") from None
-    return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(time_zone))).astimezone(UTC)

@@ -8,7 +8,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
-from scheduler.engine.suggestions import did_you_mean
+from scheduler.engine.suggestions import did_you_mean, strangers
 from scheduler.engine.templates import NAME, named
 from scheduler.errors import Fault
 
@@ -16,8 +16,9 @@ FAULTS_SHOWN = 20
 MESSAGE_LENGTH = 300
 MOST = 64
 
-# A reference could lead anywhere, and a pattern of a stranger's can keep a process busy for hours.
-_REFUSED = frozenset({"$ref", "$dynamicRef", "pattern", "patternProperties"})
+# A reference could lead anywhere; a stranger's pattern can keep a process busy for hours, and so can some thousand
+# objects that are held against each other.
+_REFUSED = frozenset({"$id", "$ref", "$dynamicRef", "pattern", "patternProperties", "uniqueItems"})
 # Words below which there are names, or values, and no further words.
 _OF_NAMES = frozenset({"properties", "$defs", "definitions", "dependentSchemas"})
 _OF_VALUES = frozenset({"default", "enum", "const", "examples"})
@@ -46,7 +47,8 @@ def _schema_faults(schema: Json) -> Iterator[Fault]:
                 "A parameter's name has letters A to Z, digits and underscores, and begins with none of the digits."
             )
             yield _impossible(f"parameters.properties.{name[:100]}", message)
-    for path in _refused(schema, "parameters"):
+    # That of the whole leads nowhere; below it, jsonschema joins names to addresses, and fails where one is none.
+    for path in _refused({word: inner for word, inner in schema.items() if word != "$id"}, "parameters"):
         yield _impossible(path, "This word of JSON Schema is not available here.")
     yield from _default_faults(properties)
 
@@ -77,7 +79,7 @@ def use_faults(schema: Json, definition: Json) -> Iterator[Fault]:
     for path, name in named(definition, "definition"):
         if name not in properties:
             yield _impossible(path, f"There is no parameter {name[:100]!r}.{did_you_mean(name, properties)}")
-        elif name not in required and "default" not in (properties[name] if properties[name] is not True else {}):
+        elif name not in required and "default" not in (properties[name] if isinstance(properties[name], dict) else {}):
             yield _impossible(path, f"The parameter {name!r} may be left out: require it, or give it a default.")
 
 
@@ -93,17 +95,16 @@ def completed(schema: Json, values: Mapping[str, Any]) -> Json:
 def value_faults(schema: Json, values: Json) -> list[Fault]:
     """Return what is wrong with completed values; those that are no parameters are refused by name."""
     known = schema.get("properties", {})
-    strangers = [
-        Fault(f"parameters.{name[:100]}", "unknown", f"There is no such parameter.{did_you_mean(name, known)}", True)
-        for name in values
-        if name not in known
+    unknown = [
+        Fault(f"parameters.{name[:100]}", "unknown", f"There is no such parameter.{hint}", True)
+        for name, hint in strangers(values, known)
     ]
     errors = _validator(json.dumps(schema)).iter_errors(values)
     found = [
         Fault(_path("parameters", error.absolute_path), "schema", error.message[:MESSAGE_LENGTH], is_impossible=True)
         for error in errors
     ]
-    return (strangers + found)[:FAULTS_SHOWN]
+    return (unknown + found)[:FAULTS_SHOWN]
 
 
 @lru_cache(maxsize=256)

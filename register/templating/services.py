@@ -5,6 +5,7 @@ A caller who is bound to a `namespace` sees its templates and the shared ones, a
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -15,12 +16,13 @@ from register.errors import (
     TemplateInUse,
     TemplateNameTaken,
     TemplateNotFound,
-    VersionStale,
 )
 from register.given import Given
 from register.templating import parameters, selectors
 from register.uniqueness import one_name
+from register.versions import refuse_stale
 from scheduler import claims, connections, revisions
+from scheduler.engine.changes import same
 from scheduler.errors import Fault, InvalidInput
 from scheduler.models import Template
 from scheduler.models.choices import AuditVerb
@@ -64,7 +66,7 @@ def change_template(
         template = _locked(template_id, namespace=namespace, versions=versions)
         before = _contents(template)
         with_changes(template, given)
-        if _contents(template) != before:
+        if not same(_contents(template), before):
             _store(template, before, now=now)
     return template
 
@@ -90,8 +92,7 @@ def writable(template_id: UUID, *, namespace: str | None, versions: frozenset[in
     """Return a template that the caller may change. Raises TemplateNotFound, NamespaceForbidden, VersionStale."""
     template: Template = selectors.find(template_id, namespace=namespace)
     sharing.refuse_foreign(template.namespace, namespace=namespace)
-    if versions is not None and template.version not in versions:
-        raise VersionStale
+    refuse_stale(template.version, accepted=versions)
     return template
 
 
@@ -110,13 +111,13 @@ def refuse_faults(template: Template, given: Given, *, others: Iterable[Fault] =
     if "parameters" in given.values:
         faults += parameters.schema_faults(template.parameters)
     if not faults:
-        faults += parameters.use_faults(template.parameters, template.definition)
+        faults += islice(parameters.use_faults(template.parameters, template.definition), parameters.FAULTS_SHOWN)
     if faults:
         raise InvalidInput(faults)
 
 
 def _store(template: Template, before: dict[str, Any], *, now: datetime) -> None:
-    is_new_version = any(before[name] != getattr(template, name) for name in _VERSIONED)
+    is_new_version = any(not same(before[name], getattr(template, name)) for name in _VERSIONED)
     template.version += is_new_version
     template.updated_at = now
     template.save(update_fields=["description", *_VERSIONED, "version", "updated_at"])

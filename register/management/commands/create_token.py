@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from register.access import LONGEST_DAYS, create_token
 from scheduler import clock
 from scheduler.acting import as_command
+from scheduler.engine.schedules.instants import told
 from scheduler.models.choices import Role
 
 
@@ -16,8 +17,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--name", required=True, help="who or what uses it; shown as a task's createdBy")
-        parser.add_argument("--role", required=True, choices=Role.values)
-        parser.add_argument("--namespace", help="the only namespace it may see (default: every namespace)")
+        parser.add_argument(
+            "--role", required=True, choices=Role.values, help="what it may do: each role what those before it may"
+        )
+        parser.add_argument(
+            "--namespace", metavar="NS", help="the only namespace it may see (default: every namespace)"
+        )
         parser.add_argument("--expires-in", type=int, metavar="DAYS", help="days until it expires (default: never)")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -37,7 +42,7 @@ class Command(BaseCommand):
         except ValueError as refusal:
             raise CommandError(str(refusal)) from None
         place = token.namespace or "every namespace"
-        until = token.expires_at.isoformat() if token.expires_at else "it is revoked"
+        until = told(token.expires_at) if token.expires_at else "it is revoked"
         self.stderr.write(
             f"Token {token.name!r}: {token.role} of {place} until {until}. Its secret is shown this once:"
         )

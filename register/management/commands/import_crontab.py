@@ -31,7 +31,7 @@ class Command(ImportCommand):
         add(
             "--task-class",
             default=SHELL_CLASS,
-            metavar="NAME",
+            metavar="CLASS",
             help=f"the handler (default: {SHELL_CLASS}, whose task data it gets)",
         )
         parser.epilog = f"In --queue, {USER_MARK} stands for the entry's user."

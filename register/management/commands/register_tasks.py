@@ -7,10 +7,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseError
 
-from register import bulk, catalogue_file, inventory, ownership, progress
+from register import bulk, catalogue_file, collecting, inventory, ownership, progress
 from register.batch import PRUNED, Batch, HasRecords, Wishes, said
 from register.catalogue_file import Catalogue
 from register.declared import OWNER, Declared
@@ -18,7 +19,7 @@ from register.drafting import DEFAULT_NAMESPACE
 from register.files import FORMATS, open_source
 from register.formats.record import UnreadableFile
 from register.offline import VALID, Check
-from register.terminal import one_line
+from register.terminal import one_line, stopped
 from scheduler import clock
 from scheduler.acting import as_command
 from scheduler.errors import SchedulerError
@@ -57,7 +58,7 @@ class Command(BaseCommand):
             catalogue = catalogue_file.read(options["catalogue"]) if options["catalogue"] else None
         except UnreadableFile as refusal:
             raise CommandError(str(refusal)) from None
-        with as_command(ownership.ACTOR), ExitStack() as open_files:
+        with as_command(ownership.ACTOR), collecting.seldom(), ExitStack() as open_files:
             self._register(options, wishes, catalogue, open_files)
 
     def _register(
@@ -80,8 +81,8 @@ class Command(BaseCommand):
                 self._run(batch, sources, total=total, is_complete=not unread)
         except UnreadableFile as refusal:
             raise CommandError(str(refusal)) from None
-        except (DatabaseError, SchedulerError) as error:
-            raise CommandError(f"Stopped: {one_line(str(error) or str(error.__doc__))} Run it again.") from None
+        except (DatabaseError, psycopg.Error, SchedulerError) as error:
+            raise CommandError(stopped(error)) from None
         self._summarise(batch.counts, wishes, unread=unread)
 
     def _declared(self, catalogue: Catalogue | None) -> Declared:

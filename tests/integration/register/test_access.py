@@ -1,7 +1,7 @@
 """Every endpoint, method by method: which role it takes, and that no token reaches into another namespace."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -9,40 +9,26 @@ from django.conf import LazySettings
 from django.test import Client
 
 from platform_scheduler.authentication import LADDER
-from platform_scheduler.urls.composition import _methods
-from query.api.routes import ROUTES as QUERY
 from register.access import create_token
-from register.api.routes import ROUTES as REGISTER
-from register.given import Given
-from register.templating.services import create_template
-from scheduler.models import (
-    ApiToken,
-    AuditRecord,
-    Calendar,
-    Delivery,
-    Event,
-    Execution,
-    FlowControl,
-    Namespace,
-    Operation,
-    Revision,
-    Task,
-    Template,
-    Webhook,
-)
 from tests.integration.conftest import Caller
+from tests.integration.register.endpoints import (
+    CALENDAR,
+    DELIVERY,
+    EVENT,
+    EXECUTION,
+    NAMESPACE,
+    OPERATION,
+    RUN,
+    SERVED,
+    TASK,
+    TEMPLATE,
+    TOKEN,
+    WEBHOOK,
+    everything,
+)
 
-TASK, EXECUTION = "tasks/<uuid:task_id>", "executions/<uuid:execution_id>"
+pytestmark = pytest.mark.anywhere
 
-RUN = "runs/<uuid:run_id>"
-OPERATION = "operations/<uuid:operation_id>"
-CALENDAR = "calendars/<uuid:calendar_id>"
-NAMESPACE = "namespaces/<str:name>"
-TOKEN = "tokens/<int:token_id>"
-TEMPLATE = "templates/<uuid:template_id>"
-EVENT = "events/<uuid:event_id>"
-WEBHOOK = "webhooks/<uuid:webhook_id>"
-DELIVERY = f"{WEBHOOK}/deliveries/<uuid:delivery_id>"
 LEAST = {
     ("GET", "tasks"): "viewer",
     ("POST", "tasks"): "editor",
@@ -86,6 +72,9 @@ LEAST = {
     ("GET", "operations"): "viewer",
     ("GET", OPERATION): "viewer",
     ("POST", f"{OPERATION}/abort"): "operator",
+    ("POST", f"{OPERATION}/approve"): "operator",
+    ("POST", f"{OPERATION}/throttle"): "operator",
+    ("POST", f"{OPERATION}/drop"): "operator",
     ("GET", "calendars"): "viewer",
     ("POST", "calendars"): "editor",
     ("POST", "calendars/preview"): "viewer",
@@ -113,11 +102,15 @@ LEAST = {
     ("GET", "flow-control"): "viewer",
     ("PUT", "flow-control"): "operator",
     ("DELETE", "flow-control/planned/<int:plan_id>"): "operator",
+    ("GET", "protection"): "viewer",
+    ("GET", "circuits"): "viewer",
+    ("POST", "circuits/<str:name>/reset"): "operator",
     ("GET", "tokens"): "admin",
     ("POST", "tokens"): "admin",
     ("GET", TOKEN): "admin",
     ("DELETE", TOKEN): "admin",
     ("GET", "audit"): "admin",
+    ("GET", "stats/slot-faults"): "admin",
     ("GET", "audit/<int:record_id>"): "admin",
     ("GET", "events"): "viewer",
     ("POST", "events"): "operator",
@@ -131,22 +124,17 @@ LEAST = {
     ("POST", f"{WEBHOOK}/rotate"): "editor",
     ("POST", f"{WEBHOOK}/test"): "editor",
     ("GET", f"{WEBHOOK}/deliveries"): "editor",
+    ("POST", f"{WEBHOOK}/deliveries/replay"): "editor",
     ("GET", DELIVERY): "editor",
     ("POST", f"{DELIVERY}/replay"): "editor",
     ("GET", "handlers"): "viewer",
     ("GET", "nodes"): "viewer",
-}
-SERVED = {
-    (method, route)
-    for routes in (QUERY, REGISTER)
-    for route, view in routes.items()
-    for method in _methods(view)
-    if method != "HEAD"
+    ("GET", "queues"): "viewer",
 }
 ALLOWED = [(*key, role) for key, least in LEAST.items() for role in LADDER[LADDER.index(least) :]]
 FORBIDDEN = [(*key, role) for key, least in LEAST.items() for role in LADDER[: LADDER.index(least)]]
 # What limits everybody is everybody's to see.
-OF_ONE = [key for key in LEAST if "<" in key[1] and "plan_id" not in key[1]]
+OF_ONE = [key for key in LEAST if "<" in key[1] and "plan_id" not in key[1] and "circuits" not in key[1]]
 
 
 @pytest.fixture(autouse=True)
@@ -156,56 +144,12 @@ def no_streams(settings: LazySettings) -> None:
 
 
 @pytest.fixture
-def execution(cleanup: Task, admin: Caller) -> Execution:
-    """Waits for a worker."""
-    admin.send("post", f"tasks/{cleanup.id}/trigger")
-    return Execution.objects.get()
-
-
-@pytest.fixture
-def paths(execution: Execution, now: datetime) -> Callable[[str], str]:
-    """Fills in routes: the cleanup task, its execution, an operation on it; a calendar, a token of its namespace."""
-    operation = Operation.objects.create(
-        kind="BACKFILL", namespace="default", task=execution.task, position=execution.scheduled_for,
-        arguments={"from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z", "maxParallel": 1, "rerun": False},
-    )  # fmt: skip
-    calendar = Calendar.objects.create(name="weekends", namespace="default", rules={"weekdays": ["SAT", "SUN"]})
-    Namespace.objects.create(name="default")
-    token, _ = create_token("theirs", role="viewer", namespace="default", now=now)
-    record = AuditRecord.objects.get(kind="token", object_id=token.id)
-    given = Given({"name": "noop", "namespace": "default", "parameters": {"type": "object"}, "definition": {}})
-    template = create_template(given, actor="ada", namespace=None, now=now)
-    event = Event.objects.create(name="told", namespace="default", payload="{}", received_at=now)
-    webhook = Webhook.objects.create(namespace="default", url="https://example.com/", events=["*"])
-    delivery = Delivery.objects.create(
-        id=webhook.id, webhook=webhook, event="webhook.test", subject="test", body="{}", status="FAILED", tries_left=0,
-        next_attempt_at=now, created_at=now,
-    )  # fmt: skip
-    plan = FlowControl.objects.create(document={"mode": "PAUSED"}, created_at=now, starts_at=now + timedelta(days=9))
-    ids = {
-        "uuid:task_id": execution.task_id, "uuid:execution_id": execution.id, "uuid:operation_id": operation.id,
-        "uuid:calendar_id": calendar.id, "int:token_id": token.id, "str:name": "default",
-        "uuid:template_id": template.id, "int:version": 1, "int:record_id": record.id,
-        "uuid:run_id": execution.id, "uuid:event_id": event.id,
-        "uuid:webhook_id": webhook.id, "uuid:delivery_id": delivery.id,
-        "int:plan_id": plan.id,
-    }  # fmt: skip
-
-    def fill_in(route: str) -> str:
-        for name, one in ids.items():
-            route = route.replace(f"<{name}>", str(one))
-        return route
-
-    return fill_in
-
-
-@pytest.fixture
 def send(paths: Callable[[str], str]) -> Callable[..., Any]:
     """Sends an empty object to a route that is filled in."""
 
     def send_it(caller: Client, method: str, route: str) -> Any:
         path = paths(route)
-        body = None if method == "GET" else "{}"
+        body = None if method in ("GET", "HEAD") else "{}"
         return caller.generic(method, f"/api/v1/{path}", data=body or "", content_type="application/json")
 
     return send_it
@@ -227,12 +171,19 @@ def test_it_takes_the_role(send: Callable[..., Any], now: datetime, method: str,
 @pytest.mark.parametrize(("method", "route", "role"), FORBIDDEN)
 def test_it_refuses_a_lesser_role(send: Callable[..., Any], now: datetime, method: str, route: str, role: str) -> None:
     caller = _caller(role, now)
-    before = _everything()
+    before = everything()
 
     answer = send(caller, method, route)
 
     assert (answer.status_code, answer["Content-Type"]) == (403, "application/problem+json")
-    assert _everything() == before
+    assert everything() == before
+
+
+@pytest.mark.parametrize(("route", "role"), [(route, role) for method, route, role in FORBIDDEN if method == "GET"])
+def test_it_refuses_a_lesser_role_the_length_of_what_it_may_not_read(
+    send: Callable[..., Any], now: datetime, route: str, role: str
+) -> None:
+    assert send(_caller(role, now), "HEAD", route).status_code == 403
 
 
 @pytest.mark.parametrize(("method", "route"), LEAST)
@@ -247,12 +198,12 @@ def test_it_finds_nothing_of_another_namespace(
     send: Callable[..., Any], now: datetime, method: str, route: str
 ) -> None:
     caller = _caller("admin", now, namespace="payments")
-    before = _everything()
+    before = everything()
 
     answer = send(caller, method, route)
 
     assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
-    assert _everything() == before
+    assert everything() == before
 
 
 @pytest.mark.parametrize(("method", "route"), [key for key in OF_ONE if key[0] == "POST"])
@@ -271,11 +222,3 @@ def test_it_lists_nothing_of_another_namespace(now: datetime, path: str) -> None
     answer = _caller("admin", now, namespace="payments").get(f"/api/v1/{path}").json()
 
     assert (answer["content"], answer["totalElements"], answer["nextCursor"]) == ([], 0, None)
-
-
-def _everything() -> list[Any]:
-    models: list[Any] = [Task, Execution, Operation, Calendar, Template, Revision, Event, Webhook, Delivery]
-    # Every request notes the use of the token that it is sent with.
-    tokens = ApiToken.objects.order_by("id").values("id", "name", "revoked_at")
-    namespaces = Namespace.objects.order_by("name").values()
-    return [*tokens, *namespaces, *(row for model in models for row in model.objects.order_by("id").values())]

@@ -8,6 +8,8 @@ from scheduler.models import Execution, Task
 from tests.integration.conftest import Caller
 from tests.integration.register.test_bad_input import NOT_INSTANT, NOT_TEXT
 
+pytestmark = pytest.mark.anywhere
+
 _NOT_FLAG = [5, "true", None, [], {}]
 
 REFUSED: list[tuple[str, str, list[Any]]] = [

@@ -190,7 +190,7 @@ def test_a_dry_run_tells_what_it_would_be_about(operator: Caller, three: list[Ta
         ({"action": "pause", "filter": {}}, ["filter"]),
         ({"action": "pause", "filter": {"sort": "name"}}, ["filter.sort"]),
         ({"action": "pause", "filter": {"qeue": "x", "status": "ACTVE"}}, ["filter.qeue", "filter.status"]),
-        ({"action": "pause", "filter": {"queue": {"a": 1}}}, ["filter.queue"]),
+        ({"action": "pause", "filter": {"queue": {"a": 1}, "search": 10**30}}, ["filter.queue", "filter.search"]),
         ({"action": "pause", "filter": {"queue": "a\0b"}}, ["filter.queue"]),
         ({"action": "pause", "ids": [], "dryRun": 1, "dryrun": 1}, ["dryrun", "dryRun"]),
         ({"action": "retry", "ids": []}, ["action"]),

@@ -48,7 +48,7 @@ def test_it_fills_in_the_contracts_defaults(editor: Caller) -> None:
         "timeoutSeconds": 3600, "maxRetryCount": 3, "retryOn": ["FAILED", "TIMED_OUT", "LOST"], "labels": {},
         "retryPolicy": {"backoff": "EXPONENTIAL", "delaySeconds": 10, "maxDelaySeconds": 3600, "jitter": True},
         "owner": None, "status": "ACTIVE", "version": 1, "retryCount": 0, "createdBy": "edda", "lastExecutedAt": None,
-        "nextExecutionTime": None, "pauseReason": None, "pausedUntil": None, "sla": None,
+        "nextExecutionTime": None, "pauseReason": None, "pausedUntil": None, "sla": None, "flexSeconds": 0,
     } == answer  # fmt: skip
 
 
@@ -73,6 +73,13 @@ def test_it_takes_task_data_as_an_object_and_answers_text(editor: Caller) -> Non
     answer = editor.send("post", "tasks", SEED | {"taskData": {"retentionDays": 7}})
 
     assert answer.json()["taskData"] == '{"retentionDays": 7}'
+
+
+def test_a_number_with_a_fraction_of_zero_is_whole(editor: Caller) -> None:
+    answer = editor.send("post", "tasks", SEED | {"cronExpression": None, "intervalSeconds": 60.0, "priority": 7.0})
+
+    assert answer.status_code == 201
+    assert [repr(answer.json()[name]) for name in ("intervalSeconds", "priority")] == ["60", "7"]
 
 
 def test_it_takes_instants_with_any_offset_and_answers_utc(editor: Caller) -> None:

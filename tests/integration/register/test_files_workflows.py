@@ -53,6 +53,7 @@ def test_a_second_run_changes_nothing(file: Files) -> None:
 def test_a_dry_run_plans_them(file: Files) -> None:
     said = file(REPORT, CLEAN, EXTRACT, more="--dry-run")
     assert (said.err, said.summary) == ([], "Dry run: 3 created, 0 updated, 0 unchanged")
+    assert said.out[-2].endswith("next slots: none: it has no schedule and waits for its dependencies")
     assert not Task.objects.exists()
 
 

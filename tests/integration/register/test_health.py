@@ -7,7 +7,7 @@ from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
-from platform_scheduler import health
+from platform_scheduler import __version__, health
 
 
 @pytest.fixture(autouse=True)
@@ -16,7 +16,7 @@ def _forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_it_lives_without_a_database(client: Client) -> None:
-    assert client.get("/health/live").json() == {"status": "up"}
+    assert client.get("/health/live").json() == {"status": "up", "version": __version__}
 
 
 def test_it_is_ready_when_all_is_there(db: None, client: Client) -> None:

@@ -142,7 +142,7 @@ def test_another_handler_gets_the_same_task_data(imported: Import) -> None:
 
 def test_it_says_how_to_register_ahead_of_the_workers(imported: Import) -> None:
     said = imported("@daily x\n", "--task-class", "acme.run")
-    assert said.err[-1] == "  --allow-unknown-task-class sets it for all of them."
+    assert said.err[-1] == "  --allow-unknown-task-class sets it for all; or start workers that have the class."
     assert imported("@daily x\n", "--task-class", "acme.run", "--allow-unknown-task-class").failure is None
 
 

@@ -4,8 +4,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.test import Client
 
-from scheduler.models import AuditRecord, Namespace, Revision, Task
+from scheduler.models import AuditRecord, Channel, Namespace, Revision, Task, Webhook
 from tests.integration.conftest import Caller
 
 pytestmark = pytest.mark.usefixtures("handlers")
@@ -13,7 +14,14 @@ pytestmark = pytest.mark.usefixtures("handlers")
 MAIL = {"kind": "EMAIL", "to": ["ops@example.com"]}
 CHAT = {"kind": "CHAT", "url": "https://chat.example/room?key=1"}
 HOOK = {"kind": "WEBHOOK", "webhookId": str(uuid4())}
+UNKNOWN = {"kind": "WEBHOOK", "webhookId": str(uuid4())}
 SECRET = {"kind": "CHAT", "url": {"$secret": "CHAT"}}
+
+
+@pytest.fixture(autouse=True)
+def hook(db: None) -> Webhook:
+    """A webhook of all namespaces."""
+    return Webhook.objects.create(id=HOOK["webhookId"], url="https://pager.example/", events=["*"])
 
 
 def _post(caller: Caller, notify_on: Any) -> Any:
@@ -90,6 +98,28 @@ def test_it_names_listed_secrets_only(editor: Caller) -> None:
     assert (answer.status_code, fault["field"]) == (422, "notifyOn[0].channel.url")
 
 
+def test_it_names_webhooks_that_are_there(editor: Caller) -> None:
+    answer = _post(editor, [{"outcomes": ["FAILURE"], "channel": one} for one in (HOOK, UNKNOWN)])
+
+    assert (answer.status_code, [fault["field"] for fault in answer.json()["errors"]]) == (
+        422, ["notifyOn[1].channel.webhookId"],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("changed", [{"namespace": "payments"}, {"deleted_at": "2030-01-01T00:00:00Z"}])
+def test_another_namespaces_webhook_is_none_of_its(editor: Caller, hook: Webhook, changed: Any) -> None:
+    Webhook.objects.update(**changed)
+
+    assert _post(editor, [{"outcomes": ["FAILURE"], "channel": HOOK}]).status_code == 422
+
+
+def test_what_has_gone_since_stands_in_the_way_of_no_other_change(editor: Caller) -> None:
+    task = _post(editor, [{"outcomes": ["FAILURE"], "channel": HOOK}]).json()
+    Webhook.objects.update(deleted_at="2030-01-01T00:00:00Z")
+
+    assert editor.send("patch", f"tasks/{task['id']}", {"priority": 9}).status_code == 200
+
+
 class TestNamespaces:
     def test_it_has_a_channel(self, admin: Caller) -> None:
         made = admin.send("post", "namespaces", {"name": "payments", "notifyChannel": MAIL})
@@ -116,3 +146,34 @@ class TestNamespaces:
 
         assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "notifyChannel.to")
         assert not Namespace.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("channel", "field"), [(SECRET, "notifyChannel.url"), (UNKNOWN, "notifyChannel.webhookId")]
+    )
+    def test_its_channel_leads_somewhere(self, admin: Caller, channel: Any, field: str) -> None:
+        body = {"name": "payments", "notifyChannel": channel, "secretNames": ["PAGER"]}
+
+        answer = admin.send("post", "namespaces", body)
+
+        assert (answer.status_code, [one["field"] for one in answer.json()["errors"]]) == (422, [field])
+        assert not Namespace.objects.exists()
+
+    @pytest.mark.parametrize("channel", [MAIL, CHAT, SECRET])
+    def test_the_dashboard_says_where_failures_are_told(
+        self, admin: Caller, admin_client: Client, channel: Any
+    ) -> None:
+        admin.send("post", "namespaces", {"name": "payments", "notifyChannel": channel})
+        Channel.objects.create(key="k", namespace="payments", channel=channel)
+        words = {"EMAIL": "ops@example.com", "CHAT": "chat.example"}
+        said = "the secret CHAT" if channel is SECRET else words[channel["kind"]]
+
+        for path in ("namespace", "channel", "channel/k/change"):
+            assert said in admin_client.get(f"/admin/scheduler/{path}/").content.decode()
+
+    def test_a_secret_is_listed_with_the_channel_that_names_it(self, admin: Caller) -> None:
+        admin.send("post", "namespaces", {"name": "payments", "secretNames": ["PAGER"]})
+        both = {"notifyChannel": SECRET, "secretNames": ["PAGER", "CHAT"]}
+
+        assert admin.send("patch", "namespaces/payments", both).status_code == 200
+        assert admin.send("patch", "namespaces/payments", {"secretNames": ["PAGER"]}).status_code == 422
+        assert Namespace.objects.get().secret_names == ["PAGER", "CHAT"]

@@ -35,6 +35,13 @@ def test_a_problem_has_the_members_of_rfc_9457(editor: Caller) -> None:
     }
 
 
+def test_it_counts_fields_however_much_is_wrong_with_each(editor: Caller) -> None:
+    answer = _post(editor, '{"name": "", "priority": 11, "labels": {"": 1, "a": 2}}').json()
+
+    fields = len({error["field"] for error in answer["errors"]})
+    assert (fields > 2, answer["detail"]) == (True, f"{fields} fields are not as the API has it; see errors.")
+
+
 MALFORMED = {
     "no JSON": b"{",
     "nothing": b" ",

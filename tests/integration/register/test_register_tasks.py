@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+from register import storing
 from scheduler.models import Handler, Task
 from tests.integration.register.filing import noop, register
 
@@ -54,6 +56,15 @@ def test_it_converts_cells_to_the_types_of_their_fields(file: File) -> None:
 
     task = Task.objects.get()
     assert (task.interval_seconds, task.labels, task.owner) == (60, {"a": "1"}, None)
+
+
+def test_it_says_in_a_line_that_the_database_has_stopped_it(file: File, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_tasks: Any) -> None:
+        raise psycopg.errors.DeadlockDetected("deadlock detected")
+
+    monkeypatch.setattr(storing, "insert", fail)
+
+    assert register(file(TWO)).failure == "Stopped: deadlock detected. Run it again."
 
 
 def test_it_reads_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:

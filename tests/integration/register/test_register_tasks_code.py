@@ -141,7 +141,7 @@ def test_a_dry_run_against_a_catalogue_needs_no_database(catalogue: Path, tmp_pa
     path = tmp_path / "tasks.json"
     good = noop("Good", runAt="2099-01-01T00:00:00Z", calendar="holidays", calendarPolicy="NEXT_OPEN")
     bad = {"name": "Bad", "taskClass": "com.platform.tasks.CleanUpTask", "prority": 1}
-    path.write_text(json.dumps([good, bad, good]))
+    path.write_text(json.dumps([good, bad, good, noop("After", dependencies=[{"name": "Good"}])]))
 
     run = _offline(path, "--from-code", "--catalogue", catalogue, "--dry-run")
 
@@ -149,9 +149,11 @@ def test_a_dry_run_against_a_catalogue_needs_no_database(catalogue: Path, tmp_pa
         "valid      default/Good",
         "           calendar holidays is not in the catalogue: not checked",
         "           next slots: 2099-01-01T00:00:00Z",
+        "valid      default/After",
+        "           next slots: none: it has no schedule and waits for its dependencies",
         "valid      default/Hourly report",
-        run.stdout.splitlines()[4],
-        "Dry run without a database: 2 valid",
+        run.stdout.splitlines()[6],
+        "Dry run without a database: 3 valid",
     ]
     assert "tasks[1].taskClass: No worker has announced" in run.stderr
     assert "Did you mean 'com.platform.tasks.CleanupTask'?" in run.stderr

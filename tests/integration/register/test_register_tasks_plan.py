@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from register import ordering
 from register.api.reading import read_clone
 from register.services import clone_task
 from scheduler import clock
@@ -77,14 +78,23 @@ def test_it_plans_no_slots_where_the_schedule_stays(file: Files) -> None:
 def test_it_plans_nothing_where_nothing_changes(file: Files) -> None:
     file(HOURLY)
 
-    assert file(HOURLY, more="--dry-run").out == [
+    assert file(HOURLY, more="--dry-run").out == ["Dry run: 0 created, 0 updated, 1 unchanged"]
+
+
+def test_it_names_what_is_unchanged_where_that_is_asked_for(file: Files) -> None:
+    file(HOURLY)
+
+    assert file(HOURLY, more="--dry-run -v 2").out == [
         "unchanged  default/Hourly",
         "Dry run: 0 created, 0 updated, 1 unchanged",
     ]
 
 
 def test_it_says_what_never_fires(file: Files) -> None:
-    assert file(noop("By hand"), more="--dry-run").out[1] == "           next slots: none"
+    waiting = "           next slots: none: it has no schedule and waits for "
+    assert file(noop("By hand"), more="--dry-run").out[1] == f"{waiting}requests"
+    told = noop("Told") | {"listensTo": [{"event": "file.arrived"}]}
+    assert file(told, more="--dry-run").out[1] == f"{waiting}its events"
 
 
 def test_it_cuts_long_values(file: Files) -> None:
@@ -121,7 +131,6 @@ def test_it_plans_what_it_would_prune(file: Files) -> None:
     file(HOURLY, noop("Old"), more="--owner A")
 
     assert file(HOURLY, more="--owner A --prune --dry-run").out == [
-        "unchanged  default/Hourly",
         "prune      default/Old",
         "Dry run: 0 created, 0 updated, 1 unchanged, 1 pruned",
     ]
@@ -159,6 +168,23 @@ def test_a_task_that_another_owners_files_have_taken_over_is_theirs(file: Files)
     file(more="--owner A --prune")
 
     assert Task.objects.get().status == "ACTIVE"
+
+
+@pytest.mark.parametrize("more", [[], [noop("After", dependencies=[{"name": "Hourly"}])]])
+def test_what_another_owner_takes_over_meanwhile_is_theirs(
+    file: Files, monkeypatch: pytest.MonkeyPatch, more: list[Any]
+) -> None:
+    file(HOURLY, *more, more="--owner A")
+    joined = ordering.joined
+
+    def take_over(task_ids: Any) -> Any:
+        Task.objects.update(labels={"registered-by": "B"})
+        return joined(task_ids)
+
+    monkeypatch.setattr(ordering, "joined", take_over)
+
+    assert file(more="--owner A --prune").summary == "0 created, 0 updated, 0 unchanged, 0 pruned"
+    assert set(Task.objects.values_list("status", flat=True)) == {"ACTIVE"}
 
 
 def test_it_prunes_one_namespace_where_one_is_given(file: Files) -> None:

@@ -17,6 +17,8 @@ from platform_scheduler.embedded.waiting import wait_until
 from platform_scheduler.metrics import registry
 from tests.integration.conftest import Caller
 
+pytestmark = pytest.mark.anywhere
+
 ROOT = Path(__file__).parents[3]
 
 

@@ -167,6 +167,28 @@ class TestChange:
         task.refresh_from_db()
         assert (definition_as_json(task), task.version) == (before, 1)
 
+    @pytest.mark.parametrize(
+        ("changes", "column", "stored"),
+        [
+            ({"taskData": '{"dry": true}'}, "task_data", '{"dry": true}'),
+            (
+                {"listensTo": '[{"event": "a", "match": {"dry": true}}]'}, "listens_to",
+                [{"event": "a", "match": {"dry": True}}],
+            ),
+        ],
+    )  # fmt: skip
+    def test_true_is_another_value_than_one(
+        self, admin_client: Client, new_task: Callable[..., Task], changes: dict[str, str], column: str, stored: Any
+    ) -> None:
+        task = new_task(taskData={"dry": 1}, listensTo=[{"event": "a", "match": {"dry": 1}}], intervalSeconds=60)
+        assert change(admin_client, task, **changes).status_code == 302
+        task.refresh_from_db()
+        assert (str(getattr(task, column)), task.version) == (str(stored), 2)
+
+    def test_task_data_that_are_nested_without_end_are_refused(self, admin_client: Client, new_task: Any) -> None:
+        task = new_task(taskData={"a": 1}, intervalSeconds=60)
+        assert "taskData" in errors(change(admin_client, task, taskData="[" * 60_000))
+
     def test_a_change_is_a_version(self, admin_client: Client, cleanup: Task) -> None:
         answer = change(admin_client, cleanup, priority="9", scheduleKind="hourly", atMinute="7")
         assert answer.status_code == 302, errors(answer)
@@ -185,7 +207,7 @@ class TestChange:
         stale = _standing(cleanup)
         change(admin_client, cleanup, priority="9")
         answer = admin_client.post(f"{TASKS}{cleanup.id}/change/", stale | {"priority": "2"})
-        assert "Somebody else has changed this task since" in errors(answer)["__all__"]
+        assert "Somebody else has changed this since" in errors(answer)["__all__"]
         cleanup.refresh_from_db()
         assert cleanup.priority == 9
 

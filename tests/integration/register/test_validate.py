@@ -12,7 +12,7 @@ from scheduler.models import Execution, Handler, Task
 from tests.integration.conftest import SEED, Caller
 from tests.integration.register.test_bad_input import CASES, GOOD, _sent
 
-pytestmark = pytest.mark.usefixtures("handlers")
+pytestmark = [pytest.mark.anywhere, pytest.mark.usefixtures("handlers")]
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 NOOP = {"name": "New", "taskClass": "platform.noop"}

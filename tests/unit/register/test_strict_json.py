@@ -1,6 +1,7 @@
 """scheduler.engine.strict_json."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -34,11 +35,32 @@ def test_it_reads_what_json_can_say(value: Any) -> None:
         ("[" * 65 + "]" * 65, "64 levels"),
         ("[" * 100_000, "64 levels"),
         ("\ufeff{}", "BOM"),
+        pytest.param("[" + "{}," * 500_001 + "{}]", "1,000,000 values", id="a million objects"),
+        pytest.param("[" + "[[[[]]]]," * 200_001 + "[]]", "1,000,000 values", id="a million lists, one in the other"),
     ],
 )
 def test_it_refuses_what_json_cannot_say(text: str, said: str) -> None:
     with pytest.raises(strict_json.InvalidJson, match=said):
         strict_json.loads(text)
+
+
+def test_it_counts_no_commas_of_texts() -> None:
+    assert strict_json.loads(json.dumps(['a, \\", b' * 1_000_000]))
+
+
+def test_a_text_that_does_not_end_is_looked_through_once() -> None:
+    began = time.process_time()
+    with pytest.raises(strict_json.InvalidJson):
+        strict_json.loads('["' + '\\"' * 300_000 + "," * 1_000_001)
+    assert time.process_time() - began < 5
+
+
+def test_it_finds_a_double_among_many_names_at_once() -> None:
+    names = ",".join(f'"{number}":0' for number in range(80_000))
+    began = time.process_time()
+    with pytest.raises(strict_json.InvalidJson, match="'last' stands twice"):
+        strict_json.loads(f'{{{names},"last":0,"last":0}}')
+    assert time.process_time() - began < 5  # name by name it took minutes
 
 
 def test_it_reads_64_levels() -> None:

@@ -45,6 +45,20 @@ def test_a_change_is_a_new_version_that_is_kept(editor: Caller) -> None:
     assert Revision.objects.get(version=1).definition["listens_to"] == [ARRIVED]
 
 
+@pytest.mark.parametrize(("old", "new"), [(1, True), (True, 1), (0, False)])
+def test_true_is_another_value_than_one(editor: Caller, old: Any, new: Any) -> None:
+    both = [{"event": "a", "match": {"dry": value}} for value in (old, new)]
+    made = _post(editor, listensTo=both[:1]).json()
+
+    by_change = editor.send("patch", f"tasks/{made['id']}", {"listensTo": both[1:]}).json()
+    record = {"name": "load", "taskClass": "platform.noop", "listensTo": both[:1]}
+    by_upsert = editor.send("post", "tasks/bulk", {"mode": "upsert", "tasks": [record]}).json()
+    of_both = editor.send("patch", f"tasks/{made['id']}", {"listensTo": both}).json()
+
+    assert (by_change["version"], by_upsert["updated"], of_both["version"]) == (2, 1, 4)
+    assert [type(one["match"]["dry"]) for one in of_both["listensTo"]] == [type(old), type(new)]
+
+
 def test_a_restored_version_listens_again(editor: Caller) -> None:
     made = _post(editor, listensTo=[ARRIVED]).json()
     editor.send("patch", f"tasks/{made['id']}", {"listensTo": []})

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from register import flow_control
 from register.access import create_token
+from register.api.flow_input import read_flow_control
 from scheduler.models import AuditRecord, FlowControl, Permit
 from scheduler.representations import instant
+from scheduler.standing import FlowStanding
 from tests.integration.conftest import Caller
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +70,27 @@ def test_it_replaces_what_was_in_force(operator: Caller) -> None:
     assert limits() == [("all", None, None, True)]
     operator.send("put", "flow-control", {"mode": "NORMAL"})
     assert limits() == []
+
+
+def _set(body: dict[str, Any], now: datetime) -> FlowStanding:
+    return flow_control.change_flow(read_flow_control(body), actor="olaf", bound_to=None, now=now)
+
+
+def test_who_waited_for_another_comes_after_him_though_his_clock_was_read_before(now: datetime) -> None:
+    """Two requests at once: the one that is stored last may have begun first."""
+    _set(STOP, now)
+    standing = _set(SLOW, now - timedelta(milliseconds=30))
+
+    assert standing.current is not None
+    assert standing.current.document["mode"] == "THROTTLED"
+    assert limits() == KEYS
+
+
+def test_who_waited_for_another_that_asked_for_the_same_changes_nothing(now: datetime) -> None:
+    _set(STOP, now)
+    version = _set(STOP, now - timedelta(milliseconds=30)).version
+
+    assert (FlowControl.objects.count(), version) == (1, 2)
 
 
 def test_what_begins_later_is_planned_and_leaves_what_is_in_force(operator: Caller, now: datetime) -> None:

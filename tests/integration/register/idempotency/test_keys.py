@@ -1,5 +1,6 @@
 """What is a key, and where it may stand."""
 
+import secrets
 from typing import Any
 
 import pytest
@@ -39,12 +40,25 @@ def test_it_takes_any_printable_key(operator: Caller, cleanup: Task, key: str) -
     assert trigger(operator, cleanup, key=key)["Idempotency-Replayed"] == "true"
 
 
+def test_a_path_may_be_longer_than_an_index_takes(operator: Caller) -> None:
+    """The names of circuits stand in paths, and what random text there is no database's fault."""
+    path = f"circuits/{secrets.token_urlsafe(4_000)}/reset"
+    first, second = (operator.send("post", path, {}, Idempotency_Key=KEY) for _ in range(2))
+
+    assert (first.status_code, second.status_code) == (404, 404)
+    assert second["Idempotency-Replayed"] == "true"
+
+
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
 def test_other_methods_refuse_the_header(editor: Caller, cleanup: Task, method: str) -> None:
     answer = editor.send(method, f"tasks/{cleanup.id}", {"priority": 1}, Idempotency_Key=KEY)
 
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "Idempotency-Key")
     assert (Task.objects.get().version, Task.objects.get().status) == (1, "ACTIVE")
+
+
+def test_a_method_that_nobody_has_is_that_first(editor: Caller) -> None:
+    assert editor.send("put", "tasks", {}, Idempotency_Key=KEY).status_code == 405
 
 
 def test_a_read_takes_no_notice_of_the_header(viewer: Caller, cleanup: Task) -> None:

@@ -19,7 +19,7 @@ REFUSED: list[tuple[str, list[Any]]] = [
     ("secretNames", [5, "TOKEN", {}, None, True, NAMES]),
     ("secretNames[0]", [[value] for value in NOT_SECRETS]),
     ("notifyChannel", ["#ops", [], 5]),
-    ("retentionDays", [None, 30]),
+    ("retentionDays", ["30", 30.5, True, [], {}, "", 9, 61]),
     ("version", [7]),
     ("createdBy", ["me"]),
     ("Weight", [5]),

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from register.access import create_token
-from scheduler.models import ApiToken, Calendar, Namespace, Task
+from scheduler.models import ApiToken, Calendar, Namespace, Task, Template, Webhook
 from tests.integration.conftest import Caller
 
 pytestmark = pytest.mark.usefixtures("payments")
@@ -36,7 +36,35 @@ def test_a_second_time_finds_nothing(admin: Caller) -> None:
     assert admin.send("delete", "namespaces/payments").status_code == 404
 
 
-@pytest.mark.parametrize(("fixture", "kind"), [("payroll", "tasks"), ("calendar", "calendars"), ("token", "tokens")])
+@pytest.fixture
+def template(now: datetime) -> Template:
+    """A template of payments."""
+    return Template.objects.create(
+        name="payout",
+        namespace="payments",
+        parameters={"type": "object"},
+        definition={},
+        created_at=now,
+        updated_at=now,
+    )
+
+
+@pytest.fixture
+def hook() -> Webhook:
+    """A webhook of payments."""
+    return Webhook.objects.create(namespace="payments", url="https://receiver.example/", events=["*"])
+
+
+@pytest.mark.parametrize(
+    ("fixture", "kind"),
+    [
+        ("payroll", "tasks"),
+        ("calendar", "calendars"),
+        ("template", "templates"),
+        ("hook", "webhooks"),
+        ("token", "tokens"),
+    ],
+)
 def test_it_keeps_one_that_is_used(admin: Caller, request: pytest.FixtureRequest, fixture: str, kind: str) -> None:
     request.getfixturevalue(fixture)
 
@@ -46,15 +74,19 @@ def test_it_keeps_one_that_is_used(admin: Caller, request: pytest.FixtureRequest
     assert Namespace.objects.exists()
 
 
-def test_it_names_all_that_is_there(admin: Caller, payroll: Task, token: ApiToken) -> None:
-    assert admin.send("delete", "namespaces/payments").json()["detail"] == "The namespace still has tasks and tokens."
+def test_it_names_all_that_is_there(admin: Caller, payroll: Task, calendar: Calendar, token: ApiToken) -> None:
+    detail = admin.send("delete", "namespaces/payments").json()["detail"]
+
+    assert detail == "The namespace still has tasks, calendars and tokens."
 
 
 def test_what_is_over_does_not_keep_it(
-    admin: Caller, payroll: Task, calendar: Calendar, token: ApiToken, now: datetime
+    admin: Caller, payroll: Task, calendar: Calendar, template: Template, hook: Webhook, token: ApiToken, now: datetime
 ) -> None:
     Task.objects.update(status="DELETED", claim_at=None)
     Calendar.objects.update(deleted_at=now)
+    Template.objects.update(deleted_at=now)
+    Webhook.objects.update(deleted_at=now)
     ApiToken.objects.filter(id=token.id).update(revoked_at=now)
 
     assert admin.send("delete", "namespaces/payments").status_code == 204

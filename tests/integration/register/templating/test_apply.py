@@ -7,9 +7,9 @@ import pytest
 
 from register.templating import instances, services
 from scheduler import clock
-from scheduler.models import Instance, Revision, Task
+from scheduler.models import Dependency, Instance, Revision, Task
 from tests.integration.conftest import Caller
-from tests.integration.register.templating.cast import DEFINITION, PARAMETERS
+from tests.integration.register.templating.cast import CLEANUP, DEFINITION, PARAMETERS
 
 Make = Callable[..., Any]
 
@@ -153,6 +153,19 @@ def test_a_parameter_that_is_required_later_is_told(
     assert [error["field"] for error in apply()["tasks"][0]["errors"]] == ["parameters"]
 
 
+def test_a_parameter_that_there_is_no_more_is_no_hindrance(
+    editor: Caller, template: Any, make: Make, apply: Callable[..., Any]
+) -> None:
+    make("eu", days=3)
+    body = {
+        "parameters": PARAMETERS | {"properties": {"region": PARAMETERS["properties"]["region"]}},
+        "definition": {"name": "Cleanup ${region}", "taskClass": "platform.noop", "priority": 9},
+    }
+    assert editor.send("patch", f"templates/{template['id']}", body).status_code == 200
+
+    assert (apply()["tasks"][0]["errors"], Task.objects.get().priority) == ([], 9)
+
+
 def test_it_goes_on_after_the_task_that_it_names(
     make: Make, change: Callable[..., Any], apply: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,7 +196,7 @@ def test_a_version_that_has_been_overtaken_is_not_applied(
     stale = services.writable(template["id"], namespace=None, versions=None)
     change(priority=8)
 
-    effect = instances._given(stale, Instance.objects.get(), now=clock.now())
+    effect = instances._given(stale, Instance.objects.get(), namespace=None, now=clock.now())
 
     assert [fault.code for fault in effect.faults] == ["overtaken"]
     assert Task.objects.get().priority == 5
@@ -191,6 +204,31 @@ def test_a_version_that_has_been_overtaken_is_not_applied(
 
 def test_a_bound_editor_does_not_apply_what_all_share(payments_editor: Caller, template: Any) -> None:
     assert payments_editor.send("post", f"templates/{template['id']}/apply", {}).status_code == 403
+
+
+@pytest.fixture
+def bound(payments_editor: Caller, handlers: Any) -> Any:
+    """A template of the namespace payments, of which there is a task."""
+    template = payments_editor.send("post", "templates", CLEANUP).json()
+    body = {"parameters": {"region": "eu"}}
+    assert payments_editor.send("post", f"templates/{template['id']}/instantiate", body).status_code == 201
+    return template
+
+
+@pytest.mark.parametrize("is_dry_run", [False, True])
+def test_a_bound_editor_joins_no_task_of_another_namespace(
+    payments_editor: Caller, bound: Any, cleanup: Task, is_dry_run: bool
+) -> None:
+    path, waits = f"templates/{bound['id']}", {"dependencies": [{"taskId": str(cleanup.id)}]}
+    query = "?dryRun=true" if is_dry_run else ""
+    told = payments_editor.send("patch", path + query, {"definition": DEFINITION | waits}).json()
+
+    if not is_dry_run:
+        told = payments_editor.send("post", f"{path}/apply", {}).json()
+
+    (effect,) = told["tasks"]
+    assert [error["field"] for error in effect["errors"]] == ["dependencies[0].taskId"]
+    assert not Dependency.objects.exists()
 
 
 @pytest.mark.parametrize("body", [{"after": "x"}, {"tasks": []}, []])

@@ -77,6 +77,30 @@ def test_it_refuses_what_it_does_not_know(editor: Caller, template: Any, body: A
     assert _instantiate(editor, template, body).status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({"instances": [{"parameters": {"region": "eu"}}], "namespace": "payments"}, ["namespace"]),
+        ({"instances": {}}, ["instances"]),
+        ({"instances": []}, ["instances"]),
+        ({"instances": [{}, {"region": "eu"}]}, ["instances[1].region"]),
+    ],
+)
+def test_it_says_what_is_wrong_with_many(editor: Caller, template: Any, body: Any, fields: list[str]) -> None:
+    errors = _instantiate(editor, template, body).json()["errors"]
+
+    assert [error["field"] for error in errors] == fields
+
+
+def test_what_would_be_huge_is_refused_before_it_is(editor: Caller, handlers: Any) -> None:
+    body = CLEANUP | {"definition": DEFINITION | {"description": "${region}" * 5_000}}
+    template = editor.send("post", "templates", body).json()
+
+    refused = _instantiate(editor, template, {"parameters": {"region": "x" * 60_000}})
+
+    assert (refused.status_code, [error["field"] for error in refused.json()["errors"]]) == (422, ["parameters"])
+
+
 def test_a_shared_one_makes_tasks_where_it_is_asked_to(editor: Caller, template: Any) -> None:
     body = {"parameters": {"region": "eu"}, "namespace": "payments"}
 

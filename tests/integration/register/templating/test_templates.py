@@ -29,6 +29,17 @@ def test_it_is_shown_and_listed(viewer: Caller, template: Any) -> None:
     assert viewer.send("get", "templates?name=cleanup").json()["content"] == [template]
 
 
+def test_a_cursor_of_another_list_that_is_sorted_alike_is_refused(editor: Caller, template: Any) -> None:
+    for name in ("a", "b"):
+        editor.send("post", "calendars", {"name": name, "rules": {"weekdays": ["SUN"]}})
+    cursor = editor.send("get", "calendars?size=1").json()["nextCursor"]
+
+    refused = editor.get("/api/v1/templates", {"cursor": cursor})
+
+    assert (refused.status_code, [one["field"] for one in refused.json()["errors"]]) == (400, ["cursor"])
+    assert editor.get("/api/v1/calendars", {"cursor": cursor}).json()["content"][0]["name"] == "b"
+
+
 def test_one_of_a_bound_editor_is_of_his_namespace(payments_editor: Caller, editor: Caller) -> None:
     template = payments_editor.send("post", "templates", CLEANUP).json()
 
@@ -51,6 +62,10 @@ def test_a_name_is_there_once(editor: Caller, template: Any) -> None:
         ({"parameters": {"properties": {}}}, {"parameters.type"}),
         ({"parameters": PARAMETERS | {"properties": {"1x": {}}}}, {"parameters.properties.1x"}),
         ({"parameters": PARAMETERS | {"$ref": "http://x"}}, {"parameters.$ref"}),
+        (
+            {"parameters": PARAMETERS | {"properties": {"region": {"type": "array", "uniqueItems": True}}}},
+            {"parameters.properties.region.uniqueItems"},
+        ),
         (
             {"parameters": PARAMETERS | {"properties": {"region": {"anyOf": [{"pattern": "(a+)+$"}]}}}},
             {"parameters.properties.region.anyOf[0].pattern"},
@@ -76,6 +91,34 @@ def test_what_cannot_be_a_template_is_refused_by_name(editor: Caller, changes: A
     assert refused.status_code in (400, 422)
     assert fields <= {error["field"] for error in refused.json()["errors"]}
     assert not Template.objects.exists()
+
+
+def test_a_parameter_that_takes_nothing_is_no_surprise(editor: Caller, handlers: Any) -> None:
+    parameters = {"type": "object", "properties": {"region": False}}
+    body = {"name": "t", "parameters": parameters, "definition": DEFINITION | {"name": "${region}"} | _WITHOUT}
+
+    refused = editor.send("post", "templates", body)
+
+    assert (refused.status_code, [one["field"] for one in refused.json()["errors"]]) == (422, ["definition.name"])
+
+
+def test_an_address_below_the_whole_is_refused(editor: Caller, handlers: Any) -> None:
+    inner = {"$id": "http://[", "type": "object", "properties": {"b": {"$id": "x"}}}
+    parameters = {"$id": "urn:ours", "type": "object", "properties": {"a": inner}}
+
+    refused = editor.send("post", "templates", CLEANUP | {"parameters": parameters})
+
+    assert (refused.status_code, {one["field"] for one in refused.json()["errors"]}) == (
+        422, {"parameters.properties.a.$id", "parameters.properties.a.properties.b.$id"},
+    )  # fmt: skip
+
+
+def test_true_is_another_value_than_one(editor: Caller, template: Any) -> None:
+    path = f"templates/{template['id']}"
+    for number, value in enumerate((1, True), start=2):
+        changed = editor.send("patch", path, {"definition": DEFINITION | {"taskData": {"dry": value}}}).json()
+
+        assert (changed["version"], changed["definition"]["taskData"]["dry"] is True) == (number, value is True)
 
 
 def test_a_parameter_may_be_called_like_a_word_of_the_schema(editor: Caller) -> None:
@@ -170,6 +213,16 @@ def test_there_is_no_such_template(editor: Caller, method: str, path: str) -> No
 )
 def test_it_takes_an_editor(operator: Caller, template: Any, method: str, path: str) -> None:
     assert operator.send(method, f"templates{path.format(id=template['id'])}", {}).status_code == 403
+
+
+@pytest.mark.parametrize("member", ["parameters", "definition"])
+def test_a_number_that_cannot_be_recorded_is_refused(editor: Caller, handlers: Any, member: str) -> None:
+    refused = editor.send("post", "templates", CLEANUP | {member: CLEANUP[member] | {"default": 10**30}})
+
+    assert refused.status_code == 400
+    assert refused.json()["errors"][0] == {
+        "field": member, "code": "numbers", "message": "Numbers here lie between -2^63 and 2^63.",
+    }  # fmt: skip
 
 
 def test_each_write_leaves_a_record(editor: Caller, template: Any) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.models import AuditRecord, OutboxEntry, Webhook
+from scheduler.models import AuditRecord, Delivery, OutboxEntry, Webhook
 from tests.integration.conftest import Caller
 from tests.integration.register.webhooks.conftest import BODY
 
@@ -77,6 +77,35 @@ def test_switched_on_again_it_begins_anew(editor: Caller, hook: Webhook) -> None
 
     assert (answer["isActive"], answer["switchedOffAt"], answer["switchedOffReason"]) == (True, None, None)
     assert (answer["failureCount"], answer["failingSince"]) == (0, None)
+
+
+@pytest.mark.parametrize("asked", ["test", "deliveries/replay", "deliveries/{id}/replay"])
+def test_what_somebody_asks_for_does_not_wait_for_the_peace(
+    editor: Caller, hook: Webhook, failed: Delivery, asked: str
+) -> None:
+    Webhook.objects.update(failure_count=9, failing_since=hook.created_at, not_before=hook.created_at)
+
+    assert editor.send("post", f"webhooks/{hook.id}/{asked.format(id=failed.id)}", {}).status_code == 202
+
+    found = Webhook.objects.get()
+    assert (found.not_before, found.failure_count) == (None, 9)
+
+
+def test_what_listens_elsewhere_has_not_failed_yet(editor: Caller, hook: Webhook) -> None:
+    Webhook.objects.update(failure_count=20, failing_since=hook.created_at, not_before=hook.created_at)
+
+    answer = editor.send("patch", f"webhooks/{hook.id}", {"url": "https://other.example/"}).json()
+
+    assert (answer["failureCount"], answer["failingSince"]) == (0, None)
+    assert Webhook.objects.get().not_before is None
+
+
+def test_what_listens_elsewhere_still_says_why_it_is_off(editor: Caller, hook: Webhook) -> None:
+    Webhook.objects.update(is_active=False, switched_off_at=hook.created_at, switched_off_reason="x")
+
+    answer = editor.send("patch", f"webhooks/{hook.id}", {"url": "https://other.example/"}).json()
+
+    assert (answer["isActive"], answer["switchedOffReason"]) == (False, "x")
 
 
 def test_it_is_deleted(editor: Caller, made: Any) -> None:

@@ -9,6 +9,7 @@ import pytest
 from register.formats.record import Record, misspelt
 from register.imports import beat
 from register.imports.beat import Choices
+from register.imports.findings import Findings
 from register.imports.item import Item, LeftOut, Remark
 
 NOW = datetime(2026, 11, 25, 15, tzinfo=UTC)
@@ -111,6 +112,9 @@ def test_instants_without_a_zone_are_in_the_chosen_one() -> None:
         ({"crontab": 1, "interval": 1}, "It has several schedules"),
         ({"crontab": 1, "args": "[1"}, "args is no JSON array"),
         ({"crontab": 1, "args": "{}"}, "args is no JSON array"),
+        ({"crontab": 1, "args": '["\\ud800"]'}, "args is no JSON array"),
+        ({"crontab": 1, "args": "[" * 5_000}, "args is no JSON array"),
+        ({"interval": 6, "one_off": True}, "Its interval is longer than ten years"),
         ({"crontab": 1, "kwargs": "[]"}, "kwargs is no JSON object"),
         ({"crontab": 1, "kwargs": 7}, "kwargs is no JSON object"),
         ({"crontab": 1, "headers": '{"a": 1}'}, "Hand it over among the kwargs"),
@@ -140,6 +144,14 @@ def test_it_leaves_out_what_need_not_come(fields: dict[str, Any], reason: str) -
     found = _task(**fields)
     assert isinstance(found, LeftOut)
     assert reason in found.reason
+
+
+@pytest.mark.parametrize("name", ["expires", "start_time", "last_run_at"])
+@pytest.mark.parametrize("value", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00", "9999-12-31T23:59:59"])
+def test_it_survives_instants_that_nobody_sees(name: str, value: str) -> None:
+    found = _task(**{"interval" if name == "last_run_at" else "crontab": 1, name: value}, time_zone="America/New_York")
+    assert "endAt" not in found.record.fields or value.startswith("0001")
+    Findings(now=NOW, slots=3).examine(found)
 
 
 def test_it_notes_what_is_not_sent() -> None:
@@ -179,3 +191,5 @@ def test_it_survives_values_of_any_type(name: str, value: Any) -> None:
     found = _task(**{"crontab": 1} | {name: value})
     assert isinstance(found, Item | LeftOut)
     assert json.dumps(found.record.fields) if isinstance(found, Item) else found.reason
+    if isinstance(found, Item):
+        Findings(now=NOW, slots=3).examine(found)

@@ -100,7 +100,9 @@ def test_a_heading_is_no_description(comment: str) -> None:
     assert _entries(f"# Example:\n{comment}\n@daily x")[0].description is None
 
 
-@pytest.mark.parametrize("line", ["#0 5 * * 1 root x", "# */5 * * * * x", "#@daily x"])
+@pytest.mark.parametrize(
+    "line", ["#0 5 * * 1 root x", "# */5 * * * * x", "#@daily x", "# 13 2 * * 1#2 x", "# 0 0 12 ? 2 x"]
+)
 def test_what_is_switched_off_is_no_description(line: str) -> None:
     off, entry = _entries(f"# About the old one.\n{line}\n@daily y")
     assert off == SwitchedOff(2)

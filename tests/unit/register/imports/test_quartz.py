@@ -8,6 +8,7 @@ import pytest
 
 from register.formats.record import UnreadableFile
 from register.imports import quartz
+from register.imports.findings import Findings
 from register.imports.item import Item, LeftOut
 from register.imports.quartz import Choices
 from register.imports.quartz_slots import QuartzSlots
@@ -152,6 +153,28 @@ def test_it_reads_misfire_instructions(kind: str, instruction: str, repeats: int
 def test_it_refuses_by_name(trigger: str, said: str) -> None:
     found = _read(JOB.format(""), trigger)[-1]
     assert said in found.record.faults[0].message
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        _trigger("simple", START, _repeat("2147483647", "3600000")),
+        _trigger("simple", START, _repeat("999999999999999", "999999999999000")),
+        _trigger("simple", START, _repeat("-1", "3600000"), "<end-time>9999-12-31T23:59:59</end-time>"),
+        _trigger("cron", DAILY, "<end-time>9999-12-31T23:59:59</end-time>"),
+        _trigger("cron", DAILY, "<end-time>9999-12-31T23:59:59-12:00</end-time>"),
+        _trigger("calendar-interval", START, "<end-time>9999-12-31T23:59:59Z</end-time>"),
+    ],
+)
+def test_an_end_that_nobody_sees_is_none(trigger: str) -> None:
+    (item,) = _read(JOB.format(""), trigger, time_zone="America/New_York")
+    assert "endAt" not in item.record.fields
+    Findings(now=datetime(2026, 11, 26, tzinfo=UTC), slots=3).examine(item)
+
+
+def test_a_start_before_all_is_left_to_be_refused() -> None:
+    trigger = _trigger("cron", DAILY, "<start-time>0001-01-01T00:00:00+10:00</start-time>")
+    assert _fields(trigger)["startAt"] == "1969-12-31T00:00:00Z"
 
 
 def test_triggers_of_one_job_have_both_names() -> None:
