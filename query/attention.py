@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.db import connection
+
 from query import selectors
 from query.cache import Cache
 from scheduler import strips
@@ -18,8 +20,6 @@ MOST_SHOWN: Final = 8
 # Among so many of the newest failures; a flood of them has few causes.
 SOUGHT_AMONG: Final = 200
 LOOKED_BACK: Final = timedelta(days=1)
-# An attempt and those that follow it.
-RUNS_OF_A_TASK: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ kept: Cache[Attention] = Cache(KEPT_SECONDS)
 
 def attention(*, namespace: str | None, now: datetime) -> Attention:
     """Return what needs it, or needed it up to two seconds ago; at most eight of each, with their tasks."""
-    return kept.get(namespace, lambda: Attention(now, _running(namespace), _failed(namespace, now)))
+    return kept.get((connection.alias, namespace), lambda: Attention(now, _running(namespace), _failed(namespace, now)))
 
 
 def _running(namespace: str | None) -> tuple[Execution, ...]:
@@ -53,6 +53,6 @@ def _failed(namespace: str | None, now: datetime) -> tuple[Execution, ...]:
 
 
 def _without_those_that_recovered(failures: Sequence[Execution]) -> list[Execution]:
-    runs = strips.last_runs({one.task_id for one in failures}, count=RUNS_OF_A_TASK)
+    runs = strips.last_runs({one.task_id for one in failures})
     last = {task_id: strips.trouble_of(of_task) for task_id, of_task in runs.items()}
     return [one for one in failures if (trouble := last[one.task_id]) is not None and trouble.id == one.id]

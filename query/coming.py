@@ -6,6 +6,8 @@ from heapq import merge
 from itertools import islice
 from typing import Final, NamedTuple
 
+from django.db import connection
+
 from query import selectors
 from query.cache import Cache
 from scheduler.models import Task
@@ -36,7 +38,7 @@ kept: Cache[Coming] = Cache(KEPT_SECONDS)
 
 def coming(*, namespace: str | None, now: datetime, count: int) -> Coming:
     """Return the next `count` slots, at most ten of each task; without jitter, which the next of each has alone."""
-    return kept.get((namespace, count), lambda: Coming(now, _slots(namespace, count)))
+    return kept.get((connection.alias, namespace, count), lambda: Coming(now, _slots(namespace, count)))
 
 
 def _slots(namespace: str | None, count: int) -> tuple[Slot, ...]:

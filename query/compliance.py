@@ -7,27 +7,30 @@ from datetime import date, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 
 from scheduler.engine.sla import Promise
 from scheduler.models import Task
 
 GROUPINGS: Final = ("namespace", "task", "label", "week")
 DEFAULT_GROUPING: Final = "namespace"
-# Four weeks with today.
-DEFAULT_DAYS: Final = timedelta(days=27)
+# Whole weeks are read as such: this one and the four before it.
+DEFAULT_WEEKS: Final = timedelta(weeks=4)
 LONGEST: Final = timedelta(days=400)
+_WEEK: Final = timedelta(weeks=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """Whose slots are counted, of the days (UTC) from `first` to `last`, both included.
 
-    `bound_to` is the namespace that the caller is bound to; `labels` a task has to have all.
+    `bound_to` is the namespace that the caller is bound to; `labels` a task has to have all. Behind `today` nothing is
+    counted yet.
     """
 
     first: date
     last: date
+    today: date
     bound_to: str | None = None
     namespace: str | None = None
     task_id: UUID | None = None
@@ -85,8 +88,7 @@ class Report:
 
 
 _WITHIN = """
-r.day BETWEEN %(first)s AND %(last)s
-    AND (%(bound_to)s::text IS NULL OR r.namespace = %(bound_to)s)
+(%(bound_to)s::text IS NULL OR r.namespace = %(bound_to)s)
     AND (%(namespace)s::text IS NULL OR r.namespace = %(namespace)s)
     AND (%(task_id)s::uuid IS NULL OR r.task_id = %(task_id)s)
     AND (%(labels)s::jsonb IS NULL OR r.task_id IN (
@@ -94,35 +96,50 @@ r.day BETWEEN %(first)s AND %(last)s
     ))
 """
 _NAMES: Final = ("slots", "broken", "lateness", "duration", "deadline")
-_SUMS: Final = ", ".join(f"sum(r.{name})::bigint AS {name}" for name in _NAMES)
+# As floating point, which is exact up to 2^53: a sum of bigint is a numeric, which would take half of all the time.
+_SUMS: Final = ", ".join(f"sum(r.{name}::float8)::bigint AS {name}" for name in _NAMES)
 
-_TOTAL = f"SELECT {_SUMS} FROM scheduler_sla_rollups r WHERE {_WITHIN}"  # noqa: S608 - the parts stand above
+# Whole weeks as such, and the days before and after them.
+_ROLLED_UP = f"""
+r AS (
+    SELECT r.task_id, r.namespace, r.week AS day, {", ".join(f"r.{name}" for name in _NAMES)}
+    FROM scheduler_sla_weeks r WHERE r.week >= %(first_week)s AND r.week < %(behind_weeks)s AND {_WITHIN}
+    UNION ALL
+    SELECT r.task_id, r.namespace, r.day, {", ".join(f"r.{name}" for name in _NAMES)}
+    FROM scheduler_sla_rollups r WHERE r.day BETWEEN %(first)s AND %(last)s
+        AND (r.day < %(first_week)s OR r.day >= %(behind_weeks)s) AND {_WITHIN}
+)
+"""  # noqa: S608 - the parts stand above
 
-_KEYS: Final = {
-    "namespace": ("r.namespace", ""),
-    "task": ("r.task_id", ""),
-    "week": ("date_trunc('week', r.day::timestamp)::date", ""),
-    "label": (
-        "l.key || ':' || l.value",
-        "JOIN scheduler_task_search t ON t.task_id = r.task_id CROSS JOIN LATERAL jsonb_each_text(t.labels) l",
-    ),
-}
 _LINES: Final = {
-    by: f"SELECT {key} AS key, {_SUMS} FROM scheduler_sla_rollups r {joined} WHERE {_WITHIN} GROUP BY 1"  # noqa: S608
-    for by, (key, joined) in _KEYS.items()
+    "namespace": f"SELECT r.namespace AS key, {_SUMS} FROM r GROUP BY 1",  # noqa: S608
+    "week": f"SELECT date_trunc('week', r.day::timestamp)::date AS key, {_SUMS} FROM r GROUP BY 1",  # noqa: S608
+    "task": f"SELECT r.task_id AS key, {_SUMS} FROM r GROUP BY 1",  # noqa: S608
+    "label": f"SELECT l.key || ':' || l.value AS key, {_SUMS} FROM labelled r, jsonb_each_text(r.labels) l GROUP BY 1",  # noqa: S608
 }
+
+# By sets of labels first, for most tasks have those of others. Not by task before that: PostgreSQL takes the tasks of a
+# union to be 200, and would look up the labels of each.
+_BY_LABELS: Final = f""",
+labelled AS (SELECT t.labels, {_SUMS} FROM r JOIN scheduler_task_search t ON t.task_id = r.task_id GROUP BY 1)
+"""  # noqa: S608 - the parts stand above
 
 _ORDERS: Final = {"week": "key DESC"}
 _MOST_BROKEN_FIRST: Final = "broken DESC, slots DESC, key"
 
 
 def _page_of(by: str) -> str:
-    """Return SQL for one page of lines beside the number and the sums of all: whatever is shown, one reading."""
+    """Return SQL for one page of lines beside the number of all, and the sums of what they are made of."""
+    is_by_label = by == "label"
+    order = _ORDERS.get(by, _MOST_BROKEN_FIRST)
+    # A task counts once, however many labels it has.
+    count, summed = ("(SELECT count(*) FROM lines)", "labelled") if is_by_label else ("count(*)", "lines")
     return f"""
-    WITH lines AS MATERIALIZED ({_LINES[by]})
-    SELECT total.*, page.* FROM (SELECT count(*), {_SUMS} FROM lines r) total LEFT JOIN (
-        SELECT row_number() OVER (ORDER BY {_ORDERS.get(by, _MOST_BROKEN_FIRST)}) AS place, lines.* FROM lines
-        ORDER BY place LIMIT %(size)s OFFSET %(skipped)s
+    WITH {_ROLLED_UP}{_BY_LABELS if is_by_label else ""}, lines AS MATERIALIZED ({_LINES[by]})
+    SELECT total.*, page.* FROM (SELECT {count} AS lines, {_SUMS} FROM {summed} r) total LEFT JOIN (
+        SELECT row_number() OVER (ORDER BY {order}) AS place, shown.* FROM (
+            SELECT * FROM lines ORDER BY {order} LIMIT %(size)s OFFSET %(skipped)s
+        ) shown
     ) page ON true ORDER BY page.place
     """  # noqa: S608 - the parts stand above
 
@@ -132,8 +149,6 @@ def report(by: str, scope: Scope, *, page: int, size: int) -> Report:
     parameters = _parameters(scope) | {"skipped": page * size, "size": size}
     rows = _read(_page_of(by), parameters)
     line_count, *sums = rows[0][: len(_NAMES) + 1]
-    if by == "label":
-        (sums,) = map(list, _read(_TOTAL, parameters))  # a task counts once, however many labels it has
     lines = tuple(
         Line(str(key), Counts(*counts), key if by == "namespace" else None)
         for _, key, *counts in (row[len(_NAMES) + 1 :] for row in rows)
@@ -154,7 +169,12 @@ def _named(lines: tuple[Line, ...]) -> tuple[Line, ...]:
 
 
 def _parameters(scope: Scope) -> dict[str, Any]:
+    first_week = _monday(scope.first + timedelta(days=6))
+    # The week that goes on is whole, as long as nothing of it is left out.
+    behind_weeks = _monday(scope.last) + _WEEK if scope.last >= scope.today else _monday(scope.last + timedelta(days=1))
     return {
+        "first_week": first_week,
+        "behind_weeks": max(first_week, behind_weeks),
         "first": scope.first,
         "last": scope.last,
         "bound_to": scope.bound_to,
@@ -164,8 +184,15 @@ def _parameters(scope: Scope) -> dict[str, Any]:
     }
 
 
+def _monday(day: date) -> date:
+    """Return the Monday on or before a day."""
+    return day - timedelta(days=day.weekday())
+
+
 def _read(query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        # So many groups would be sorted on the disk.
+        cursor.execute("SET LOCAL work_mem = '64MB'")
         cursor.execute(query, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows

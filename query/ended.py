@@ -1,36 +1,19 @@
-"""What has ended of the slots of a period, read from the roll-ups of a namespace, or of all."""
+"""What has ended of the slots of each interval of a period, by the roll-ups of a namespace, or of all."""
 
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
 
-from scheduler.engine.states import FINAL, Status
-
-# How the roll-ups of all namespaces together are named.
-ALL = ""
-
-_HOUR = timedelta(hours=1)
-_STATUSES = tuple(sorted(FINAL))
-_SUMS = ", ".join(f"coalesce(sum({status.lower()}), 0)::bigint" for status in _STATUSES)
-
-_SINCE = f"""
-SELECT {_SUMS} FROM scheduler_namespace_rollups
-WHERE span = 'minute' AND namespace = %(namespace)s AND begin >= %(begin)s
-"""  # noqa: S608 - the columns stand above
+from scheduler.ended import ALL, HOUR, STATUSES, SUMS
+from scheduler.engine.states import Status
 
 _BY_INTERVAL = f"""
-SELECT date_bin(%(every)s, begin, %(begin)s) AS began, {_SUMS}
+SELECT date_bin(%(every)s, begin, %(begin)s) AS began, {SUMS}
 FROM scheduler_namespace_rollups
 WHERE span = %(span)s AND namespace = %(namespace)s AND begin >= %(begin)s AND begin < %(end)s
 GROUP BY began ORDER BY began
-"""  # noqa: S608 - the columns stand above
-
-
-def since(begin: datetime, *, namespace: str | None) -> dict[Status, int]:
-    """Return by status how many ended of the slots from `begin`, a full minute within two days, on."""
-    ((*counts,),) = _read(_SINCE, {"namespace": namespace or ALL, "begin": begin})
-    return dict(zip(_STATUSES, counts, strict=True))
+"""  # noqa: S608 - the columns are those of ended
 
 
 def by_interval(
@@ -42,9 +25,9 @@ def by_interval(
     """
     parameters = {
         "namespace": namespace or ALL, "begin": begin, "end": end, "every": every,
-        "span": "minute" if every < _HOUR else "hour",
+        "span": "minute" if every < HOUR else "hour",
     }  # fmt: skip
-    return {row[0]: dict(zip(_STATUSES, row[1:], strict=True)) for row in _read(_BY_INTERVAL, parameters)}
+    return {row[0]: dict(zip(STATUSES, row[1:], strict=True)) for row in _read(_BY_INTERVAL, parameters)}
 
 
 def _read(query: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:

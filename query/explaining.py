@@ -9,7 +9,9 @@ from scheduler.engine.calendars import InvalidCalendar
 from scheduler.engine.explanations import CLAIM_LATE_AFTER, Around, Awaited, Explanation, explain_execution
 from scheduler.engine.schedules import InvalidSchedule
 from scheduler.engine.states import Reason, Status
-from scheduler.models import Execution, Task
+from scheduler.models import Execution, Node, Task
+from scheduler.models.choices import NodeRole
+from scheduler.nodes import SILENT_AFTER
 
 _BY_OTHERS = frozenset({Reason.OVERLAP, Reason.LIMIT})
 
@@ -29,8 +31,17 @@ def explain(execution: Execution, *, now: datetime, at: datetime | None = None) 
         closed_because=_closed_because(rules, execution, at=at),
         upstreams=_upstreams(execution),
         flow=flow.of_execution(execution, now=now),
+        is_served=_is_served(execution, now),
     )
     return explain_execution(execution, rules=rules, around=around)
+
+
+def _is_served(execution: Execution, now: datetime) -> bool | None:
+    """Tell whether a worker that beats takes from the queue in which an execution waits; None where it does not."""
+    if execution.status != Status.QUEUED:
+        return None
+    workers = Node.objects.filter(role=NodeRole.WORKER, ended_at__isnull=True, heartbeat_at__gt=now - SILENT_AFTER)
+    return any(execution.queue in load.get("queues", ()) for load in workers.values_list("load", flat=True))
 
 
 def _upstreams(execution: Execution) -> list[Awaited]:

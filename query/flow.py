@@ -7,16 +7,16 @@ from django.db.models import F
 
 from scheduler.engine import flow as engine
 from scheduler.engine.explanations import CLAIM_LATE_AFTER, Flow
+from scheduler.engine.gates import limits_of
 from scheduler.engine.states import Reason, Status
 from scheduler.models import Execution, FlowControl, Permit, Task
-from scheduler.permits import keys_of
 from scheduler.standing import flow_at
 
 
 def of_execution(execution: Execution, *, now: datetime) -> Flow | None:
     """Return what holds an execution, or what held it when it was due; None where flow control did not."""
     task = execution.task
-    keys = keys_of(queue=execution.queue, task_class=task.task_class, namespace=execution.namespace)
+    keys = limits_of(queue=execution.queue, task_class=task.task_class, namespace=execution.namespace)
     if execution.status == Status.SCHEDULED and execution.reason == Reason.FLOW:
         key = execution.held_by or engine.ALL
         return _of_key(flow_at(now), [key]) or Flow(key)
@@ -34,7 +34,7 @@ def of_slot(task: Task, *, due_at: datetime, now: datetime) -> Flow | None:
     """Return what keeps a task from the claim whose slot is due; None where flow control does not."""
     if due_at > now:
         return None
-    found = _of_key(flow_at(now), keys_of(queue=task.queue, task_class=task.task_class, namespace=task.namespace))
+    found = _of_key(flow_at(now), limits_of(queue=task.queue, task_class=task.task_class, namespace=task.namespace))
     return found if found is not None and found.is_paused else None
 
 

@@ -26,10 +26,11 @@ MOST_COMING: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One execution, from its start to its end, or to now; `end` equals `begin` where it never ran."""
+    """One execution of a slot, from its start to its end, or to now; `end` equals `begin` where it never ran."""
 
     id: UUID
     status: Status
+    slot: datetime
     begin: datetime
     end: datetime
 
@@ -58,7 +59,8 @@ kept: Cache[Lanes] = Cache(KEPT_SECONDS)
 
 def lanes(*, namespace: str | None, now: datetime, back: timedelta, ahead: timedelta, count: int) -> Lanes:
     """Return the lanes of up to `count` tasks: those that failed, by how often, those that run, then the latest."""
-    return kept.get((namespace, back, ahead, count), lambda: _lanes(namespace, now, now - back, now + ahead, count))
+    key = (connection.alias, namespace, back, ahead, count)
+    return kept.get(key, lambda: _lanes(namespace, now, now - back, now + ahead, count))
 
 
 def _lanes(namespace: str | None, now: datetime, begin: datetime, end: datetime, count: int) -> Lanes:
@@ -100,7 +102,7 @@ def _bars(task_ids: Sequence[UUID], now: datetime, begin: datetime) -> dict[UUID
         for execution, task_id, status, slot, started, ended in cursor.fetchall():
             first = max(started or slot, begin)
             last = now if status == Status.RUNNING else (started and ended) or first
-            bars[task_id].append(Bar(execution, Status(status), first, max(last, first)))
+            bars[task_id].append(Bar(execution, Status(status), slot, first, max(last, first)))
     return bars
 
 

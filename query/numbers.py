@@ -43,14 +43,16 @@ def link(path: str, **parameters: str | datetime | None) -> str:
 def count_tasks(*, namespace: str | None, now: datetime, **parameters: str | datetime) -> Number:
     """Count the tasks that a list with these parameters has, for a caller bound to `namespace`."""
     shown = link(TASKS, **parameters)
-    filters = TaskFilter(_query(shown), queryset=selectors.visible_tasks(namespace=namespace), now=now)
+    tasks = selectors.visible_tasks(namespace=namespace)
+    filters = TaskFilter(_query(shown), queryset=tasks, now=now, bound_to=namespace)
     return _counted(filters, shown)
 
 
 def count_executions(*, namespace: str | None, now: datetime, **parameters: str | datetime) -> Number:
     """Count the executions that a list with these parameters has, for a caller bound to `namespace`."""
     shown = link(EXECUTIONS, **parameters)
-    filters = ExecutionFilter(_query(shown), queryset=selectors.visible_executions(namespace=namespace), now=now)
+    executions = selectors.visible_executions(namespace=namespace)
+    filters = ExecutionFilter(_query(shown), queryset=executions, now=now, bound_to=namespace)
     return _counted(filters, shown)
 
 
@@ -61,5 +63,5 @@ def _query(shown: str) -> Mapping[str, str]:
 def _counted(filters: TaskFilter | ExecutionFilter, shown: str) -> Number:
     if not filters.is_valid():
         raise ValueError(f"{shown} is no list: {filters.errors}")
-    total = total_of(filters.parts())
+    total = total_of(filters.counted(), minus=filters.overcounted(), counting=filters.counting())
     return Number(total.count, shown, is_estimated=total.is_estimated)

@@ -7,10 +7,11 @@ from typing import Final
 
 from django.db import connection
 
-from query import ended, queues, selectors
+from query import queues, selectors
 from query.cache import Cache
 from query.numbers import ALWAYS, EXECUTIONS, NODES, Number, count_executions, count_tasks, link
 from query.queues import Queue
+from scheduler import connections, ended
 from scheduler.engine.explanations import CLAIM_LATE_AFTER
 from scheduler.engine.states import OPEN, Status, TaskStatus
 from scheduler.models import Node, Task
@@ -21,8 +22,9 @@ from scheduler.standing import FlowStanding, flow_standing
 KEPT_SECONDS: Final = 2.0
 NEXT_FIRES: Final = 10
 MOST_NODES: Final = 10_000
+# So long nothing is said of what waits: what the publisher misses the sweep publishes after 5 s, and workers restart.
+PATIENCE: Final = timedelta(seconds=15)
 
-_HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 
 
@@ -33,6 +35,12 @@ class Period:
     begin: datetime
     succeeded: Number
     failed: Number
+
+    @property
+    def success_rate(self) -> float | None:
+        """The share of what succeeded among both; None where nothing ended."""
+        count = self.succeeded.count + self.failed.count
+        return self.succeeded.count / count if count else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,19 @@ class Overview:
         is_idle = oldest is None or self.flow.is_stopped or self.at - oldest <= CLAIM_LATE_AFTER
         return self.schedulers.alive.count > 0 and is_idle
 
+    @property
+    def broker_silent_since(self) -> datetime | None:
+        """Since when executions wait for the broker, where they have for longer than publishing takes; else None."""
+        waiting = [queue.oldest_unpublished_at for queue in self.queues if queue.oldest_unpublished_at is not None]
+        oldest = min(waiting, default=None)
+        return oldest if oldest is not None and self.at - oldest > PATIENCE else None
+
+    @property
+    def unserved_queues(self) -> list[str]:
+        """Return the queues from which no worker takes, and where something waits for longer than one restarts."""
+        waiting = [queue for queue in self.queues if self.at - queue.oldest_queued_at > PATIENCE]
+        return [queue.name for queue in waiting if not queue.is_served]
+
 
 kept: Cache[Overview] = Cache(KEPT_SECONDS)
 
@@ -99,26 +120,32 @@ def _overview(namespace: str | None, now: datetime) -> Overview:
             status: count_executions(namespace=namespace, now=now, status=status, startDate=ALWAYS)
             for status in sorted(OPEN)
         },
-        last_hour=_period(namespace, now - _HOUR),
+        last_hour=_period(namespace, now - ended.HOUR),
         last_day=_period(namespace, now - _DAY),
-        due_within_hour=count_tasks(namespace=namespace, now=now, nextBefore=now + _HOUR),
+        due_within_hour=count_tasks(namespace=namespace, now=now, nextBefore=now + ended.HOUR),
         next_fires=tuple(due.order_by("claim_at", "id")[:NEXT_FIRES]),
         schedulers=_fleet(nodes, NodeRole.SCHEDULER, now),
         workers=_fleet(nodes, NodeRole.WORKER, now),
-        queues=queues.waiting(namespace=namespace, now=now),
+        queues=queues.waiting(namespace=namespace, served=_served(nodes, now), now=now),
         flow=flow_standing(now=now),
     )
 
 
 def _period(namespace: str | None, instant: datetime) -> Period:
-    begin = instant.replace(second=0, microsecond=0)
-    counts = ended.since(begin, namespace=namespace)
+    begin = ended.minute_of(instant)
+    counts = ended.since(connections.current(), begin, namespace=namespace)
 
     def number(*statuses: Status) -> Number:
         shown = link(EXECUTIONS, status=",".join(statuses), startDate=begin)
         return Number(sum(counts[status] for status in statuses), shown)
 
     return Period(begin, number(Status.SUCCESS), number(Status.FAILED, Status.TIMED_OUT, Status.LOST))
+
+
+def _served(nodes: list[Node], now: datetime) -> set[str]:
+    """Return the queues that workers which beat take from, and not only what is critical."""
+    alive = [node for node in nodes if node.role == NodeRole.WORKER and node.heartbeat_at > now - SILENT_AFTER]
+    return {queue for node in alive if not node.load.get("criticalOnly") for queue in node.load.get("queues", ())}
 
 
 def _fleet(nodes: list[Node], role: NodeRole, now: datetime) -> Fleet:

@@ -74,13 +74,14 @@ def predict(task: Task, *, now: datetime) -> Prediction:
     sampled_from = sampled[0].scheduled_for if sampled else None
     if durations is None:
         return Prediction(now, len(sampled), sampled_from, None, None)
-    runs = tuple(_open(row, durations, now) for row in selectors.open_now(task.id))
+    runs = tuple(open_run(row, durations, now) for row in selectors.open_now(task.id))
     return Prediction(
         now, len(sampled), sampled_from, durations, accuracy(took_ms), runs, _next(task, durations, now)
     )  # fmt: skip
 
 
-def _open(row: Execution, durations: Durations, now: datetime) -> Run:
+def open_run(row: Execution, durations: Durations, now: datetime) -> Run:
+    """Return what is foreseen of an execution that is open, by what its task's runs took."""
     begin = row.start_time or max(now, row.not_before or now)
     return Run(
         row.scheduled_for,

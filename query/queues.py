@@ -1,44 +1,40 @@
-"""What waits in the queues, by the rows of history: the broker's own lists may be shorter, or gone."""
+"""What waits in the queues, each number with the list of what it counts."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
-
-from django.db import connection
 
 from query.numbers import ALWAYS, EXECUTIONS, Number, link
-from scheduler.engine.identity import lower_bound
+from scheduler import connections, queues
 from scheduler.engine.states import Status
-from scheduler.periods import AHEAD
-
-MOST_COUNTED: Final = 100_000
-
-_QUEUED = """
-SELECT queue, count(*), min(queued_at) FROM (
-    SELECT queue, queued_at FROM task_execution_history
-    WHERE status = 'QUEUED' AND id < %(high)s AND (%(namespace)s::text IS NULL OR namespace = %(namespace)s)
-    ORDER BY published_at, id LIMIT %(limit)s
-) bounded GROUP BY queue ORDER BY count(*) DESC, queue
-"""
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """How many executions wait in a queue, and since when the oldest of them."""
+    """How many executions wait in a queue, and since when the oldest of them, and of those the broker has not taken.
+
+    `is_served` tells whether a worker that lives takes from it.
+    """
 
     name: str
     depth: Number
     oldest_queued_at: datetime
+    oldest_unpublished_at: datetime | None
+    is_served: bool
 
 
-def waiting(*, namespace: str | None, now: datetime) -> tuple[Queue, ...]:
-    """Return the queues in which something waits, the deepest first; of a flood only the oldest are counted."""
-    with connection.cursor() as cursor:
-        cursor.execute(_QUEUED, {"namespace": namespace, "high": lower_bound(now + AHEAD), "limit": MOST_COUNTED})
-        rows = cursor.fetchall()
-    is_flood = sum(count for _, count, _ in rows) == MOST_COUNTED
+def waiting(*, namespace: str | None, served: Collection[str], now: datetime) -> tuple[Queue, ...]:
+    """Return the queues in which something waits, the deepest first; `served` are those that workers take from."""
+    found = queues.waiting(connections.current(), now=now, since=now, namespace=namespace)
     return tuple(
-        Queue(name, Number(count, _rows_of(name), is_estimated=is_flood), oldest) for name, count, oldest in rows
+        Queue(
+            one.name,
+            Number(one.depth, _rows_of(one.name), is_estimated=one.is_flood),
+            one.oldest_queued_at,
+            one.oldest_unpublished_at,
+            one.name in served,
+        )
+        for one in sorted(found, key=lambda one: (-one.depth, one.name))
     )
 
 

@@ -1,12 +1,12 @@
 """Reads of which slots a report on SLA is asked for; the API and the console ask alike."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
 
-from query.compliance import DEFAULT_DAYS, LONGEST, Scope
+from query.compliance import DEFAULT_WEEKS, LONGEST, Scope
 from scheduler.filters import LabelsField
 from scheduler.parameters import Reader
 
@@ -16,12 +16,13 @@ PARAMETERS: Final = ("startDate", "endDate", "namespace", "taskId", "label")
 def read(reader: Reader, *, bound_to: str | None, today: date) -> Scope:
     """Return whose slots are asked for; what is wrong is noted on the reader."""
     last = reader.day("endDate", default=today)
-    first = reader.day("startDate", default=last - DEFAULT_DAYS)
+    first = reader.day("startDate", default=last - timedelta(days=last.weekday()) - DEFAULT_WEEKS)
     if not first <= last <= first + LONGEST:
         reader.refuse("endDate", "invalid", f"This must be startDate or up to {LONGEST.days} days later.")
     return Scope(
         first=first,
         last=last,
+        today=today,
         bound_to=bound_to,
         namespace=_plain(reader, "namespace"),
         task_id=_identifier(reader, "taskId"),

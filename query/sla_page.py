@@ -13,12 +13,15 @@ from scheduler.parameters import Reader
 MOST_LINES: Final = 1_000
 
 
-def context(parameters: QueryDict, *, now: datetime) -> dict[str, Any]:
-    """Return what the page is filled with; where something is wrong with the parameters, what is."""
+def context(parameters: QueryDict, *, bound_to: str | None, now: datetime) -> dict[str, Any]:
+    """Return what the page is filled with; where something is wrong with the parameters, what is.
+
+    `bound_to` is the only namespace that whoever looks may see, None where that is every one.
+    """
     reader = Reader(parameters)
     reader.refuse_strangers(["by", *scopes.PARAMETERS])
     by = reader.word("by", default=DEFAULT_GROUPING, known=GROUPINGS)
-    scope = scopes.read(reader, bound_to=None, today=now.date())
+    scope = scopes.read(reader, bound_to=bound_to, today=now.date())
     asked = {
         "groupings": GROUPINGS,
         "by": by,

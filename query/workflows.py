@@ -1,6 +1,6 @@
 """Workflows as graphs: what tasks wait for each other, and how far one run has come."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from query import selectors
 from scheduler import connections, runs, upstreams, workflows
-from scheduler.engine.states import OPEN, Status
+from scheduler.engine.states import OPEN, Status, Trigger
 from scheduler.engine.workflows import Finding, Upstream, Verdict, verdict
 from scheduler.errors import RunNotFound
 from scheduler.models import Execution, Task
@@ -72,9 +72,7 @@ class Run:
     def status(self) -> str:
         """RUNNING while something of it is open; then the worst of its tasks', SKIPPED where none has run."""
         found = {place.execution.status for place in self.places if place.is_in_run and place.execution is not None}
-        if self.is_open or found & OPEN:
-            return "RUNNING"
-        return next((word for statuses, word in _WORST_FIRST if found & statuses), "SKIPPED")
+        return come_to(found, is_open=self.is_open)
 
     @property
     def ended_at(self) -> datetime | None:
@@ -83,23 +81,31 @@ class Run:
         return max((end for end in ends if end is not None), default=None) if self.status != "RUNNING" else None
 
 
+def come_to(statuses: Set[str], *, is_open: bool) -> str:
+    """Return what a run has come to whose tasks have these statuses; `is_open` where more of it may follow."""
+    if is_open or statuses & OPEN:
+        return "RUNNING"
+    return next((word for some, word in _WORST_FIRST if statuses & some), "SKIPPED")
+
+
 class _Slot(NamedTuple):
     task_id: UUID
     run_id: UUID | None
     scheduled_for: datetime
+    is_of_backfill: bool = False
 
 
 def graph_of(task: Task, *, namespace: str | None) -> Shown:
     """Return every task that is joined with one by dependencies, as far as the caller may see them."""
     connection = connections.current()
     joined = workflows.joined(connection, task.id)
-    graph = workflows.above(connection, joined).graph
+    workflow = workflows.above(connection, joined)
     tasks = _tasks(joined, namespace=namespace)
     seen = {one.id for one in tasks}
     edges = [
-        Edge(one.id, upstream, upstream.task_id == graph.slowest(one.id))
+        Edge(one.id, upstream, upstream.task_id == workflow.graph.slowest(one.id))
         for one in tasks
-        for upstream in graph.upstreams(one.id)
+        for upstream in workflow.graph.upstreams(one.id)
         if upstream.task_id in seen
     ]
     return Shown(tasks, edges)
@@ -113,7 +119,14 @@ def find_run(run_id: UUID, *, namespace: str | None) -> Run:
     connection = connections.current()
     workflow = workflows.above(connection, workflows.joined(connection, root.task_id))
     members = workflows.in_run(workflow, root.task_id)
-    found = upstreams.found(connection, [_Slot(one, run_id, root.scheduled_for) for one in members])
+    found = upstreams.found(
+        connection,
+        [
+            # What follows in the run of a backfill looks at others as any slot does (records.Awaiting).
+            _Slot(one, run_id, root.scheduled_for, is_of_backfill=one == root.task_id and _is_of_backfill(root))
+            for one in members
+        ],
+    )
     latest = runs.in_runs(connection, [(one, run_id) for one in members])
     conditions = [Condition(task_id, *one) for task_id, several in zip(members, found, strict=True) for one in several]
     reached = {task_id: one.execution for (task_id, _), one in latest.items()}
@@ -149,7 +162,19 @@ def _tasks(task_ids: Sequence[UUID], *, namespace: str | None) -> list[Task]:
 def upstreams_of(execution: Execution) -> list[tuple[Found, str | None]]:
     """Return what an execution's upstreams came to, by today's dependencies, with the names of those it may name."""
     found = upstreams.found(
-        connections.current(), [_Slot(execution.task_id, execution.run_id, execution.scheduled_for)]
+        connections.current(),
+        [
+            _Slot(
+                execution.task_id,
+                execution.run_id,
+                execution.scheduled_for,
+                is_of_backfill=_is_of_backfill(execution),
+            )
+        ],
     )[0]
     tasks = {task.id: task for task in _tasks([one.upstream.task_id for one in found], namespace=execution.namespace)}
     return [(one, tasks[one.upstream.task_id].name if one.upstream.task_id in tasks else None) for one in found]
+
+
+def _is_of_backfill(execution: Execution) -> bool:
+    return execution.trigger == Trigger.BACKFILL

@@ -46,12 +46,13 @@ class HistoryView(APIView):
     )  # fmt: skip
     def get(self, request: Request, task_id: UUID) -> Response:
         """List a task's executions, the latest slot first."""
-        task = selectors.find_task(task_id, namespace=caller_of(request).namespace)
+        caller = caller_of(request)
+        task = selectors.find_task(task_id, namespace=caller.namespace)
 
         def show(execution: Execution) -> Json:
             return execution_as_json(execution, task_name=task.name)
 
-        filters = HistoryFilter(request.query_params, queryset=selectors.history_of(task))
+        filters = HistoryFilter(request.query_params, queryset=selectors.history_of(task), now=caller.now)
         return Response(answer_list(request.query_params, filters, order=lambda: LATEST_FIRST, show=show))
 
 
@@ -67,8 +68,8 @@ class ExecutionsView(APIView):
     def get(self, request: Request) -> Response:
         """List the executions that the caller may see, the latest slot first."""
         caller = caller_of(request)
-        executions = selectors.visible_executions(namespace=caller.namespace)
-        filters = ExecutionFilter(request.query_params, queryset=executions, now=caller.now)
+        executions = selectors.listed_executions(namespace=caller.namespace)
+        filters = ExecutionFilter(request.query_params, queryset=executions, now=caller.now, bound_to=caller.namespace)
         return Response(answer_list(request.query_params, filters, order=lambda: LATEST_FIRST, show=_show))
 
 

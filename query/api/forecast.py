@@ -1,6 +1,5 @@
 """The forecast over HTTP."""
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -8,7 +7,7 @@ from rest_framework.views import APIView
 
 from query.forecast import DEFAULT_HOURS, MOST_HOURS, Forecast, Interval, Load, Peak, forecast
 from scheduler.answers import ForecastAnswer
-from scheduler.parameters import Reader
+from scheduler.parameters import Reader, whole
 from scheduler.representations import Json, instant
 from scheduler.tokens import caller_of
 
@@ -19,7 +18,7 @@ class ForecastView(APIView):
     @extend_schema(
         operation_id="getForecast", summary="Show the coming load", tags=["stats"], responses={200: ForecastAnswer},
         parameters=[
-            OpenApiParameter("hours", OpenApiTypes.INT, description=f"Up to {MOST_HOURS}.", default=DEFAULT_HOURS)
+            OpenApiParameter("hours", whole(1, MOST_HOURS), description=f"Up to {MOST_HOURS}.", default=DEFAULT_HOURS)
         ],
     )  # fmt: skip
     def get(self, request: Request) -> Response:

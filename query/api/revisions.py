@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,7 +13,7 @@ from scheduler.filtering import ListFilter
 from scheduler.keysets import Order
 from scheduler.lists import PAGING_PARAMETERS, answer_list
 from scheduler.models import Revision
-from scheduler.parameters import Reader
+from scheduler.parameters import Reader, whole
 from scheduler.representations import Json
 from scheduler.tokens import caller_of
 
@@ -54,7 +53,9 @@ class RevisionView(APIView):
     @extend_schema(
         operation_id="getRevision", summary="Show a revision of a task", tags=["tasks"],
         parameters=[
-            OpenApiParameter("against", OpenApiTypes.INT, description="The version to compare with; the one before it.")
+            OpenApiParameter(
+                "against", whole(1, LARGEST_VERSION), description="The version to compare with; the one before it."
+            )
         ],
         responses={200: WholeRevisionAnswer},
     )  # fmt: skip

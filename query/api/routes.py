@@ -9,6 +9,7 @@ from query.api.metrics import MetricsView
 from query.api.prediction import PredictionView
 from query.api.revisions import RevisionsView, RevisionView
 from query.api.sla import BreachesView, SlaView
+from query.api.slotfaults import SlotFaultsView
 from query.api.stats import OverviewView, TimelineView
 from query.api.stream import StreamView
 from query.api.upcoming import UpcomingView
@@ -37,4 +38,5 @@ ROUTES: dict[str, type[APIView]] = {
     "forecast": ForecastView,
     "stats/overview": OverviewView,
     "stats/timeline": TimelineView,
+    "stats/slot-faults": SlotFaultsView,
 }

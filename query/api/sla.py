@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django_filters import CharFilter, UUIDFilter  # type: ignore[import-untyped]
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -16,7 +17,7 @@ from query.compliance import DEFAULT_GROUPING, GROUPINGS, Counts, Line, Report
 from scheduler.answers import BreachPage, SlaReportAnswer
 from scheduler.engine.sla import Promise
 from scheduler.filtering import ListFilter, WordsFilter
-from scheduler.filters import LabelFilter
+from scheduler.filters import LabelFilter, beside, searched
 from scheduler.keysets import Order
 from scheduler.lists import PAGING_PARAMETERS, answer_list
 from scheduler.models import Breach
@@ -48,6 +49,11 @@ class SlaView(APIView):
             reader.raise_faults()
         return super().perform_content_negotiation(request, force=force or bool(reader.faults))
 
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """Tell what the view takes, as JSON whatever `format` says: that is no table."""
+        request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
+        return super().options(request, *args, **kwargs)
+
     @extend_schema(
         operation_id="getSla", summary="Show how well tasks keep their SLA", tags=["sla"],
         parameters=[
@@ -61,13 +67,13 @@ class SlaView(APIView):
         responses={200: SlaReportAnswer},
     )  # fmt: skip
     def get(self, request: Request) -> Response:
-        """Show slots under an SLA and those that broke it, by namespace, task, label or week; four weeks by default."""
+        """Show slots under an SLA and those that broke it, of this week and the four before unless days are named."""
         caller = caller_of(request)
         reader = Reader(request.query_params)
         reader.refuse_strangers(["by", *scopes.PARAMETERS, "page", "size"])
         by = reader.word("by", default=DEFAULT_GROUPING, known=GROUPINGS)
         scope = scopes.read(reader, bound_to=caller.namespace, today=caller.now.date())
-        window = reader.window()
+        window = reader.window(further="all lines are in the CSV, by format=csv")
         reader.raise_faults()
         is_csv = isinstance(request.accepted_renderer, CsvRenderer)
         if is_csv:
@@ -80,12 +86,17 @@ class SlaView(APIView):
 class _BreachFilter(ListFilter):
     namespace = CharFilter()
     taskId = UUIDFilter(field_name="task_id")
-    label = LabelFilter(field_name="task")
+    label = LabelFilter()
     promise = WordsFilter(words=tuple(promise.value for promise in Promise))
 
     class Meta:
         model = Breach
         fields: list[str] = []
+
+    def filter_queryset(self, queryset: QuerySet[Breach]) -> QuerySet[Breach]:
+        rows: QuerySet[Breach] = super().filter_queryset(queryset)
+        wanted = beside(self)
+        return rows.filter(task__in=searched(wanted)) if wanted else rows
 
 
 class BreachesView(APIView):

@@ -104,6 +104,7 @@ def _period(period: Period) -> Json:
         "from": instant(period.begin),
         "succeeded": _number(period.succeeded),
         "failed": _number(period.failed),
+        "successRate": period.success_rate,
     }
 
 
@@ -127,10 +128,12 @@ def _fleet(fleet: Fleet) -> Json:
 def _queue(queue: Queue, shown: Overview) -> Json:
     wait = max((shown.at - queue.oldest_queued_at).total_seconds(), 0.0)
     return {
-        "name": queue.name,
+        "queue": queue.name,
         "depth": _number(queue.depth),
         "oldestQueuedAt": instant(queue.oldest_queued_at),
         "oldestWaitSeconds": round(wait, 3),
+        "oldestUnpublishedAt": instant(queue.oldest_unpublished_at),
+        "isServed": queue.is_served,
     }
 
 

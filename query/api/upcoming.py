@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -10,7 +9,7 @@ from rest_framework.views import APIView
 
 from query import selectors
 from scheduler.answers import UpcomingAnswer
-from scheduler.parameters import Reader
+from scheduler.parameters import Reader, whole
 from scheduler.representations import instant
 from scheduler.tokens import caller_of
 from scheduler.upcoming import upcoming
@@ -24,7 +23,7 @@ class UpcomingView(APIView):
 
     @extend_schema(
         operation_id="listUpcomingSlots", summary="List a task's coming slots", tags=["tasks"],
-        parameters=[OpenApiParameter("count", OpenApiTypes.INT, description=f"Up to {MOST_COUNT}.", default=10)],
+        parameters=[OpenApiParameter("count", whole(1, MOST_COUNT), description=f"Up to {MOST_COUNT}.", default=10)],
         responses={200: UpcomingAnswer},
     )  # fmt: skip
     def get(self, request: Request, task_id: UUID) -> Response:

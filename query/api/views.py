@@ -46,8 +46,8 @@ class TasksView(APIView):
     def get(self, request: Request) -> Response:
         """List the tasks that the caller may see."""
         caller = caller_of(request)
-        tasks = selectors.listed_tasks(namespace=caller.namespace)
-        filters = TaskFilter(request.query_params, queryset=tasks, now=caller.now)
+        tasks = selectors.visible_tasks(namespace=caller.namespace)
+        filters = TaskFilter(request.query_params, queryset=tasks, now=caller.now, bound_to=caller.namespace)
         return Response(answer_list(request.query_params, filters, order=filters.order, show=task_as_json))
 
 

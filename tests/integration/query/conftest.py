@@ -55,6 +55,6 @@ def record(now: datetime) -> Callable[..., Execution]:
 
 @pytest.fixture
 def january(cleanup: Task, record: Callable[..., Execution]) -> list[Execution]:
-    """Three days of the seed's example: a success, a failure, a success; oldest first."""
+    """Three days of an example: a success, a failure, a success; oldest first."""
     statuses = ("SUCCESS", "FAILED", "SUCCESS")
     return [record(cleanup, JANUARY + timedelta(days=day), status=status) for day, status in enumerate(statuses)]

@@ -32,7 +32,7 @@ def test_what_has_failed_needs_attention(
     assert failed(now) == [(status, 1)]
 
 
-@pytest.mark.parametrize("status", ["SUCCESS", "RUNNING", "QUEUED", "CANCELLED"])
+@pytest.mark.parametrize("status", ["SUCCESS", "CANCELLED"])
 def test_what_came_to_something_else_at_its_latest_slot_does_not(
     task: Task, record: Callable[..., Execution], now: datetime, status: str
 ) -> None:
@@ -41,10 +41,22 @@ def test_what_came_to_something_else_at_its_latest_slot_does_not(
     assert failed(now) == []
 
 
-def test_a_slot_that_was_left_out_is_no_recovery(task: Task, record: Callable[..., Execution], now: datetime) -> None:
+@pytest.mark.parametrize("status", ["RUNNING", "QUEUED", "SCHEDULED", "SKIPPED"])
+def test_a_slot_that_has_not_run_is_no_recovery(
+    task: Task, record: Callable[..., Execution], now: datetime, status: str
+) -> None:
     record(task, now - 2 * MINUTE, status="FAILED")
-    record(task, now - MINUTE, status="SKIPPED")
+    record(task, now - MINUTE, status=status)
     assert failed(now) == [("FAILED", 1)]
+
+
+def test_a_task_whose_every_slot_is_tried_again_needs_attention(
+    task: Task, record: Callable[..., Execution], now: datetime
+) -> None:
+    for number in (1, 2):
+        record(task, now - number * MINUTE, status="FAILED")
+        record(task, now - number * MINUTE, attempt=2, status="SCHEDULED")
+    assert [(one.scheduled_for, one.attempt) for one in seen(now).failed] == [(now - MINUTE, 1)]
 
 
 @pytest.mark.parametrize(("second", "shown"), [("SUCCESS", []), ("SCHEDULED", []), ("FAILED", [("FAILED", 2)])])

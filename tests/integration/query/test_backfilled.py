@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.test import Client
 
 from query.metrics import measured
 from query.selectors import history_of, visible_executions
@@ -43,7 +44,7 @@ def backfilled(now: datetime) -> Callable[..., Execution]:
 
 @pytest.fixture
 def twelfth(backfilled: Callable[..., Execution], cleanup: Task, january: list[Execution]) -> Execution:
-    """The slot of 12 January of the seed's example, which has run on 15, 16 and 17 by itself."""
+    """The slot of 12 January of an example, which has run on 15, 16 and 17 by itself."""
     return backfilled(cleanup, datetime(2023, 1, 12, tzinfo=UTC), status=Status.SUCCESS)
 
 
@@ -84,6 +85,14 @@ class TestLists:
     )
     def test_a_list_across_tasks_has_it_too(self, viewer: Caller, query: str, days: list[str]) -> None:
         assert listed(viewer.get(f"/api/v1/executions?{IN_JANUARY}&{query}")) == days
+
+    @pytest.mark.parametrize(
+        ("query", "count"), [("", 4), ("&status=SUCCESS", 3), ("&trigger=BACKFILL", 1), ("&queue=slow", 0)]
+    )
+    def test_so_has_the_list_of_the_console(self, admin_client: Client, query: str, count: int) -> None:
+        page = admin_client.get(f"/admin/scheduler/execution/?{IN_JANUARY}{query}")
+
+        assert page.context["cl"].result_count == count
 
     def test_a_bound_token_does_not_see_that_of_another_namespace(self, payments_editor: Caller) -> None:
         assert listed(payments_editor.get(f"/api/v1/executions?{IN_JANUARY}")) == []
@@ -132,6 +141,31 @@ def test_it_is_listed_once_where_it_was_asked_for_within_the_period(
     assert listed(viewer.get(f"/api/v1/tasks/{cleanup.id}/history?{IN_JANUARY}")) == ["12"]
 
 
+@pytest.mark.parametrize(
+    ("period", "days"),
+    [
+        ("startDate=2023-01-13&endDate=2023-01-31", ["17", "16", "15"]),
+        ("startDate=2023-01-13", ["17", "16", "15"]),
+        ("endDate=2023-01-16", ["16", "15", "12"]),
+        ("endDate=2023-01-16T00:00:00Z", ["16", "15", "12"]),
+        ("startDate=2023-01-13&endDate=2023-01-31&status=FAILED", ["16"]),
+    ],
+)
+def test_only_its_slot_counts(
+    viewer: Caller, cleanup: Task, january: list[Execution], backfilled: Callable[..., Execution], period: str,
+    days: list[str],
+) -> None:  # fmt: skip
+    backfilled(cleanup, datetime(2023, 1, 12, tzinfo=UTC), asked_at=datetime(2023, 1, 14, tzinfo=UTC))
+
+    of_task, across = (
+        viewer.get(f"/api/v1/{path}{period}") for path in (f"tasks/{cleanup.id}/history?", "executions?")
+    )
+
+    assert listed(of_task) == days
+    assert of_task.json()["totalElements"] == len(days)
+    assert across.json()["totalElements"] == len(listed(across))
+
+
 def explained(rows: Any) -> str:
     """Return the plan where a scan of a whole partition is the last resort."""
     query, parameters = rows.query.sql_with_params()
@@ -141,9 +175,9 @@ def explained(rows: Any) -> str:
         return "\n".join(row[0] for row in cursor.fetchall())
 
 
-def test_it_is_found_by_an_index_of_its_own(cleanup: Task) -> None:
+def test_it_is_found_by_an_index_of_its_own(cleanup: Task, now: datetime) -> None:
     period = {"startDate": "2023-01-01", "endDate": "2023-01-31"}
-    filters = HistoryFilter(period, queryset=history_of(cleanup))
+    filters = HistoryFilter(period, queryset=history_of(cleanup), now=now)
     assert filters.is_valid()
 
     plan = explained(filters.parts()[0])

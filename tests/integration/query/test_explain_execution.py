@@ -13,7 +13,7 @@ from register.calendars.services import change_calendar, create_calendar
 from register.given import Given
 from scheduler import connections, firing, publications, releases, sweep, transitions
 from scheduler.engine.states import Status
-from scheduler.models import Calendar, Execution, Task
+from scheduler.models import Calendar, Execution, Node, Task
 from scheduler.records import Outcome
 from tests.integration.conftest import Caller
 from tests.integration.query.conftest import JANUARY
@@ -297,3 +297,27 @@ def test_it_takes_no_parameters(viewer: Caller, january: list[Execution]) -> Non
     answer = viewer.get(f"/api/v1/executions/{january[0].id}/explain?at=now")
 
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "at")
+
+
+def test_it_tells_whether_a_worker_takes_from_the_queue_in_which_it_waits(
+    viewer: Caller, new_task: Callable[..., Task], due: datetime, now: datetime
+) -> None:
+    task = new_task(intervalSeconds=60)
+    claim(due)
+    execution = at(task, due)
+
+    def add_worker(beat: datetime, queue: str, ended_at: datetime | None = None) -> None:
+        Node.objects.create(
+            id=uuid4(), role="worker", hostname="h", pid=1, started_at=beat, heartbeat_at=beat, ended_at=ended_at,
+            load={"queues": [queue]},
+        )  # fmt: skip
+
+    add_worker(now, "other")
+    add_worker(now - MINUTE, "default")
+    add_worker(now, "default", ended_at=now)
+    answer = explain(viewer, execution)
+    assert "and no worker that beats takes from it" in answer["summary"]
+    assert answer["steps"][-1]["data"]["isServed"] is False
+
+    add_worker(now, "default")
+    assert explain(viewer, execution)["steps"][-1]["data"]["isServed"] is True

@@ -82,10 +82,21 @@ class TestOverview:
     def test_it_tells_the_depth_and_the_oldest_wait_of_each_queue(self, viewer: Caller, now: datetime) -> None:
         first, second = _overview(viewer)["queues"]
 
-        assert (first["name"], first["depth"]["count"], second["name"], second["depth"]["count"]) == (
+        assert (first["queue"], first["depth"]["count"], second["queue"], second["depth"]["count"]) == (
             "default", 2, "slow", 1,
         )  # fmt: skip
         assert 540 <= first["oldestWaitSeconds"] < 600
+
+    def test_it_tells_which_queues_have_workers_and_what_the_broker_has_not_taken(
+        self, viewer: Caller, now: datetime
+    ) -> None:
+        Node.objects.filter(role="worker").update(load={"concurrency": 4, "queues": ["slow", "platform"]})
+        Execution.objects.filter(queue="slow").update(published_at=now)
+
+        first, second = _overview(viewer)["queues"]
+
+        assert (first["isServed"], first["oldestUnpublishedAt"]) == (False, first["oldestQueuedAt"])
+        assert (second["isServed"], second["oldestUnpublishedAt"]) == (True, None)
 
     def test_it_names_what_fires_next_the_soonest_first(self, viewer: Caller) -> None:
         answer = _overview(viewer)
@@ -125,7 +136,7 @@ class TestOverview:
         answer = _overview(payments_editor)
 
         assert (answer["namespace"], answer["tasks"]["ACTIVE"]["count"]) == ("payments", 1)
-        assert [queue["name"] for queue in answer["queues"]] == ["slow"]
+        assert [queue["queue"] for queue in answer["queues"]] == ["slow"]
         assert [fire["taskName"] for fire in answer["nextFires"]] == ["Other"]
         assert answer["lastDay"]["failed"]["count"] == 3
 
@@ -164,7 +175,7 @@ def test_above_ten_thousand_it_says_that_it_estimates(
 
 
 def test_of_a_flood_the_oldest_are_counted(viewer: Caller, platform: Task, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("query.queues.MOST_COUNTED", 2)
+    monkeypatch.setattr("scheduler.queues.MOST_COUNTED", 2)
 
     queues = _overview(viewer)["queues"]
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -9,11 +10,15 @@ from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection
 from django.test import Client
 
+from query import compliance
+from query.compliance import GROUPINGS, Scope
 from scheduler import breaches, connections
 from scheduler.models import Breach, Execution, SlaRollUp, Task
 from tests.integration.conftest import Caller
+from tests.integration.query.pages.inhabited import seated
 
 REPORT = "/admin/scheduler/breach/report/"
 MONDAY = date(2026, 6, 1)
@@ -116,11 +121,61 @@ def test_it_pages(viewer: Caller, tasks: dict[str, Task]) -> None:
     assert (len(body["content"]), body["totalElements"], body["totalPages"]) == (1, 3, 2)
 
 
-def test_it_shows_four_weeks_by_default(viewer: Caller, now: datetime) -> None:
+def test_it_shows_this_week_and_the_four_before_by_default(viewer: Caller, now: datetime) -> None:
     body = viewer.get("/api/v1/sla").json()
 
-    last = date.fromisoformat(body["to"])
-    assert (last - date.fromisoformat(body["from"])).days == 27
+    first, last = date.fromisoformat(body["from"]), date.fromisoformat(body["to"])
+    assert (last, first.weekday(), (last - first).days // 7) == (now.date(), 0, 4)
+
+
+@pytest.mark.parametrize("by", ["namespace", "task", "label", "week"])
+@pytest.mark.parametrize(
+    ("first", "last", "slots"),
+    [
+        ("2026-06-01", "2026-06-07", 114), ("2026-06-02", "2026-06-30", 14), ("2026-06-01", "2026-06-06", 110),
+        ("2026-06-08", "2026-06-08", 10), ("2026-06-07", "2026-06-08", 14), ("2026-06-03", "2026-06-05", 0),
+        ("2026-05-29", "2026-06-14", 124),
+    ],
+)  # fmt: skip
+def test_days_count_within_whole_weeks_and_beside_them(
+    viewer: Caller, tasks: dict[str, Task], by: str, first: str, last: str, slots: int
+) -> None:
+    assert _sla(viewer, by=by, startDate=first, endDate=last)["total"]["slots"] == slots
+
+
+def test_weeks_follow_what_is_counted_later(viewer: Caller, tasks: dict[str, Task]) -> None:
+    SlaRollUp.objects.filter(task_id=tasks["Cleanup"].id, day=MONDAY).update(slots=105, broken=3)
+
+    body = _sla(viewer)
+
+    assert (body["total"]["slots"], body["total"]["broken"]) == (129, 6)
+
+
+def _plan_of(by: str) -> str:
+    scope = Scope(first=MONDAY, last=MONDAY + timedelta(days=30), today=MONDAY)
+    parameters = compliance._parameters(scope) | {"skipped": 0, "size": 20}
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (COSTS OFF, VERBOSE) {compliance._page_of(by)}", parameters)
+        return "\n".join(row[0] for row in cursor.fetchall())
+
+
+@pytest.mark.parametrize("by", GROUPINGS)
+def test_of_all_lines_the_first_are_found_and_the_others_not_sorted(db: None, by: str) -> None:
+    plan = _plan_of(by)
+
+    assert re.search(r"WindowAgg\s[^>]*->(?:[^>]*->)?\s+Limit\s[^>]*->\s+Sort", plan), plan
+    assert "numeric" not in plan
+
+
+def test_labels_that_tasks_share_are_taken_apart_once(db: None) -> None:
+    assert re.search(r"Group Key: t\.labels\s", _plan_of("label"))
+
+
+def test_sums_are_exact_however_large(viewer: Caller, tasks: dict[str, Task]) -> None:
+    slots = 2**52
+    _count(tasks["Cleanup"], MONDAY + timedelta(days=1), slots=slots, broken=1, deadline=1)
+
+    assert _sla(viewer, by="task")["total"]["slots"] == slots + 124
 
 
 @pytest.mark.parametrize(
@@ -132,6 +187,7 @@ def test_it_shows_four_weeks_by_default(viewer: Caller, now: datetime) -> None:
         ({"startDate": "2020-01-01", "endDate": "2026-06-01"}, "endDate"),
         ({"taskId": "7"}, "taskId"),
         ({"label": "team"}, "label"),
+        ({"label": ["team:ada", "team:bob"]}, "label"),
         ({"namespace": "a\0"}, "namespace"),
         ({"size": "0"}, "size"),
         ({"week": "1"}, "week"),
@@ -141,6 +197,12 @@ def test_it_refuses(viewer: Caller, query: dict[str, str], field: str) -> None:
     answer = viewer.get("/api/v1/sla", query)
 
     assert (answer.status_code, [fault["field"] for fault in answer.json()["errors"]]) == (400, [field])
+
+
+def test_whoever_leafs_too_far_is_told_where_all_lines_are(viewer: Caller) -> None:
+    (fault,) = viewer.get("/api/v1/sla?page=51&size=200").json()["errors"]
+
+    assert (fault["field"], fault["code"], "format=csv" in fault["message"]) == ("page", "too_deep", True)
 
 
 def test_a_bound_token_gets_its_namespaces_answers(payments_editor: Caller, tasks: dict[str, Task]) -> None:
@@ -170,6 +232,12 @@ def test_a_format_that_there_is_not_is_refused_by_name(viewer: Caller) -> None:
     answer = viewer.get("/api/v1/sla", {"format": "xls"})
 
     assert (answer.status_code, [fault["field"] for fault in answer.json()["errors"]]) == (400, ["format"])
+
+
+def test_what_the_view_takes_is_no_table(viewer: Caller) -> None:
+    answer = viewer.options("/api/v1/sla?format=csv")
+
+    assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
 
 
 def test_what_is_refused_is_a_problem_in_csv_too(viewer: Caller) -> None:
@@ -298,6 +366,16 @@ def test_the_report_needs_the_right_to_see_breaches(client: Client, tasks: dict[
 
     user.user_permissions.add(Permission.objects.get(codename="view_breach"))
     assert client.get(REPORT).status_code == 200
+
+
+def test_the_report_shows_a_seat_its_namespace_only(tasks: dict[str, Task]) -> None:
+    bound = seated("viewer", "payments")
+
+    shown = {by: _page(bound, by=by) for by in ("namespace", "task")}
+
+    assert ["payments" in shown["namespace"], "default" in shown["namespace"]] == [True, False]
+    assert ["Invoices" in shown["task"], "Cleanup" in shown["task"]] == [True, False]
+    assert "No slot was under an SLA" in _page(bound, namespace="default")
 
 
 def test_the_console_lists_breaches(admin_client: Client, breach: Breach) -> None:

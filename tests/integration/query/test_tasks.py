@@ -6,14 +6,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connection
-from django.http import QueryDict
 from django.test import Client
 
-from query.selectors import visible_tasks
-from scheduler import totals
-from scheduler.filters import TaskFilter, searched
-from scheduler.models import Execution, Task
+from scheduler import lateness, totals
+from scheduler.models import Execution, LastRun, Task
 from tests.integration.conftest import Caller
 
 
@@ -55,7 +51,7 @@ def test_it_shows_a_task_as_its_own_page_does(viewer: Caller, cleanup: Task) -> 
 
 
 def test_a_page_beyond_the_last_is_empty(viewer: Caller, tasks: list[Task]) -> None:
-    assert _names(viewer.get("/api/v1/tasks?page=500&size=200")) == []
+    assert _names(viewer.get("/api/v1/tasks?page=50&size=200")) == []
 
 
 def test_the_newest_comes_first(viewer: Caller, tasks: list[Task]) -> None:
@@ -88,6 +84,7 @@ def test_the_newest_comes_first(viewer: Caller, tasks: list[Task]) -> None:
         ("format=json", "abcd"),
         ("label=team:red", "ad"),
         ("label=team:red&label=tier:1:a,b", "d"),
+        ("label=team:red&label=team:red", "ad"),
         ("label=team:blue", ""),
         ("label=", "abcd"),
         ("nextBefore=", "abcd"),
@@ -168,6 +165,7 @@ def test_it_lists_deleted_tasks_when_asked(viewer: Caller, tasks: list[Task]) ->
         ("label=:a", "label"),
         ("label=team:%00", "label"),
         ("label=team:a&label=x", "label"),
+        ("label=team:red&label=team:blue", "label"),
         ("cursor=x", "cursor"),
         ("cursor=%00", "cursor"),
         ("cursor=" + "x" * 5000, "cursor"),
@@ -201,13 +199,43 @@ def test_a_bound_token_finds_nothing_in_another_namespace(payments_editor: Calle
     assert _names(payments_editor.get("/api/v1/tasks?namespace=default")) == []
 
 
-# The token, the note of its use, one page, what its tasks depend on, its total.
-@pytest.mark.parametrize("query", ["", "?late=true", "?label=team:red", "?sort=nextExecutionTime&size=1"])
+# The token, the note of its use, one page, its total; with a filter, how many PostgreSQL expects. Of what is late:
+# whether there is much of it.
+@pytest.mark.parametrize(
+    ("query", "queries"), [("", 4), ("?late=true", 6), ("?label=team:red", 5), ("?sort=nextExecutionTime&size=1", 4)]
+)
 def test_it_needs_no_query_for_each_task(
-    viewer: Caller, tasks: list[Task], django_assert_max_num_queries: Any, query: str
+    viewer: Caller, tasks: list[Task], django_assert_max_num_queries: Any, query: str, queries: int
 ) -> None:
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(queries):
         viewer.get(f"/api/v1/tasks{query}")
+
+
+def test_what_they_depend_on_is_read_together(
+    viewer: Caller, new_task: Callable[..., Task], django_assert_max_num_queries: Any
+) -> None:
+    first, second = new_task("extract"), new_task("clean")
+    upstreams = [{"name": first.name}, {"name": second.name}]
+    new_task("report", dependencies=upstreams), new_task("archive", dependencies=upstreams)
+
+    # Two more than without: the dependencies, and the tasks at their other end.
+    with django_assert_max_num_queries(6):
+        listed = viewer.get("/api/v1/tasks?sort=name").json()["content"]
+
+    both = ["extract", "clean"]
+    assert [[one["name"] for one in task["dependencies"]] for task in listed] == [both, [], [], both]
+
+
+@pytest.fixture
+def run(tasks: list[Task], now: datetime) -> list[Task]:
+    """All but the first have run, the last of them first; what ended latest has not been counted yet."""
+    _, b, c, d = tasks
+    for minutes, task in enumerate((b, c, d)):
+        began_at = now - timedelta(minutes=minutes)
+        LastRun.objects.create(task=task, began_at=began_at)
+        Task.objects.filter(id=task.id).update(last_executed_at=began_at)
+    Task.objects.filter(id=d.id).update(last_executed_at=now + timedelta(minutes=1))
+    return tasks
 
 
 SORTED = ["", "sort=name", "sort=-name", "sort=priority", "sort=-nextExecutionTime", "sort=nextExecutionTime"]
@@ -220,12 +248,34 @@ def test_a_cursor_reads_on_where_the_page_ended(viewer: Caller, tasks: list[Task
 
     second = viewer.get("/api/v1/tasks", {"size": 2, "cursor": first["nextCursor"]} | _pair(sort))
 
+    assert len(set(whole)) == 4
     assert [task["name"] for task in first["content"]] + _names(second) == whole
     assert (second.json()["nextCursor"], second.json()["page"], second.json()["totalElements"]) == (None, None, 4)
 
 
 def _pair(text: str) -> dict[str, str]:
     return dict([text.split("=")]) if text else {}
+
+
+@pytest.mark.parametrize(
+    ("sort", "names"),
+    [
+        ("-lastExecutedAt", ["b normal", "c high", "d critical", "a low"]),
+        ("lastExecutedAt", ["d critical", "c high", "b normal", "a low"]),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_it_sorts_by_the_last_run_as_far_as_it_is_counted(
+    viewer: Caller, run: list[Task], sort: str, names: list[str], size: int
+) -> None:
+    first = viewer.get(f"/api/v1/tasks?sort={sort}&size={size}").json()
+    rest = viewer.get("/api/v1/tasks", {"sort": sort, "cursor": first["nextCursor"] or ""})
+
+    paged = viewer.get(f"/api/v1/tasks?sort={sort}&size={size}&page=1")
+
+    assert [task["name"] for task in first["content"]] == names[:size]
+    assert _names(paged) == names[size : 2 * size]
+    assert _names(rest) == (names[size:] or names)
 
 
 def test_a_cursor_neither_misses_nor_repeats_tasks_of_one_rank(viewer: Caller, new_task: Callable[..., Task]) -> None:
@@ -255,7 +305,7 @@ def test_a_cursor_shows_nobody_another_namespace(viewer: Caller, payments_editor
 def test_a_long_list_is_estimated(viewer: Caller, tasks: list[Task], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(totals, "MOST_COUNTED", 3)
 
-    answer = viewer.get("/api/v1/tasks").json()
+    answer = viewer.get("/api/v1/tasks?size=3").json()
 
     assert answer["isTotalEstimated"]
     assert answer["totalElements"] >= 4
@@ -266,6 +316,29 @@ def test_a_task_whose_slot_nobody_claims_is_late(viewer: Caller, new_task: Calla
     new_task("nearly", intervalSeconds=60, at=now - timedelta(seconds=62))
 
     assert _names(viewer.get("/api/v1/tasks?late=true")) == ["late"]
+
+
+@pytest.mark.parametrize("few", [0, 5_000])
+def test_what_is_late_is_found_whether_it_is_little_or_much(
+    viewer: Caller, new_task: Callable[..., Task], record: Callable[..., Execution], now: datetime,
+    monkeypatch: pytest.MonkeyPatch, few: int,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(lateness, "FEW", few)
+    new_task("a late", intervalSeconds=60, at=now - timedelta(seconds=70))
+    waits = new_task("b late", queue="slow")
+    for minutes in (2, 3):
+        record(waits, now - timedelta(minutes=minutes), queued_at=now - timedelta(seconds=70))
+    new_task("c early", intervalSeconds=3600)
+    new_task("d gone", intervalSeconds=3600)
+    Task.objects.filter(name="d gone").update(status="DELETED", claim_at=None, next_slot_for=None)
+
+    late, punctual, slow = (
+        viewer.get(f"/api/v1/tasks?{query}") for query in ("late=true&sort=name", "late=false", "late=true&queue=slow")
+    )
+
+    assert (_names(late), late.json()["totalElements"]) == (["a late", "b late"], 2)
+    assert (_names(punctual), punctual.json()["totalElements"]) == (["c early"], 1)
+    assert (_names(slow), slow.json()["totalElements"]) == (["b late"], 1)
 
 
 def test_a_task_whose_execution_waits_long_is_late(
@@ -313,33 +386,3 @@ def test_one_task_takes_no_parameters(viewer: Caller, cleanup: Task) -> None:
     answer = viewer.send("get", f"tasks/{cleanup.id}?bogus=1")
 
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "bogus")
-
-
-@pytest.mark.parametrize(
-    ("conditions", "index"),
-    [
-        ({"name__contains": "LEDGER AUD"}, "scheduler_search_name"),
-        ({"labels__contains": {"team": "red"}}, "scheduler_search_labels"),
-        ({"task_class": "rare.class"}, "scheduler_task_search_class"),
-        ({"status__in": ["PAUSED"]}, "scheduler_search_status"),
-    ],
-)
-def test_what_matches_little_is_found_by_an_index_beside_the_hot_table(
-    db: None, conditions: dict[str, Any], index: str
-) -> None:
-    with connection.cursor() as cursor:
-        # Of a table as small as a test's, PostgreSQL would rather read the whole.
-        cursor.execute(
-            "SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off; SET LOCAL enable_indexonlyscan = off"
-        )
-    plan = searched(**conditions).explain()
-
-    assert f"Bitmap Index Scan on {index}" in plan, plan
-
-
-@pytest.mark.parametrize("query", ["search=a", "label=team:red", "taskClass=x", "status=PAUSED"])
-def test_a_list_asks_beside_the_hot_table(now: datetime, query: str) -> None:
-    filters = TaskFilter(QueryDict(query), queryset=visible_tasks(namespace=None), now=now)
-
-    assert filters.is_valid()
-    assert "scheduler_task_search" in str(filters.qs.query)

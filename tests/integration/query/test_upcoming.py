@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.models import Task
+from scheduler.models import Calendar, Execution, Task
 from scheduler.representations import instant
 from tests.integration.conftest import Caller
 
@@ -83,6 +83,23 @@ def test_a_definition_that_yields_no_slots_has_none(viewer: Caller, minutely: Ta
     Task.objects.update(interval_seconds=None, cron_expression="broken")
 
     assert _next(viewer, minutely) == []
+
+
+@pytest.mark.parametrize("below", ["upcoming", "prediction"])
+def test_a_calendar_that_cannot_be_read_any_more_leaves_none(
+    viewer: Caller, new_task: Callable[..., Task], record: Callable[..., Execution], now: datetime, below: str
+) -> None:
+    """A region of holidays that a later version does not know."""
+    rules = {"holidays": [{"country": "DE", "region": "XX"}]}
+    task = new_task(intervalSeconds=60)
+    calendar = Calendar.objects.create(name="Closed", namespace="default", rules=rules)
+    Task.objects.filter(id=task.id).update(calendar=calendar)
+    for minute in range(5):
+        record(task, now - (minute + 1) * MINUTE, status="SUCCESS", execution_time_ms=7)
+
+    answer = viewer.get(f"/api/v1/tasks/{task.id}/{below}")
+
+    assert (answer.status_code, answer.json()["next"] or None) == (200, None)
 
 
 @pytest.mark.parametrize(

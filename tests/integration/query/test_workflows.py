@@ -1,19 +1,21 @@
 """GET /api/v1/tasks/{id}/graph and /runs/{runId}."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from scheduler import connections, dependents, transitions, triggers
+from scheduler import backfills, connections, dependents, transitions, triggers
 from scheduler.claims import EVERYWHERE
 from scheduler.engine.states import Status
 from scheduler.models import Execution, Task
 from scheduler.records import Outcome
-from tests.hot_paths import LEASE
+from tests.hot_paths import LEASE, SECOND, add_backfill
 from tests.integration.conftest import Caller
+from tests.integration.scheduler.backfills.filling import had
+from tests.workflow import Workflow
 
 Register = Callable[..., Task]
 
@@ -122,6 +124,31 @@ def test_a_run_that_has_ended_is_as_good_as_its_worst(
 
     assert (body["status"], body["endedAt"] is not None) == ("FAILED", True)
     assert _by_name(body)["clean"]["reason"] == "dependency"
+
+
+@pytest.mark.parametrize(("came_to", "verdict"), [(Status.SUCCESS, "MET"), (Status.FAILED, "IMPOSSIBLE")])
+def test_a_run_of_a_backfill_shows_what_a_backfill_of_its_upstream_came_to(
+    viewer: Caller, now: datetime, came_to: Status, verdict: str
+) -> None:
+    """Not what the schedule's own slot did, for that did not decide on it."""
+    flow, hour = Workflow(connections.current(), now), timedelta(hours=1)
+    columns: dict[str, Any] = {"interval_seconds": 3600, "anchor_at": now - 9 * hour, "next_slot_for": now + hour}
+    for name, *upstreams in (["load"], ["report", "load"]):
+        flow.add(name, *upstreams, last_slot_for=now, **columns)
+    by_itself = Status.FAILED if came_to is Status.SUCCESS else Status.SUCCESS
+    had(flow.connection, flow.tasks["load"], now - hour, by_itself)
+    for name in ("load", "report"):
+        add_backfill(flow.connection, flow.tasks[name], begin=now - hour, end=now, now=flow.now, rerun=True)
+        flow.move(SECOND)
+        backfills.advance(flow.connection, after=EVERYWHERE, now=flow.now)
+        flow.carry_on()
+        if name == "load":
+            flow.end("load", came_to)
+
+    body = viewer.send("get", f"runs/{flow.rows('report')[0]['id']}").json()
+
+    assert [edge["verdict"] for edge in body["edges"]] == [verdict]
+    assert _by_name(body)["load"]["status"] == came_to
 
 
 def test_an_execution_says_of_which_run_it_is(viewer: Caller, run: Any, clean: Task) -> None:
