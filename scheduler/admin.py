@@ -10,13 +10,14 @@ from django.http import HttpRequest
 from django_celery_beat.models import (
     ClockedSchedule,
     CrontabSchedule,
+    IntervalSchedule,
     PeriodicTask,
     SolarSchedule,
 )
 
 from scheduler.consoles import AuditedAdmin
 
-for model in (ClockedSchedule, CrontabSchedule, PeriodicTask, SolarSchedule):
+for model in (ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule):
     admin.site.unregister(model)
 
 
@@ -33,3 +34,8 @@ class ChoreAdmin(AuditedAdmin, admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+@admin.register(IntervalSchedule)
+class IntervalAdmin(AuditedAdmin, admin.ModelAdmin):
+    """The intervals that chores may have."""

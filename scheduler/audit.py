@@ -4,7 +4,7 @@ Nothing that is secret goes into it: of a token its name, of a password nothing.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -55,9 +55,7 @@ RETURNING id, kind, verb
 
 def record(connection: psycopg.Connection, entries: Sequence[Entry], *, now: datetime) -> None:
     """Write down what whoever acts has done, inside the caller's transaction: any number in one statement."""
-    connection.execute(
-        _RECORD, _by(acting.current(), now=now) | {"entries": as_json([asdict(entry) for entry in entries])}
-    )
+    connection.execute(_RECORD, _by(acting.current(), now=now) | {"entries": as_json(entries)})
 
 
 _RECORD_STANDING = f"""

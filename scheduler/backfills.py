@@ -11,12 +11,13 @@ from uuid import UUID
 import psycopg
 
 from scheduler import births, claims, followups, operations, overlaps, permits, schedules, transitions
-from scheduler.engine.admission import Standing
+from scheduler.engine.admission import AWAITING, Standing
 from scheduler.engine.identity import backfill_cause, execution_id, lower_bound
 from scheduler.engine.states import Reason, Status, TaskStatus, Trigger
 from scheduler.errors import PartitionMissing
 from scheduler.permits import Permits
-from scheduler.records import DueTask, LockedOperation, NewExecution, Ready
+from scheduler.records import DueTask, NewExecution, Ready
+from scheduler.requested import LockedOperation
 
 logger = logging.getLogger(__name__)
 
@@ -188,7 +189,7 @@ def _record(
 ) -> list[Ready]:
     """Record an execution for each slot; those that meet an overlap take turns, and do not make their task busy yet."""
     standing = overlaps.standings(connection, [task], catching_up=[task.id]).get(task.id, Standing())
-    limits = permits.lock(connection, overlaps.keys_of(task), now=now)
+    limits = permits.lock(connection, overlaps.keys_of(task, priority=PRIORITY), now=now)
     rows = [_born(operation, task, standing, limits, slot, now=now) for slot in slots]
     inserted = transitions.record(connection, rows, now=now)
     recorded = [row for row in rows if row.id in inserted]
@@ -202,8 +203,11 @@ def _born(
     operation: LockedOperation, task: DueTask, standing: Standing, limits: Permits, slot: datetime, *, now: datetime
 ) -> NewExecution:
     cause = backfill_cause(operation.id, slot)
-    take = partial(limits.take, overlaps.keys_of(task))
-    admission = standing.admit(task.overlap_policy, Trigger.BACKFILL, limit=task.max_concurrency, take=take)
+    take = partial(limits.take, overlaps.keys_of(task, priority=PRIORITY))
+    if task.has_dependencies:
+        admission = AWAITING  # as a slot of the schedule does
+    else:
+        admission = standing.admit(task.overlap_policy, Trigger.BACKFILL, limit=task.max_concurrency, take=take)
     row = births.fired(task, admission, slot=slot, due_at=now, cause=cause, trigger=Trigger.BACKFILL, now=now)
     of_request = execution_id(task.id, cause=cause, at=operation.created_at, attempt=1)
     return replace(row, id=of_request, priority=PRIORITY, run_id=of_request if row.run_id else None)

@@ -1,4 +1,4 @@
-"""The order of a backlog: priority first with a share by age, namespaces by weight inside a level (design §3.1).
+"""The order of a backlog: priority first with a share by age, namespaces by weight inside a level.
 
 Only where a batch came back full: ordering all that is due by priority and time for each batch would sort it all.
 """

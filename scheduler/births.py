@@ -11,7 +11,7 @@ from scheduler.engine import sla
 from scheduler.engine.admission import FIRST_WAIT, LONGEST_WAIT, TURN_TAKERS, Admission
 from scheduler.engine.firing import Pass
 from scheduler.engine.identity import execution_id, slot_cause
-from scheduler.engine.states import Reason, Status, Trigger
+from scheduler.engine.states import GATED, Reason, Status, Trigger
 from scheduler.records import DueTask, NewExecution, Ready
 
 
@@ -60,11 +60,14 @@ def _promised(task: DueTask, slot: datetime, cause: str, trigger: Trigger) -> Ma
     return sla.promised(task.sla, slot, time_zone=task.time_zone)
 
 
+_IN_NOBODYS_WAY = frozenset({Reason.DEPENDENCY, Reason.CATCH_UP})
+
+
 def makes_busy(row: NewExecution) -> bool:
     """Tell whether a new row keeps its task busy; what waits for its turn does not, nor for other tasks."""
     if row.status is not Status.SCHEDULED:
         return row.status is not Status.SKIPPED
-    return row.reason is not Reason.DEPENDENCY and not (row.trigger in TURN_TAKERS and row.reason is Reason.OVERLAP)
+    return row.reason not in _IN_NOBODYS_WAY and not (row.trigger in TURN_TAKERS and row.reason is Reason.OVERLAP)
 
 
 def takes_turns(trigger: Trigger, admission: Admission) -> bool:
@@ -78,8 +81,8 @@ def not_before(admission: Admission, trigger: Trigger, *, due_at: datetime, now:
         return None
     if admission.reason is Reason.JITTER:
         return due_at
-    if admission.reason is Reason.FLOW:
-        return None  # it goes by priority, when flow control lets it (`scheduler.throttles`)
+    if admission.reason in GATED or admission.reason is Reason.CATCH_UP:
+        return None  # it goes by priority, when its key lets it (`scheduler.throttles`, `scheduler.catchups`)
     if admission.reason is Reason.DEPENDENCY:
         return max(due_at, now)  # looked at as soon as it is due; what has ended since wakes it
     # The end that it waits for wakes it; it looks by itself in case that was missed.

@@ -17,7 +17,8 @@ import psycopg
 
 from scheduler import claims, outbox
 from scheduler.connections import as_json
-from scheduler.engine.identity import same_milliseconds
+from scheduler.engine.identity import id_bounds, same_milliseconds
+from scheduler.engine.schedules.instants import told
 from scheduler.engine.sla import BREACHES, Promise, Verdict, Watched, judge
 from scheduler.records import Promising
 
@@ -81,9 +82,7 @@ def announce(connection: psycopg.Connection, found: Sequence[Broken], *, now: da
     """
     outbox.note_breaches(connection, [one.id for one in found])
     for one in found:
-        logger.warning(
-            "Task %s broke its SLA (%s) at the slot %s.", one.task_id, one.promise, one.scheduled_for.isoformat()
-        )
+        logger.warning("Task %s broke its SLA (%s) at the slot %s.", one.task_id, one.promise, told(one.scheduled_for))
 
 
 def look(connection: psycopg.Connection, *, now: datetime, low: UUID, limit: int = BATCH) -> Looked:
@@ -187,7 +186,7 @@ def _write_down(connection: psycopg.Connection, judged: Sequence[_Judged], *, no
 _MOVE_ON = """
 UPDATE task_execution_history h SET sla_look_at = u.next_look, sla = coalesce(u.sla, h.sla)
 FROM json_to_recordset(%(rows)s::json) AS u (id uuid, next_look timestamptz, sla jsonb)
-WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s
+WHERE h.id = u.id AND h.id = ANY(%(ids)s::text::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s
 """
 
 
@@ -195,7 +194,7 @@ def _move_on(connection: psycopg.Connection, judged: Sequence[_Judged]) -> None:
     """Say when each row is looked at next, and on the row itself what it has broken."""
     rows = [{"id": one.row.id, "next_look": one.verdict.next_look, "sla": _with_breaches(one)} for one in judged]
     ids = [one.row.id for one in judged]
-    connection.execute(_MOVE_ON, {"rows": as_json(rows), "low": min(ids), "high": max(ids)})
+    connection.execute(_MOVE_ON, {"rows": as_json(rows)} | id_bounds(ids))
 
 
 def _with_breaches(judged: _Judged) -> dict[str, object] | None:
@@ -268,8 +267,15 @@ DELETE FROM scheduler_sla_rollups WHERE ctid = ANY (ARRAY(
 ))
 """
 
+# By when a week has ended, all its days are as old.
+_FORGET_WEEKS = """
+DELETE FROM scheduler_sla_weeks WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM scheduler_sla_weeks WHERE week < %(before)s - interval '6 days' ORDER BY week LIMIT %(limit)s
+))
+"""
+
 
 def forget(connection: psycopg.Connection, *, now: datetime, limit: int = FORGET_BATCH) -> int:
-    """Delete up to `limit` breaches and days that are older than they are kept; return the most of one kind."""
+    """Delete up to `limit` breaches, days and weeks that are older than they are kept; return the most of one kind."""
     parameters = {"before": now - KEPT, "limit": limit}
-    return max(connection.execute(one, parameters).rowcount for one in (_FORGET, _FORGET_COUNTS))
+    return max(connection.execute(one, parameters).rowcount for one in (_FORGET, _FORGET_COUNTS, _FORGET_WEEKS))

@@ -18,6 +18,9 @@ BATCH = 500
 TIMEOUT_SECONDS = 1
 
 GENERATION_KEY = "platform-scheduler:generation"
+# Whose schedulers use this database of Redis, by when they said so last.
+PLATFORMS_KEY = "platform-scheduler:platforms"
+ANNOUNCED_SECONDS = 60
 
 
 class Broker:
@@ -31,16 +34,17 @@ class Broker:
         self._publisher: messages.RedisPublisher | None = None
         self._rabbitmq: RabbitMQ | None = None
 
-    def publish(self, ready: Sequence[Ready]) -> int:
+    def publish(self, ready: Sequence[Ready], *, is_ahead: bool = False) -> int:
         """Send them, short ones in bundles, and return in how many messages.
 
-        All of them, or raise BrokerUnavailable with none, some or all sent.
+        All of them, or raise BrokerUnavailable with none, some or all sent. With `is_ahead` they go before all that
+        waits in their queues, where the broker can do that: Redis.
         """
         bundles = bundled(ready, most=settings.BUNDLE_MAX)
         with _Guard(self) as connection:
             send = self._redis_publisher(connection) if _knows_keys(connection) else self._server(connection)
             for start in range(0, len(bundles), BATCH):
-                send.publish(bundles[start : start + BATCH])
+                send.publish(bundles[start : start + BATCH], is_ahead=is_ahead)
         return len(bundles)
 
     def has_lost_data(self) -> bool:
@@ -67,6 +71,42 @@ class Broker:
                 channel: Any = connection.default_channel
                 return int(channel.queue_declare(queue).message_count)
             return self._server(connection).depth(queue) or 0
+
+    def memory_percent(self) -> float | None:
+        """Return what Redis uses of the memory that it may, or of its machine's; None of another broker."""
+        with _Guard(self) as connection:
+            if not _knows_keys(connection):
+                return None
+            told = _client(connection).info("memory")
+            limit = told.get("maxmemory") or told.get("total_system_memory")
+            return round(100 * told["used_memory"] / limit, 1) if limit else None
+
+    def info(self) -> dict[str, Any]:
+        """Return what Redis says of itself; nothing of another broker."""
+        with _Guard(self) as connection:
+            told: dict[str, Any] = _client(connection).info() if _knows_keys(connection) else {}
+            return told
+
+    def announce(self, platform: str) -> None:
+        """Say that this platform uses the database of Redis, for a minute; another broker keeps nothing of it."""
+        with _Guard(self) as connection:
+            if not _knows_keys(connection):
+                return
+            client = _client(connection)
+            now = client.time()[0]
+            client.zadd(PLATFORMS_KEY, {platform: now})
+            client.pexpire(PLATFORMS_KEY, ANNOUNCED_SECONDS * 1000)
+            if gone := client.zrange(PLATFORMS_KEY, "-inf", now - ANNOUNCED_SECONDS, byscore=True):
+                client.zrem(PLATFORMS_KEY, *gone)
+
+    def announced(self) -> list[str]:
+        """Return which platforms have said so within the last minute."""
+        with _Guard(self) as connection:
+            if not _knows_keys(connection):
+                return []
+            client = _client(connection)
+            since = client.time()[0] - ANNOUNCED_SECONDS
+            return [one.decode() for one in client.zrange(PLATFORMS_KEY, since, "+inf", byscore=True)]
 
     def _redis_publisher(self, connection: Connection) -> messages.RedisPublisher:
         channel = connection.default_channel

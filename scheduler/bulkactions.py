@@ -16,7 +16,8 @@ from scheduler.backfills import Advanced
 from scheduler.errors import PartitionMissing
 from scheduler.models.choices import Via
 from scheduler.operations import ERROR_LENGTH, MOST_ERRORS
-from scheduler.records import Done, LockedAction, Ready
+from scheduler.records import Done, Ready
+from scheduler.requested import LockedAction
 
 logger = logging.getLogger(__name__)
 

@@ -11,6 +11,8 @@ from scheduler.connections import current
 
 MAX_JUMP = timedelta(seconds=5)
 AGREEING_TICKS = 3
+FOLLOWED_SECONDS = 1.0
+QUICK_SECONDS = 0.005
 
 
 def read(connection: psycopg.Connection) -> datetime:
@@ -41,6 +43,35 @@ def of_machine() -> datetime:
 def monotonic() -> float:
     """Return this process's monotonic seconds: for durations, never for instants."""
     return time.monotonic()
+
+
+def of_boot() -> float:
+    """Return this machine's seconds since it started, with those that monotonic leaves out: of its suspensions."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+@dataclass(slots=True)
+class Follower:
+    """PostgreSQL's clock for those that ask many times a second: read once a second, carried on by the machine's.
+
+    Belongs to one connection; another server may have another clock. What it says is at most as old as a quick answer
+    took; a step of the server's clock shows within a second.
+    """
+
+    connection: psycopg.Connection
+    _instant: datetime | None = None
+    _at: float = 0.0
+
+    def now(self) -> datetime:
+        """Return the instant. Raises psycopg.Error."""
+        asked_at = of_boot()
+        if self._instant is not None and asked_at - self._at < FOLLOWED_SECONDS:
+            return self._instant + timedelta(seconds=asked_at - self._at)
+        instant, answered_at = read(self.connection), of_boot()
+        # Of a slow answer nobody knows when the server looked at its clock.
+        self._instant = instant if answered_at - asked_at < QUICK_SECONDS else None
+        self._at = answered_at
+        return instant
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """Connections to PostgreSQL that the hot paths hold themselves, outside Django's."""
 
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -14,6 +15,23 @@ _BOUNDS = (
     "-c statement_timeout=5s -c lock_timeout=1s -c idle_in_transaction_session_timeout=5s -c timezone=UTC"
     " -c plan_cache_mode=force_generic_plan"
 )
+
+# Such a plan is kept for as long as its connection, or until PostgreSQL has analysed one of its tables. One that was
+# made while a table was nearly empty, each midnight a new partition, reads all of it, however long it has grown.
+PLANS_KEPT_SECONDS = 10.0
+
+
+class Connection(psycopg.Connection):
+    """A psycopg connection whose plans are made anew every PLANS_KEPT_SECONDS in which it is used."""
+
+    _keeps_plans_until = 0.0
+
+    def execute(self, *args: Any, **kwargs: Any) -> psycopg.Cursor:
+        """Execute a statement as psycopg does."""
+        if (at := monotonic()) >= self._keeps_plans_until:
+            self._keeps_plans_until = at + PLANS_KEPT_SECONDS
+            super().execute("DISCARD PLANS")
+        return super().execute(*args, **kwargs)
 
 
 def connect(*, application_name: str, waits_for_disk: bool = True) -> psycopg.Connection:
@@ -36,7 +54,7 @@ def connect(*, application_name: str, waits_for_disk: bool = True) -> psycopg.Co
         }.items()
         if value not in ("", None)
     }
-    return psycopg.connect(
+    return Connection.connect(
         **parameters
         | {
             "autocommit": True,

@@ -22,6 +22,8 @@ from scheduler import (
     workflows,
 )
 from scheduler.engine.admission import AWAITING, Admission, Standing, next_look
+from scheduler.engine.circuits import CircuitPolicy
+from scheduler.engine.gates import gates_of
 from scheduler.engine.identity import BACKFILL, dependency_cause, retry_id
 from scheduler.engine.states import Reason, Status, TaskStatus, Trigger
 from scheduler.engine.workflows import Graph, Mode, Verdict
@@ -38,6 +40,8 @@ SLOTS_PER_PASS = 500
 # What follows in the run of a backfill goes under fresh work, as the backfill does.
 LEAST_PRIORITY = 1
 PUT_OFF = timedelta(minutes=1)
+# Of the slots of one task that an end makes possible after all, so many are looked at, the newest.
+MOST_REVIVED = 100
 
 _PAUSED = Admission(Status.SKIPPED, Reason.PAUSED)
 
@@ -71,7 +75,7 @@ def follow(connection: psycopg.Connection, *, now: datetime) -> int:
 def _follow(connection: psycopg.Connection, ends: Sequence[UpstreamEnd], *, now: datetime) -> int:
     dependents = workflows.dependents(connection, {end.task_id for end in ends})
     waits = {(task_id, end) for end in ends for task_id in dependents.get(end.task_id, ())}
-    tasks = claims.locked_tasks(connection, {task_id for task_id, _ in waits})
+    tasks = {task.id: task for task in claims.tasks(connection, {task_id for task_id, _ in waits})}
     _record(connection, waits, tasks, now=now)
     _wake(connection, waits, now=now)
     return len(ends)
@@ -98,6 +102,7 @@ def _record(
     ]
     rows = [_born(tasks[place.task_id], roots[place.run_id], now=now) for place in free]
     rows += _revived(connection, taken, tasks, now=now)
+    rows += _revived_slots(connection, waits, graph, tasks, now=now)
     transitions.record(connection, sorted(rows, key=lambda row: row.id), now=now)
 
 
@@ -177,6 +182,51 @@ def _next(task: DueTask, latest: Latest, *, now: datetime) -> NewExecution:
     )
 
 
+def _revived_slots(
+    connection: psycopg.Connection,
+    waits: set[tuple[UUID, UpstreamEnd]],
+    graph: Graph,
+    tasks: Mapping[UUID, DueTask],
+    *,
+    now: datetime,
+) -> list[NewExecution]:
+    """Return the next attempts of tasks' own slots that were left out for an upstream that has ended better since.
+
+    To them they are missed slots: the misfire policy says how many run.
+    """
+    own = [(task_id, end.task_id, end.scheduled_for) for task_id, end in waits if _keeps_slots(task_id, graph, tasks)]
+    left_out = runs.left_out(connection, own, limit=MOST_REVIVED)
+    verdicts = upstreams.verdicts(connection, left_out) if left_out else []
+    possible: dict[UUID, list[Latest]] = {}
+    for one, verdict in zip(left_out, verdicts, strict=True):
+        if verdict is not Verdict.IMPOSSIBLE:
+            possible.setdefault(one.task_id, []).append(one)
+    return [
+        _next_of_slot(tasks[task_id], one, now=now)
+        for task_id, slots in possible.items()
+        for one in sorted(slots, key=lambda one: one.scheduled_for)[-_most_missed(tasks[task_id]) :]
+    ]
+
+
+def _keeps_slots(task_id: UUID, graph: Graph, tasks: Mapping[UUID, DueTask]) -> bool:
+    task = tasks[task_id]
+    return not graph.line(task_id) and task.status != TaskStatus.DELETED and task.misfire_policy != "SKIP"
+
+
+def _most_missed(task: DueTask) -> int:
+    return task.catch_up_limit if task.misfire_policy == "FIRE_ALL" else 1
+
+
+def _next_of_slot(task: DueTask, latest: Latest, *, now: datetime) -> NewExecution:
+    admission = _PAUSED if task.status == TaskStatus.PAUSED else AWAITING
+    row = births.fired(
+        task, admission, slot=latest.scheduled_for, due_at=now, cause=latest.cause, trigger=Trigger.DEPENDENCY, now=now
+    )
+    attempt = latest.attempt + 1
+    execution = retry_id(latest.execution, task_id=task.id, cause=latest.cause, attempt=attempt)
+    return replace(row, id=execution, attempt=attempt, run_id=latest.run_id)
+
+
 def _wake(connection: psycopg.Connection, waits: set[tuple[UUID, UpstreamEnd]], *, now: datetime) -> None:
     concerned = claims.concerned(connection, waits, now=now, limit=WOKEN_PER_PASS)
     transitions.hold_again(connection, dict.fromkeys(concerned, now))
@@ -199,11 +249,11 @@ def decide(connection: psycopg.Connection, *, now: datetime, low: UUID) -> list[
         transitions.hold_again(connection, {row.id: now + PUT_OFF})
         return set()
 
+    tasks, keys = claims.awaited(connection, now=now, low=low, limit=SLOTS_PER_PASS)
+    if not tasks:
+        return []
     with connection.transaction():
-        tasks, keys = claims.awaited(connection, now=now, low=low, limit=SLOTS_PER_PASS)
-        if not tasks:
-            return []
-        locked = claims.locked_tasks(connection, tasks)
+        locked = {task.id: task for task in claims.tasks(connection, tasks)}
         # Locked before the rows, as they are wherever something ends.
         permits.lock(connection, keys, now=now)
         held = claims.awaiting(connection, now=now, low=low, limit=SLOTS_PER_PASS, tasks=tasks, keys=keys)
@@ -226,14 +276,14 @@ def _decide(
     impossible = [row.id for row in held if judged[row.id] is Verdict.IMPOSSIBLE]
     transitions.skip(connection, impossible, reason=Reason.DEPENDENCY, now=now)
     met = sorted((row for row in held if judged[row.id] is Verdict.MET), key=_turn)
-    return _admit(connection, met, tasks, limits, now=now)
+    return admit(connection, met, tasks, limits, now=now)
 
 
 def _turn(row: Awaiting) -> tuple[datetime, UUID]:
     return row.scheduled_for, row.id
 
 
-def _admit(
+def admit(
     connection: psycopg.Connection,
     met: Sequence[Awaiting],
     tasks: Mapping[UUID, DueTask],
@@ -241,7 +291,7 @@ def _admit(
     *,
     now: datetime,
 ) -> set[UUID]:
-    """Decide on overlaps and limits of slots whose dependencies are met; return which of them are QUEUED."""
+    """Decide on overlaps and limits of locked slots that nothing else holds any more; return which are QUEUED."""
     bound = {row.task_id for row in met if _is_bound(tasks[row.task_id])}
     standings = claims.standings(connection, bound)
     decided = [(row, _admission(row, tasks[row.task_id], standings, limits)) for row in met]
@@ -251,11 +301,16 @@ def _admit(
     permits.use(connection, limits.taken, waiting=limits.waiting, now=now)
     opened = ((row.task_id, births.takes_turns(row.trigger, admission)) for row, admission in going)
     followups.count_opened(connection, [task_id for task_id, is_turn in opened if task_id in bound and not is_turn])
-    left_out = [row.id for row, admission in decided if admission.status is Status.SKIPPED]
-    transitions.skip(connection, left_out, reason=Reason.OVERLAP, now=now)
+    for reason in (Reason.OVERLAP, Reason.CIRCUIT):
+        left_out = [row.id for row, admission in decided if _is_left_out(admission, reason)]
+        transitions.skip(connection, left_out, reason=reason, now=now)
     newcomers = {row.task_id: row.id for row, admission in going if admission.cancels}
     cancelled = overlaps.make_room(connection, newcomers, now=now)
     return {one.id for one in admitted if one.status is Status.QUEUED} - cancelled
+
+
+def _is_left_out(admission: Admission, reason: Reason) -> bool:
+    return admission.status is Status.SKIPPED and admission.reason is reason
 
 
 def _is_bound(task: DueTask) -> bool:
@@ -265,8 +320,11 @@ def _is_bound(task: DueTask) -> bool:
 
 def _admission(row: Awaiting, task: DueTask, standings: dict[UUID, Standing], limits: Permits) -> Admission:
     standing = standings.setdefault(row.task_id, Standing())
-    keys = permits.keys_of(queue=row.queue, task_class=task.task_class, namespace=row.namespace)
-    take = partial(limits.take, keys)
+    keys = gates_of(
+        queue=row.queue, task_class=task.task_class, namespace=row.namespace, priority=row.priority,
+        uses=task.uses or (),
+    )  # fmt: skip
+    take = partial(limits.take, keys, skips_circuits=task.circuit_policy == CircuitPolicy.SKIP)
     return standing.admit(task.overlap_policy, row.trigger, limit=task.max_concurrency, take=take)
 
 

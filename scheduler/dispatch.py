@@ -49,13 +49,15 @@ _web = Outlet()
 _web_lock = threading.Lock()
 
 
-def dispatch(connection: psycopg.Connection, broker: Broker, ready: Sequence[Ready], *, now: datetime) -> int:
-    """Publish `ready` and mark the rows; return in how many messages.
+def dispatch(
+    connection: psycopg.Connection, broker: Broker, ready: Sequence[Ready], *, now: datetime, is_ahead: bool = False
+) -> int:
+    """Publish `ready` and mark the rows; return in how many messages. `is_ahead` is the broker's.
 
     Raises BrokerUnavailable; unmarked rows are swept. If the process dies between the two, the sweep publishes once
     more and the worker drops the second message.
     """
-    messages = broker.publish(ready)
+    messages = broker.publish(ready, is_ahead=is_ahead)
     publications.mark(connection, [item.id for item in ready], now=now)
     return messages
 

@@ -5,6 +5,8 @@ from uuid import UUID
 
 import psycopg
 
+from scheduler.engine.identity import id_array
+
 # Of a statement that ends rows and returns their ids as `ended`: the note costs one row, however many they are.
 NOTE = "INSERT INTO scheduler_endings (executions) SELECT array_agg(id) FROM ended HAVING count(*) > 0"
 
@@ -12,6 +14,6 @@ NOTE = "INSERT INTO scheduler_endings (executions) SELECT array_agg(id) FROM end
 def note(connection: psycopg.Connection, executions: Collection[UUID]) -> None:
     """Write down, in the transaction that ends them, what the roll-ups are to take in."""
     if executions:
-        # One text: a list costs psycopg 6 µs a value.
-        ids = f"{{{','.join(map(str, executions))}}}"
-        connection.execute("INSERT INTO scheduler_endings (executions) VALUES (%s::text::uuid[])", (ids,))
+        connection.execute(
+            "INSERT INTO scheduler_endings (executions) VALUES (%s::text::uuid[])", (id_array(executions),)
+        )

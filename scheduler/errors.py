@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from scheduler.engine.schedules.instants import told
+
 
 class SchedulerError(Exception):
     """The scheduler refused."""
@@ -45,7 +47,7 @@ class HistoryRemoved(SchedulerError):
     """Roll-ups are to be counted anew from before the oldest history that is kept, which begins at `kept_since`."""
 
     def __init__(self, kept_since: datetime) -> None:
-        super().__init__(f"History is kept since {kept_since:%Y-%m-%dT%H:%M:%SZ} only.")
+        super().__init__(f"History is kept since {told(kept_since)} only.")
         self.kept_since = kept_since
 
 

@@ -16,7 +16,8 @@ from scheduler.backfills import Advanced
 from scheduler.engine.matching import matches
 from scheduler.engine.states import Status, TaskStatus
 from scheduler.halving import in_halves
-from scheduler.records import LockedEvent, Ready
+from scheduler.records import Ready
+from scheduler.requested import LockedEvent
 
 logger = logging.getLogger(__name__)
 

@@ -3,17 +3,16 @@
 import os
 import platform
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import fsum
 from threading import Lock
 
+from django.conf import settings
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
-from prometheus_client.metrics_core import HistogramMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.metrics_core import GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
-
-from scheduler.nodes import code_version
 
 NAMESPACE = "platform_scheduler"
 
@@ -36,11 +35,51 @@ class BuildInfo(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield one metric, whose value is always 1."""
         facts = {
-            "version": code_version(),
+            "version": settings.VERSION,
             "profile": os.environ.get("DJANGO_SETTINGS_MODULE", "").rpartition(".")[2],
             "python": platform.python_version(),
         }
         yield InfoMetricFamily(f"{NAMESPACE}_build", "What runs here.", value=facts)
+
+
+class Named(Collector):
+    """A gauge that is 1 for some names, each in some state; the others are not there."""
+
+    def __init__(self, name: str, documentation: str, *labels: str) -> None:
+        self._family = f"{NAMESPACE}_{name}", documentation, labels
+        self._named: Mapping[str, str] = {}
+
+    def show(self, named: Mapping[str, str]) -> None:
+        """Show these names from now on."""
+        self._named = named
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the gauge as it stands."""
+        name, documentation, labels = self._family
+        family = GaugeMetricFamily(name, documentation, labels=labels)
+        for one, state in self._named.items():
+            family.add_metric([one, str(state)], 1)
+        yield family
+
+
+class Measured(Collector):
+    """A gauge a name, of what was measured last."""
+
+    def __init__(self, name: str, documentation: str, label: str) -> None:
+        self._family = f"{NAMESPACE}_{name}", documentation, [label]
+        self._values: dict[str, float] = {}
+
+    def show(self, values: Mapping[str, float]) -> None:
+        """Show these values from now on."""
+        self._values = dict(values)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the gauge as it stands."""
+        name, documentation, labels = self._family
+        family = GaugeMetricFamily(name, documentation, labels=labels)
+        for one, value in self._values.items():
+            family.add_metric([one], value)
+        yield family
 
 
 class BatchHistogram(Collector):

@@ -8,6 +8,7 @@ import psycopg
 
 from scheduler import audit
 from scheduler.engine.retry import RETRYABLE
+from scheduler.engine.schedules.instants import told
 from scheduler.engine.states import Status, TaskStatus
 from scheduler.models.choices import AuditVerb
 from scheduler.records import Ended, EndingTask
@@ -47,7 +48,7 @@ def _count(connection: psycopg.Connection, task: EndingTask, group: Sequence[End
     limit = task.auto_pause_after_failures
     if row is None or limit is None or row[0] < limit or task.status != TaskStatus.ACTIVE or not failed:
         return
-    reason = f"{row[0]} slots have failed in a row; the last one, of {failed[-1].scheduled_for:%Y-%m-%dT%H:%M:%SZ}, "
+    reason = f"{row[0]} slots have failed in a row; the last one, of {told(failed[-1].scheduled_for)}, "
     connection.execute(_PAUSE, {"id": task.id, "reason": reason + f"is {failed[-1].status}."})
     now = failed[-1].ended_at
     audit.record_standing(connection, [task.id], verb=AuditVerb.PAUSE, before=TaskStatus.ACTIVE, now=now)

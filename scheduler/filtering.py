@@ -1,5 +1,6 @@
 """What every filtered list is: rows that are read in one query, or in several one after the other; and its filters."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -9,6 +10,8 @@ from django_filters import BooleanFilter, Filter, FilterSet  # type: ignore[impo
 
 from scheduler.engine.suggestions import did_you_mean
 from scheduler.instants import InstantField
+from scheduler.keysets import Order
+from scheduler.totals import Counting
 
 
 class ListFilter(FilterSet):  # type: ignore[misc]
@@ -17,6 +20,39 @@ class ListFilter(FilterSet):  # type: ignore[misc]
     def parts(self) -> list[QuerySet[Any]]:
         """Return the filtered rows; several parts lie one behind the other in the list's order."""
         return [self.qs]
+
+    def whole(self) -> QuerySet[Any]:
+        """Return the filtered rows as one query, for a list that cannot be read part by part."""
+        rows: QuerySet[Any] = self.qs
+        return rows
+
+    def counted(self) -> list[QuerySet[Any]]:
+        """Return what is counted instead of the rows themselves, where something narrower says how many there are."""
+        return self.parts()
+
+    def overcounted(self) -> list[QuerySet[Any]]:
+        """Return what is counted among them and does not belong to the list."""
+        return []
+
+    def is_read_by_keys(self) -> bool:
+        """Tell whether the keys of a page are better found first, and its rows by them."""
+        return False
+
+    def keyed(self, rows: QuerySet[Any], order: Order) -> tuple[QuerySet[Any], Order]:
+        """Return where the keys of these rows are found, and what their order is there."""
+        return rows, order
+
+    def complete(self, rows: Sequence[Any]) -> None:
+        """Read what is shown of these rows and stands elsewhere."""
+
+    def counting(self) -> Counting:
+        """Tell what it takes to count what the filters leave."""
+        return Counting.QUICK
+
+    def count_given(self, *names: str) -> int:
+        """Return how many of these filters are set; one with several conditions that must all hold counts as many."""
+        values = [self.form.cleaned_data.get(name) for name in names]
+        return sum(len(value) if isinstance(value, dict) else value not in (None, "", []) for value in values)
 
 
 class WordsField(forms.CharField):

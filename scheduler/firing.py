@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 
 from scheduler import backlog, batches, births, claims, clock, moves, overlaps, permits, transitions
-from scheduler.engine.states import TaskStatus
+from scheduler.engine.states import Reason, Status, TaskStatus
 from scheduler.halving import in_halves
 from scheduler.moves import Move, Planned
 from scheduler.records import DueTask, NewExecution, Ready
@@ -125,7 +125,7 @@ def _claim(
     claimed = write(connection, moving, now=now)
     moves.hold(connection, decided.held)
     batch = batches.begin(connection, claimed.ready, now=now)
-    unfinished = any(move.claim_at is not None and move.claim_at <= now for move in moving)
+    unfinished = any(move.place.claim_at is not None and move.place.claim_at <= now for move in moving)
     return replace(claimed, batch=batch, is_full=len(due) == limit or len(planned) < len(due) or unfinished)
 
 
@@ -133,7 +133,8 @@ def _write(connection: psycopg.Connection, moving: Sequence[Move], *, now: datet
     rows = [row for move in moving for row in move.rows]
     inserted = transitions.record(connection, rows, now=now, in_batch=in_batch)
     moves.write(connection, moving, inserted, now=now)
-    waiting = {row.held_by for row in rows if row.held_by is not None}
+    held = (row for row in rows if row.status is Status.SCHEDULED and row.reason is not Reason.CATCH_UP)
+    waiting = {row.held_by for row in held if row.held_by is not None}
     permits.use(connection, moves.taken(moving, inserted), waiting=waiting, now=now)
     newcomers = {move.task.id: move.newcomer for move in moving if move.newcomer is not None}
     cancelled = overlaps.make_room(connection, newcomers, now=now)

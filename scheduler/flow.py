@@ -1,4 +1,4 @@
-"""Flow control: what is asked for, what is in force, and the limits that follow from it (contract §6)."""
+"""Flow control: what is asked for, what is in force, and the limits that follow from it."""
 
 import json
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from scheduler import audit, claims, permits
 from scheduler.audit import Entry
 from scheduler.engine import flow as engine
 from scheduler.engine.flow import FlowLimit, FlowMode, Settings
+from scheduler.engine.gates import LOAD, SERVICE, SHED
 from scheduler.followups import RELEASE_CHANNEL
 from scheduler.models.choices import AuditKind, AuditVerb
 
@@ -131,17 +132,22 @@ ON CONFLICT (key) DO UPDATE SET capacity = EXCLUDED.capacity, rate = EXCLUDED.ra
     tokens = CASE WHEN p.rate IS NULL THEN EXCLUDED.tokens ELSE least(EXCLUDED.burst, {claims.TOKENS}) END
 """  # noqa: S608 - the arithmetic is that of the claims
 
+# Those of the platform's load and of circuits are others'.
+_IS_OURS = f"key <> '{LOAD}' AND NOT starts_with(key, '{SERVICE}') AND NOT starts_with(key, '{SHED}')"
+_OURS = f"SELECT key FROM scheduler_permits WHERE {_IS_OURS} ORDER BY key"  # noqa: S608 - the condition stands above
+
 # What still holds executions stays until `scheduler.throttles` has let them go.
-_UNSET = """
-UPDATE scheduler_permits SET capacity = NULL, rate = NULL, burst = NULL, is_paused = false WHERE key <> ALL(%s)
-"""
-_DROP = "DELETE FROM scheduler_permits WHERE key <> ALL(%s) AND NOT has_waiting"
+_UNSET = f"""
+UPDATE scheduler_permits SET capacity = NULL, rate = NULL, burst = NULL, is_paused = false
+WHERE key <> ALL(%s) AND {_IS_OURS}
+"""  # noqa: S608 - the condition stands above
+_DROP = f"DELETE FROM scheduler_permits WHERE key <> ALL(%s) AND NOT has_waiting AND {_IS_OURS}"  # noqa: S608 - as above
 
 
 def _limit(connection: psycopg.Connection, limits: Mapping[str, FlowLimit], *, now: datetime) -> None:
     """Set the limits of all keys, locked in their order; what waited for a place looks for one."""
     keys = sorted(limits)
-    existing = [row[0] for row in connection.execute("SELECT key FROM scheduler_permits ORDER BY key")]
+    existing = [row[0] for row in connection.execute(_OURS)]
     claims.permits(connection, existing)
     columns = {name: [getattr(limits[key], column) for key in keys] for name, column in _COLUMNS.items()}
     connection.execute(_SET, columns | {"keys": keys, "now": now})

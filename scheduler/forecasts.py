@@ -4,8 +4,9 @@ A run walks over all tasks by id, a page a transaction with its place, so that a
 at a time. Readers see the last run that was finished. What a call may cost is bounded: a million tasks take many.
 """
 
+from array import array
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -15,7 +16,8 @@ from django.db import connection, transaction
 
 from scheduler import clock, schedules
 from scheduler.engine.calendars import InvalidCalendar
-from scheduler.engine.forecasts import HOUR, slots_by_hour, spread
+from scheduler.engine.flex import LEAST_MS, UNKNOWN_MS, DayLoadSum
+from scheduler.engine.forecasts import DAY, HOUR, DaySlots, schedule_by_hour, slots_by_hour, slots_of_day, spread
 from scheduler.engine.schedules import InvalidSchedule
 from scheduler.engine.states import TaskStatus
 from scheduler.models import ForecastRun, Task
@@ -29,13 +31,17 @@ PAGES_AT_ONCE: Final = 20
 LONGEST_SECONDS: Final = 10.0
 FORGET_BATCH: Final = 10_000
 CACHED_HOURS: Final = 5_000
+CACHED_DAYS: Final = 5_000
 
 # Any number that no other advisory lock of the project has.
 ADVISORY_KEY: Final = 0x5C4ED007
 
+# Slots of a day, their queue, how long after them they may be due, whether the load decides when.
+_Herd = tuple[int, str, int, bool]
 Load = tuple[int, int, float]
 _Loads = dict[tuple[str, str, datetime], Load]
 _NOTHING: Final[Load] = (0, 0, 0.0)
+_NO_MINUTES: Final = array("H")
 
 # A mean, for what is to be known is a sum; of the last hours in which it ran, however often that was.
 _EXPECTED = """
@@ -55,6 +61,17 @@ ON CONFLICT (run_id, namespace, queue, hour) DO UPDATE
 SET slots = f.slots + excluded.slots, unknown_slots = f.unknown_slots + excluded.unknown_slots,
     busy_ms = f.busy_ms + excluded.busy_ms
 """
+
+_ADD_TO_DAY = """
+INSERT INTO scheduler_forecast_days AS d (run_id, queue, level, moving) VALUES (%s, %s, %s, %s)
+ON CONFLICT (run_id, queue) DO UPDATE SET (level, moving) = (
+    SELECT array_agg(u.level + u.more ORDER BY u.n), array_agg(u.moving + u.moves ORDER BY u.n)
+    FROM unnest(d.level, excluded.level, d.moving, excluded.moving)
+        WITH ORDINALITY AS u (level, more, moving, moves, n)
+)
+"""
+
+_FORGET_DAYS = "DELETE FROM scheduler_forecast_days WHERE run_id < %s"
 
 _FORGET = """
 DELETE FROM scheduler_forecasts WHERE ctid = ANY (ARRAY(
@@ -90,7 +107,10 @@ def _step(now: datetime) -> int | None:
     if run is None:
         return None
     tasks = _page_behind(run.position)
-    _add(run, _loads(tasks, begin=run.begin, now=now))
+    firing = [task for task in tasks if _begins(task, now) is not None]
+    expected = _expected_ms([task.id for task in firing])
+    _add(run, _loads(firing, expected, begin=run.begin, now=now))
+    _add_to_days(run, _days(firing, expected, begin=run.begin, now=now))
     if len(tasks) == PAGE:
         run.position = tasks[-1].id
         run.save(update_fields=["position"])
@@ -115,6 +135,7 @@ def _under_way(now: datetime) -> ForecastRun | None:
 def _forget(shown: int) -> None:
     """Delete some of what earlier runs have left, and those of which nothing is left."""
     with connection.cursor() as cursor:
+        cursor.execute(_FORGET_DAYS, (shown,))
         cursor.execute(_FORGET, (shown, FORGET_BATCH))
         if cursor.rowcount < FORGET_BATCH:
             ForecastRun.objects.filter(id__lt=shown).delete()
@@ -125,10 +146,8 @@ def _page_behind(position: UUID | None) -> list[Task]:
     return list(tasks.filter(id__gt=position)[:PAGE] if position is not None else tasks[:PAGE])
 
 
-def _loads(tasks: Collection[Task], *, begin: datetime, now: datetime) -> _Loads:
+def _loads(firing: Collection[Task], expected: Mapping[UUID, float], *, begin: datetime, now: datetime) -> _Loads:
     """Return what these tasks bring, by namespace ('' is all), queue and hour."""
-    firing = [task for task in tasks if _begins(task, now) is not None]
-    expected = _expected_ms([task.id for task in firing])
     loads: _Loads = defaultdict(lambda: _NOTHING)
     for task in firing:
         took_ms = expected.get(task.id)
@@ -168,13 +187,61 @@ def _hours_of(task: Task, took_ms: float, *, begin: datetime, now: datetime) -> 
     except (InvalidSchedule, InvalidCalendar):
         return {}
     skipped = [slot for slot in task.skip_slots or () if first <= slot < begin + HOURS * HOUR]
-    return counts - slots_by_hour(sorted(skipped), begin=begin, hours=HOURS) if skipped else counts
+    return counts - slots_by_hour(skipped, begin=begin) if skipped else counts
 
 
 @lru_cache(maxsize=CACHED_HOURS)
 def _counted(schedule: Any, first: datetime, begin: datetime) -> Any:
     """Return the slots by hour of a schedule: thousands of tasks share one, and their next slot."""
-    return slots_by_hour(schedule.between(first, begin + HOURS * HOUR), begin=begin, hours=HOURS)
+    return schedule_by_hour(schedule, first, begin=begin, hours=HOURS)
+
+
+def _days(
+    firing: Collection[Task], expected: Mapping[UUID, float], *, begin: datetime, now: datetime
+) -> dict[str, DayLoadSum]:
+    """Return what these tasks bring to the minutes of a day, by queue; thousands that fire alike are added at once."""
+    slots: dict[int, DaySlots] = {}
+    costs: dict[_Herd, float] = defaultdict(float)
+    for task in firing:
+        day = _day_of(task, begin=begin, now=now)
+        slots[id(day)] = day
+        window = task.jitter_seconds + task.flex_seconds
+        herd = (id(day), task.queue, window, task.flex_seconds > 0)
+        costs[herd] += max(expected.get(task.id, UNKNOWN_MS), LEAST_MS)
+    sums: dict[str, DayLoadSum] = defaultdict(DayLoadSum)
+    for (day_id, queue, window, moves), cost_ms in costs.items():
+        day = slots[day_id]
+        sums[queue].add(day.minutes, cost_ms=cost_ms, window_seconds=window, moves=moves)
+        sums[queue].add_evenly(cost_ms * day.often)
+    return sums
+
+
+def _day_of(task: Task, *, begin: datetime, now: datetime) -> DaySlots:
+    """Return the slots of a task in the 24 hours from the next full hour on; none where its schedule cannot be read.
+
+    Of the hour that has begun some slots have passed already: tomorrow's stand for it.
+    """
+    if task.interval_seconds is not None and schedules.is_fixed_delay(task):
+        return DaySlots(_NO_MINUTES, often=DAY / timedelta(seconds=task.interval_seconds))
+    begin += HOUR
+    first = max(_begins(task, now) or begin, begin)
+    try:
+        schedule: Any = schedules.running(task)  # hashable, though its protocol does not say so
+        return _slots_of_day(schedule, first, begin)
+    except (InvalidSchedule, InvalidCalendar):
+        return DaySlots(_NO_MINUTES)
+
+
+@lru_cache(maxsize=CACHED_DAYS)
+def _slots_of_day(schedule: Any, first: datetime, begin: datetime) -> DaySlots:
+    return slots_of_day(schedule.between(first, begin + DAY))
+
+
+def _add_to_days(run: ForecastRun, days: Mapping[str, DayLoadSum]) -> None:
+    with connection.cursor() as cursor:
+        for queue, summed in sorted(days.items()):
+            total = summed.total()
+            cursor.execute(_ADD_TO_DAY, (run.pk, queue, list(total.level), list(total.moving)))
 
 
 def _add(run: ForecastRun, loads: _Loads) -> None:

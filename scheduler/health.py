@@ -2,10 +2,18 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from django.conf import settings
+
+from scheduler import clock
+
+PATIENCE_SECONDS = 3
+RETRY_SECONDS = 0.1
 
 Probe = Callable[[], tuple[bool, dict[str, Any]]]
 Scrape = Callable[[str], tuple[bytes, str]]
@@ -29,6 +37,26 @@ def serve(
     return server
 
 
+def refusal(error: OSError) -> str:
+    """Return in a line that the port of the settings cannot be had, without which nobody sees how this process does."""
+    asked = f"HEALTH_PORT={settings.HEALTH_PORT} on {settings.HEALTH_HOST}"
+    return f"{asked} cannot be had ({error.strerror}): give each process of a machine a port of its own."
+
+
+def require_port() -> None:
+    """Raise OSError where nothing can listen on the port of the settings; who has just ended may be about to let go."""
+    deadline = clock.monotonic() + PATIENCE_SECONDS
+    while settings.HEALTH_PORT is not None:
+        try:
+            ThreadingHTTPServer((settings.HEALTH_HOST, settings.HEALTH_PORT), BaseHTTPRequestHandler).server_close()
+        except OSError:
+            if clock.monotonic() >= deadline:
+                raise
+            time.sleep(RETRY_SECONDS)
+        else:
+            return
+
+
 _Answer = Callable[[str], tuple[HTTPStatus, str, bytes]]
 
 
@@ -36,7 +64,8 @@ def _probing(probe: Probe) -> _Answer:
     def answer(_accept: str) -> tuple[HTTPStatus, str, bytes]:
         is_good, facts = probe()
         status = HTTPStatus.OK if is_good else HTTPStatus.SERVICE_UNAVAILABLE
-        return status, "application/json", _json({"status": "ok" if is_good else "unavailable", **facts})
+        said = {"status": "up" if is_good else "down", "version": settings.VERSION, **facts}
+        return status, "application/json", _json(said)
 
     return answer
 

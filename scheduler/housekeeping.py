@@ -3,22 +3,28 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import LiteralString
 
 from celery import shared_task
 from django.conf import settings
+from django.contrib.sessions.backends.db import SessionStore
 
 from scheduler import (
     audit,
     breaches,
     clock,
     events,
+    failing,
     flow,
     forecasts,
     idempotency,
+    namespace_retention,
     nodes,
     notices,
     retention,
     rollups,
+    selfaudit,
+    signs,
     webhooks,
 )
 from scheduler.connections import current
@@ -34,13 +40,14 @@ class Chore:
     """A periodic task as it is first registered; operators may change its interval and switch it off.
 
     With `expires_seconds` a message that no worker has taken by then is dropped: there are newer ones. By the clocks of
-    two machines, which may differ by a minute.
+    two machines, which may differ by a minute. Without its `sign`, an SQL condition, a chore that is due is not sent.
     """
 
     name: str
     task: str
     every_seconds: int
     expires_seconds: int | None = None
+    sign: LiteralString = "true"
 
 
 @shared_task(name="scheduler.forget_nodes", ignore_result=True)
@@ -64,6 +71,14 @@ def prune_history() -> None:
     retention.prune(current(), limits, now=clock.now())
 
 
+@shared_task(name="scheduler.prune_namespaces", ignore_result=True)
+def prune_namespaces() -> None:
+    """Remove what namespaces keep for less than the installation does, in its quiet hours."""
+    now = clock.now()
+    if namespace_retention.is_quiet(settings.QUIET_HOURS, now=now):
+        namespace_retention.prune(current(), now=now)
+
+
 @shared_task(name="scheduler.prune_audit", ignore_result=True)
 def prune_audit() -> None:
     """Delete the audit records, and what flow control was, that are older than AUDIT_KEPT_DAYS, some at a time."""
@@ -76,8 +91,9 @@ def prune_audit() -> None:
 
 @shared_task(name="scheduler.forget_rollups", ignore_result=True)
 def forget_rollups() -> None:
-    """Delete roll-ups and SLA breaches that are older than they are kept, some at a time."""
+    """Delete roll-ups and SLA breaches that are older than they are kept, some at a time, and streaks of nothing."""
     now = clock.now()
+    failing.forget(current())
     while rollups.forget(current(), now=now) == rollups.FORGET_BATCH:
         pass
     while breaches.forget(current(), now=now) == breaches.FORGET_BATCH:
@@ -108,24 +124,42 @@ def work_out_forecast() -> None:
     forecasts.work_out(now=clock.now())
 
 
+@shared_task(name="scheduler.forget_sessions", ignore_result=True)
+def forget_sessions() -> None:
+    """Delete the sessions of the dashboard that have ended by themselves."""
+    SessionStore.clear_expired()
+
+
+@shared_task(name="scheduler.audit_slots", ignore_result=True)
+def audit_slots() -> None:
+    """Hold history against the slots that were due since the last time; raise the alarm where they differ."""
+    selfaudit.audit(now=clock.now())
+
+
 CHORES: tuple[Chore, ...] = (
     Chore("Forget silent nodes", "scheduler.forget_nodes", 3600),
     Chore("Forget expired idempotency keys", "scheduler.forget_idempotency_keys", 900),
     Chore("Prune history", "scheduler.prune_history", 3600),
+    Chore("Prune namespaces", "scheduler.prune_namespaces", 900, expires_seconds=600),
     Chore("Prune the audit", "scheduler.prune_audit", 86_400),
     Chore("Forget old roll-ups", "scheduler.forget_rollups", 3600),
     Chore("Forget old events", "scheduler.forget_events", 3600),
-    Chore("Deliver webhooks", "workers.deliver", 2, expires_seconds=300),
+    Chore("Deliver webhooks", "workers.deliver", 2, expires_seconds=300, sign=signs.ARE_MESSAGES),
     Chore("Forget old deliveries", "scheduler.forget_deliveries", 3600),
     Chore("Work out the forecast", "scheduler.work_out_forecast", 30, expires_seconds=300),
+    Chore("Forget expired sessions", "scheduler.forget_sessions", 86_400),
+    Chore("Audit the slots", "scheduler.audit_slots", 300, expires_seconds=600),
 )
 TASKS: tuple[Callable[[], None], ...] = (
     forget_nodes,
     forget_idempotency_keys,
     prune_history,
+    prune_namespaces,
     prune_audit,
     forget_rollups,
     forget_events,
     forget_deliveries,
     work_out_forecast,
+    forget_sessions,
+    audit_slots,
 )

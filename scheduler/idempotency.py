@@ -26,6 +26,7 @@ KEY_RULE = (
 
 # A gateway or a server joins repeated headers with commas, and cuts spaces off.
 _KEY = re.compile(r"[!-+\--~](?:[ -+\--~]{0,253}[!-+\--~])?")
+KEY_PATTERN = _KEY.pattern
 _TRIES = 3
 
 

@@ -81,8 +81,8 @@ class RedisPublisher:
     _patterns: dict[tuple[str, int, bool], _Pattern] = field(default_factory=dict)
     _tags: "count[int]" = field(default_factory=count)
 
-    def publish(self, bundles: Sequence[Sequence[Ready]]) -> None:
-        """Push a message for each, in their order."""
+    def publish(self, bundles: Sequence[Sequence[Ready]], *, is_ahead: bool = False) -> None:
+        """Push a message for each, in their order; with `is_ahead` they go before all that wait in their queues."""
         pushes: dict[str, list[str]] = {}
         for bundle in bundles:
             pattern = self._pattern(bundle[0])
@@ -91,7 +91,11 @@ class RedisPublisher:
             pushes.setdefault(pattern.key, []).append(pattern.text(executions, f"{executions[0]}.{next(self._tags)}"))
         pipeline = self.channel.client.pipeline(transaction=False)
         for key, texts in pushes.items():
-            pipeline.lpush(key, *texts)
+            # Workers take from the right.
+            if is_ahead:
+                pipeline.rpush(key, *reversed(texts))
+            else:
+                pipeline.lpush(key, *texts)
         pipeline.execute()
 
     def _pattern(self, item: Ready) -> _Pattern:

@@ -5,20 +5,21 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 from uuid import UUID
 
 import psycopg
 
-from scheduler import audit, births, overlaps, permits, schedules
+from scheduler import audit, births, dayloads, outages, overlaps, permits, schedules
 from scheduler.connections import as_json
-from scheduler.engine.admission import AWAITING, TURN_TAKERS, Standing, take_nothing
+from scheduler.engine.admission import AWAITING, TURN_TAKERS, Admission, Standing, take_nothing
 from scheduler.engine.firing import Fire, Misfire, Pass, Plan, plan
+from scheduler.engine.flex import DayLoad
 from scheduler.engine.identity import slot_cause
-from scheduler.engine.slots import Slots
-from scheduler.engine.states import Status, TaskStatus
+from scheduler.engine.slots import Place, Slots
+from scheduler.engine.states import Reason, Status, TaskStatus
 from scheduler.models.choices import AuditVerb
 from scheduler.permits import Permits
 from scheduler.records import DueTask, NewExecution
@@ -38,8 +39,7 @@ class Move:
     rows: list[NewExecution]
     last_slot: datetime | None
     next_slot: datetime | None
-    claim_at: datetime | None
-    shown_at: datetime | None
+    place: Place
     status: TaskStatus
     pause_reason: str | None = None
     newcomer: UUID | None = None
@@ -48,12 +48,16 @@ class Move:
 
 @dataclass(slots=True)
 class Planned:
-    """One task's slots and what becomes of those that are due; no slots but an error where that cannot be told."""
+    """One task's slots and what becomes of those that are due; no slots but an error where that cannot be told.
+
+    `catch_up_key` is the key by which a catch-up holds what it has missed (`scheduler.outages`).
+    """
 
     task: DueTask
     slots: Slots | None
     plan: Plan
     error: Exception | None = None
+    catch_up_key: str | None = None
 
     @property
     def fires(self) -> bool:
@@ -101,50 +105,66 @@ def decide(
     """
     catching_up = {one.task.id for one in planned if one.catches_up}
     standings = overlaps.standings(connection, (one.task for one in planned), catching_up=catching_up)
-    keys = {overlaps.keys_of(one.task) for one in planned if one.fires}
+    if holds and catching_up:
+        _hold_back(connection, planned, now=now)
+    keys = {overlaps.keys_of(one.task, is_fresh=True) for one in planned if one.fires}
     limits = permits.lock(connection, set(chain.from_iterable(keys)), now=now)
     held = _held(planned, limits) if holds and limits.gates else {}
     if limits.has_rates:
         planned = sorted(planned, key=lambda one: -one.task.priority)
+    loads = dayloads.of(connection, (one.task for one in planned))
     moving = [
-        _move_or_pause(one, standings.get(one.task.id) or Standing(), limits, now=now)
+        _move_or_pause(one, standings.get(one.task.id) or Standing(), limits, loads.get(one.task.queue), now=now)
         for one in planned
         if one.task.id not in held
     ]
     return Decided(moving, held)
 
 
+def _hold_back(connection: psycopg.Connection, planned: Sequence[Planned], *, now: datetime) -> None:
+    """Have what an outage has left behind held, under the tasks' locks and before those of limits."""
+    behind = [one for one in planned if one.catches_up]
+    missed = sum(
+        isinstance(entry, Fire) and entry.trigger in TURN_TAKERS for one in behind for entry in one.plan.records
+    )
+    keys = outages.holding(connection, [one.task for one in behind], missed=missed, now=now)
+    for one in behind:
+        one.catch_up_key = keys.get(one.task.id)
+
+
 def _held(planned: Sequence[Planned], limits: Permits) -> dict[UUID, str]:
     """Return which tasks stay where they are, and under which paused key."""
-    paused = ((one.task.id, limits.paused(overlaps.keys_of(one.task))) for one in planned if one.fires)
+    paused = ((one.task.id, limits.paused(overlaps.limits_of(one.task))) for one in planned if one.fires)
     return {task_id: key for task_id, key in paused if key is not None}
 
 
-def _move_or_pause(planned: Planned, standing: Standing, limits: Permits, *, now: datetime) -> Move:
+def _move_or_pause(
+    planned: Planned, standing: Standing, limits: Permits, load: DayLoad | None, *, now: datetime
+) -> Move:
     if planned.slots is None:
         return paused(planned.task, planned.error)
     try:
-        return _move(planned, planned.slots, standing, limits, now=now)
+        return _move(planned, planned.slots, standing, limits, load, now=now)
     except Exception as error:  # nor may it here
         logger.exception(_UNWORKABLE, planned.task.id)
         return paused(planned.task, error)
 
 
-def _move(planned: Planned, slots: Slots, standing: Standing, limits: Permits, *, now: datetime) -> Move:
+def _move(
+    planned: Planned, slots: Slots, standing: Standing, limits: Permits, load: DayLoad | None, *, now: datetime
+) -> Move:
     task = planned.task
     rows, newcomer = _rows(planned, slots, standing, limits, now=now)
     next_slot = planned.plan.next_slot
     is_waiting = schedules.is_fixed_delay(task) and bool(rows)
     if is_waiting and rows[-1].status is Status.SKIPPED:
         next_slot, is_waiting = schedules.after_end(task, now), False
-    shown = slots.first_shown(next_slot, skipped=task.skip_slots or ())
     return Move(
         task,
         rows,
         planned.plan.last_slot,
         next_slot,
-        claim_at=slots.looked_at(next_slot) if next_slot is not None else None,
-        shown_at=slots.due_at(shown) if shown is not None else None,
+        slots.place(next_slot, skipped=task.skip_slots or (), load=load),
         status=TaskStatus.ACTIVE if next_slot is not None or is_waiting else TaskStatus.COMPLETED,
         newcomer=newcomer,
         limited=limits.limited(overlaps.keys_of(task)) if limits.gates else (),
@@ -156,17 +176,15 @@ def _rows(
 ) -> tuple[list[NewExecution], UUID | None]:
     """Return the rows of the slots that are due, and the last of them for which open executions are cancelled."""
     task, newcomer = planned.task, None
-    take = partial(limits.take, overlaps.keys_of(task)) if limits.gates else take_nothing
+    take = overlaps.taking(limits, task, is_fresh=True) if limits.gates else take_nothing
     rows: list[NewExecution] = []
     for entry in planned.plan.records:
         due_at = slots.due_at(entry.slot)
         if isinstance(entry, Pass):
             rows.append(births.passed(task, entry, due_at=due_at, now=now))
             continue
-        admission = (
-            AWAITING
-            if task.has_dependencies
-            else standing.admit(task.overlap_policy, entry.trigger, limit=task.max_concurrency, take=take)
+        admission = _held_back(planned, entry) or standing.admit(
+            task.overlap_policy, entry.trigger, limit=task.max_concurrency, take=take
         )
         rows.append(
             births.fired(
@@ -183,10 +201,19 @@ def _rows(
     return rows, newcomer
 
 
+def _held_back(planned: Planned, entry: Fire) -> Admission | None:
+    """Return what a slot waits for before anything else decides on it; None where it is nothing."""
+    if planned.task.has_dependencies:
+        return AWAITING
+    if planned.catch_up_key is not None and entry.trigger in TURN_TAKERS:
+        return Admission(Status.SCHEDULED, Reason.CATCH_UP, held_by=planned.catch_up_key)
+    return None
+
+
 def paused(task: DueTask, error: Exception | None) -> Move:
     """Return what pauses one task whose definition, or whose rows, cannot be used."""
     reason = f"Its next slot cannot be worked out: {error}"
-    return Move(task, [], None, task.next_slot_for, None, None, TaskStatus.PAUSED, reason)
+    return Move(task, [], None, task.next_slot_for, Place(), TaskStatus.PAUSED, reason)
 
 
 _MOVE_ON = """
@@ -199,6 +226,13 @@ FROM json_to_recordset(%s::json) AS u (
     id uuid, next_slot timestamptz, claim_at timestamptz, shown_at timestamptz, last_slot timestamptz, status text,
     pause_reason text, opened int
 )
+WHERE t.id = u.id
+"""
+
+# Where in its window the next slot is due: once decided, whoever asks again is told the same.
+_BY_FLEX = """
+UPDATE scheduler_tasks t SET flex_for = u.flex_for, flex_ms = u.flex_ms
+FROM unnest(%s::uuid[], %s::timestamptz[], %s::int[]) AS u (id, flex_for, flex_ms)
 WHERE t.id = u.id
 """
 
@@ -218,6 +252,8 @@ def write(connection: psycopg.Connection, moves: Sequence[Move], inserted: set[U
     under = [move.task for move in moves if move.task.calendar_version is not None]
     if under:
         connection.execute(_BY_CALENDAR, ([task.id for task in under], [task.calendar_version for task in under]))
+    if flexible := [(move.task.id, *move.place[2:]) for move in moves if move.task.flex_seconds]:
+        connection.execute(_BY_FLEX, [list(column) for column in zip(*flexible, strict=True)])
     if paused := [move.task.id for move in moves if move.pause_reason is not None]:
         audit.record_standing(connection, paused, verb=AuditVerb.PAUSE, before=TaskStatus.ACTIVE, now=now)
 
@@ -226,8 +262,8 @@ def _moved_on(move: Move, inserted: set[UUID]) -> dict[str, object]:
     return {
         "id": move.task.id,
         "next_slot": move.next_slot,
-        "claim_at": move.claim_at,
-        "shown_at": move.shown_at,
+        "claim_at": move.place.claim_at,
+        "shown_at": move.place.shown_at,
         "last_slot": move.last_slot,
         "status": move.status,
         "pause_reason": move.pause_reason,

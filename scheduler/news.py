@@ -1,18 +1,19 @@
 """News: what has happened, as those who wait for it are told."""
 
 import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import psycopg
 
+from scheduler import sequels
 from scheduler.claims import Untold
 from scheduler.engine import webhooks as rules
-from scheduler.engine.identity import retry_id
 from scheduler.engine.retry import RETRYABLE
+from scheduler.engine.schedules.instants import written
 from scheduler.engine.states import Status
 from scheduler.models.choices import AuditKind, AuditVerb
 
@@ -43,11 +44,7 @@ SELECT h.id, h.task_id, t.name, h.namespace, t.task_class, t.owner, t.labels::te
     coalesce(h.end_time, h.scheduled_for), h.execution_time_ms, left(h.result, %(length)s),
     left(h.error_message, %(length)s), h.node_id, h.revision, h.run_id, h.cause
 FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
-WHERE h.id = ANY(%(ids)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status = ANY(%(statuses)s)
-"""
-
-_SEQUELS = """
-SELECT h.id FROM task_execution_history h WHERE h.id = ANY(%(ids)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s
+WHERE h.id = ANY(%(ids)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status || '' = ANY(%(statuses)s)
 """
 
 
@@ -59,21 +56,14 @@ def _of_executions(
         return
     bounds = {"ids": list(executions), "low": min(executions), "high": max(executions), "length": TEXT_LENGTH}
     rows = connection.execute(_EXECUTIONS, bounds | {"statuses": statuses}).fetchall()
-    sequels = {row[0]: _sequel(row) for row in rows if row[9] in RETRYABLE}
-    recorded = _recorded(connection, sequels.values())
+    nexts = {row[0]: _sequel(row) for row in rows if row[9] in RETRYABLE}
+    recorded = sequels.recorded(connection, nexts.values())
     for row in rows:
-        yield _of_execution(row, is_final=sequels.get(row[0]) not in recorded)
+        yield _of_execution(row, is_final=nexts.get(row[0]) not in recorded)
 
 
 def _sequel(row: Sequence[Any]) -> UUID:
-    """Return the id that the next attempt has, if there is one."""
-    return retry_id(row[0], task_id=row[1], cause=row[-1], attempt=row[11] + 1)
-
-
-def _recorded(connection: psycopg.Connection, ids: Collection[UUID]) -> set[UUID]:
-    if not ids:
-        return set()
-    return {row[0] for row in connection.execute(_SEQUELS, {"ids": list(ids), "low": min(ids), "high": max(ids)})}
+    return sequels.sequel_of(row[0], task_id=row[1], cause=row[-1], attempt=row[11])
 
 
 _COLUMNS = (
@@ -146,10 +136,5 @@ def _event_of(kind: str, verb: str) -> str | None:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
-        return instant(value)
+        return written(value)
     return str(value) if isinstance(value, UUID) else value
-
-
-def instant(value: datetime) -> str:
-    """Return an instant as the API has it."""
-    return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"

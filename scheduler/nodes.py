@@ -4,11 +4,11 @@ import json
 import os
 import socket
 from datetime import datetime, timedelta
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from uuid import UUID
 
 import psycopg
+from django.conf import settings
 
 from scheduler import load
 
@@ -19,7 +19,7 @@ SHOWN_FOR = timedelta(days=1)
 _HEARTBEAT = """
 INSERT INTO scheduler_nodes AS n (id, role, hostname, pid, version, started_at, heartbeat_at, load)
 VALUES (%(id)s, %(role)s, %(hostname)s, %(pid)s, %(version)s, %(now)s, %(now)s, %(load)s)
-ON CONFLICT (id) DO UPDATE SET heartbeat_at = excluded.heartbeat_at, load = excluded.load
+ON CONFLICT (id) DO UPDATE SET heartbeat_at = excluded.heartbeat_at, load = n.load || excluded.load
 """
 
 
@@ -40,11 +40,19 @@ def heartbeat(
             "role": role,
             "hostname": socket.gethostname(),
             "pid": pid or os.getpid(),
-            "version": code_version(),
+            "version": settings.VERSION,
             "now": now,
             "load": json.dumps(load.sample() | (carries or {})),
         },
     )
+
+
+_CARRY = "UPDATE scheduler_nodes SET load = load || %s WHERE id = %s"
+
+
+def carry(connection: psycopg.Connection, carries: dict[str, Any], *, node: UUID) -> None:
+    """Add to what the node says of itself, between its heartbeats."""
+    connection.execute(_CARRY, (json.dumps(carries), node))
 
 
 _LEAVE = "UPDATE scheduler_nodes SET ended_at = %s WHERE id = %s"
@@ -67,14 +75,6 @@ def ended_workers(connection: psycopg.Connection, *, now: datetime) -> dict[str,
     """Return for each queue when the last of its workers ended, or had been silent for so long that it has."""
     rows = connection.execute(_ENDED_WORKERS, {"now": now, "silence": SILENT_AFTER})
     return dict(rows.fetchall())
-
-
-def code_version() -> str:
-    """Return the installed version, or "source" where the project runs from its checkout."""
-    try:
-        return version("platform-scheduler")
-    except PackageNotFoundError:
-        return "source"
 
 
 def forget(connection: psycopg.Connection, *, before: datetime) -> int:

@@ -1,24 +1,24 @@
 """Notices: gathers what people are to be told by channel, so that an outage is one message and not a thousand."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import psycopg
 
-from scheduler import claims, outbox
+from scheduler import claims, outbox, sequels
 from scheduler.claims import Untold
 from scheduler.connections import as_json
 from scheduler.engine import notifications as rules
-from scheduler.engine.identity import retry_id
 from scheduler.engine.notifications import Line, Occasion
 from scheduler.engine.retry import RETRYABLE, RetryPolicy
+from scheduler.engine.schedules.instants import told
 from scheduler.engine.states import Status
 from scheduler.models.choices import AuditKind, AuditVerb
-from scheduler.records import DueMessage
+from scheduler.outgoing import DueMessage
 
 TEXT_LENGTH: Final = 1_000
 # 30 s, a minute, two … an hour at most: some five hours, then what waited is dropped, and a warning says so.
@@ -51,21 +51,24 @@ class _Told:
     text: str
 
 
+# Of successes those of tasks that fail by now, or have failed within the same entry.
 _ENDED = """
 SELECT h.id, h.task_id, h.status, h.attempt, h.cause, coalesce(h.end_time, h.scheduled_for), h.trigger,
     left(split_part(coalesce(h.error_message, h.reason, ''), E'\\n', 1), %(length)s)
 FROM task_execution_history h
 WHERE h.id = ANY(%(ids)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND (
     h.status IN ('FAILED', 'TIMED_OUT', 'LOST')
-    OR h.status = 'SUCCESS' AND EXISTS (SELECT FROM scheduler_failing_tasks f WHERE f.task_id = h.task_id)
+    OR h.status = 'SUCCESS' AND (
+        EXISTS (SELECT FROM scheduler_failing_tasks f WHERE f.task_id = h.task_id)
+        OR h.task_id IN (
+            SELECT b.task_id FROM task_execution_history b
+            WHERE b.id = ANY(%(ids)s::uuid[]) AND b.id BETWEEN %(low)s AND %(high)s
+                AND b.status IN ('FAILED', 'TIMED_OUT', 'LOST')
+        )
+    )
 )
 ORDER BY 6, h.id
 """
-
-_SEQUELS = """
-SELECT h.id FROM task_execution_history h WHERE h.id = ANY(%(ids)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s
-"""
-
 
 _HAS_CHANNELS = f"SELECT {outbox.HAS_CHANNELS}"
 
@@ -92,19 +95,13 @@ def _of_executions(connection: psycopg.Connection, executions: Sequence[UUID]) -
         return []
     bounds = {"ids": list(executions), "low": min(executions), "high": max(executions), "length": TEXT_LENGTH}
     rows = connection.execute(_ENDED, bounds).fetchall()
-    recorded = _recorded(connection, [_sequel(row) for row in rows if row[2] in RETRYABLE])
+    recorded = sequels.recorded(connection, [_sequel(row) for row in rows if row[2] in RETRYABLE])
     final = [row for row in rows if row[2] == Status.SUCCESS or _sequel(row) not in recorded]
     return list(_turns(connection, final))
 
 
 def _sequel(row: Sequence[Any]) -> UUID:
-    return retry_id(row[0], task_id=row[1], cause=row[4], attempt=row[3] + 1)
-
-
-def _recorded(connection: psycopg.Connection, ids: Collection[UUID]) -> set[UUID]:
-    if not ids:
-        return set()
-    return {row[0] for row in connection.execute(_SEQUELS, {"ids": list(ids), "low": min(ids), "high": max(ids)})}
+    return sequels.sequel_of(row[0], task_id=row[1], cause=row[4], attempt=row[3])
 
 
 _FAILING = "SELECT task_id, failed_at FROM scheduler_failing_tasks WHERE task_id = ANY(%s)"
@@ -155,13 +152,9 @@ WHERE b.id = ANY(%s) ORDER BY b.id
 def _of_breaches(connection: psycopg.Connection, breaches: Sequence[int]) -> list[_Told]:
     rows = connection.execute(_BROKEN, (list(breaches),)).fetchall() if breaches else []
     return [
-        _Told(Occasion.SLA_BREACH, f"breach:{number}", task_id, at, f"{promise} of the slot {_shown(slot)}")
+        _Told(Occasion.SLA_BREACH, f"breach:{number}", task_id, at, f"{promise} of the slot {told(slot)}")
         for number, task_id, at, promise, slot in rows
     ]
-
-
-def _shown(instant: datetime) -> str:
-    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 _TASKS = """
@@ -208,6 +201,44 @@ def _of_webhooks(connection: psycopg.Connection, records: Sequence[int]) -> Iter
         told = json.loads(channel)
         key = rules.channel_key(namespace, told)
         yield _Notice(key, f"record:{number}", rules.WEBHOOK_OFF, webhook, name, at, text), namespace, told
+
+
+@dataclass(frozen=True, slots=True)
+class FaultyTask:
+    """A task of which the self-audit has found something: how many of its slots, and the first of them."""
+
+    task_id: UUID
+    kind: str
+    first_slot: datetime
+    slot_count: int
+
+
+_NAMED = """
+SELECT t.id, t.name, n.name, n.notify_channel::text
+FROM scheduler_tasks t JOIN scheduler_namespaces n ON n.name = t.namespace
+WHERE t.id = ANY(%s) AND n.notify_channel IS NOT NULL
+"""
+
+
+def tell_of_faults(connection: psycopg.Connection, faults: Sequence[FaultyTask], *, now: datetime) -> None:
+    """Have the people of the tasks' namespaces told of what the self-audit has found, in the caller's transaction.
+
+    Whatever the tasks' own `notifyOn` says: it is no doing of theirs.
+    """
+    rows = connection.execute(_NAMED, (list({one.task_id for one in faults}),)).fetchall() if faults else []
+    tasks = {row[0]: row for row in rows}
+    _store(connection, [_of_fault(one, tasks[one.task_id], now=now) for one in faults if one.task_id in tasks], now=now)
+
+
+def _of_fault(fault: FaultyTask, row: Sequence[Any], *, now: datetime) -> _Addressed:
+    _, name, namespace, text_of_channel = row
+    channel = json.loads(text_of_channel)
+    subject = f"slots:{fault.task_id}:{fault.kind}:{int(fault.first_slot.timestamp())}"
+    slots = "slot" if fault.slot_count == 1 else f"{fault.slot_count:,} slots, the first"
+    text = f"{fault.kind} {slots} {told(fault.first_slot)}"
+    key = rules.channel_key(namespace, channel)
+    notice = _Notice(key, subject, rules.SLOT_FAULT, str(fault.task_id), name, now, text)
+    return notice, namespace, channel
 
 
 _STORE = """

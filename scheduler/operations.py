@@ -9,7 +9,7 @@ import psycopg
 from psycopg.types.json import Json
 
 from scheduler.engine.identity import backfill_cause, lower_bound
-from scheduler.records import LockedOperation
+from scheduler.requested import LockedOperation
 
 MOST_ERRORS = 20
 ERROR_LENGTH = 500

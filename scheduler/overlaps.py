@@ -9,8 +9,11 @@ from uuid import UUID
 import psycopg
 
 from scheduler import claims, followups, permits, transitions
-from scheduler.engine.admission import Admission, Standing
+from scheduler.engine import gates
+from scheduler.engine.admission import Admission, Standing, Take
+from scheduler.engine.circuits import CircuitPolicy
 from scheduler.engine.states import Reason, Status, Trigger
+from scheduler.permits import Permits
 from scheduler.records import DueTask, NewExecution
 
 _ALLOW = "ALLOW"
@@ -33,9 +36,27 @@ def standings(
     return claims.standings(connection, asked)
 
 
-def keys_of(task: DueTask) -> tuple[str, ...]:
-    """Return the keys under which executions of a task may be limited."""
-    return permits.keys_of(queue=task.queue, task_class=task.task_class, namespace=task.namespace)
+def limits_of(task: DueTask) -> tuple[str, ...]:
+    """Return the keys under which people may limit executions of a task."""
+    return gates.limits_of(queue=task.queue, task_class=task.task_class, namespace=task.namespace)
+
+
+def keys_of(task: DueTask, *, priority: int | None = None, is_fresh: bool = False) -> tuple[str, ...]:
+    """Return all keys under which executions of a task may be held; of a backfill's at its own priority.
+
+    Slots that the claim has just come to are fresh: they may be left out as well.
+    """
+    return gates.gates_of(
+        queue=task.queue, task_class=task.task_class, namespace=task.namespace, uses=task.uses or (),
+        priority=priority or task.priority, is_fresh=is_fresh,
+    )  # fmt: skip
+
+
+def taking(limits: Permits, task: DueTask, *, is_fresh: bool = False) -> Take:
+    """Return what takes the permits of a new execution of a task, which its circuitPolicy may leave out."""
+    return partial(
+        limits.take, keys_of(task, is_fresh=is_fresh), skips_circuits=task.circuit_policy == CircuitPolicy.SKIP
+    )
 
 
 def admit(connection: psycopg.Connection, task: DueTask, trigger: Trigger, *, now: datetime) -> Admission:

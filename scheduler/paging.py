@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
-from django.db.models import QuerySet, Value
+from django.db.models import Q, QuerySet, Value
 from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
 
-from scheduler import clock
+from scheduler import clock, live, seats
+from scheduler.consoles import LightAdmin
 from scheduler.filtering import ListFilter
 
 MOST_COUNTED = 10_000
@@ -32,19 +34,47 @@ class CappedPaginator(Base):
         return int(rows[:MOST_COUNTED].count())
 
 
-class PagedAdmin(AdminBase):
-    """A console page whose list costs the same however many rows there are."""
+class PagedAdmin(LightAdmin, AdminBase):
+    """A console page whose list costs the same however many rows there are.
+
+    Each row carries the instant at which it is looked at: `looked_at`.
+    """
 
     list_per_page = 50
     show_full_result_count = False
     # They would count all rows once for each choice of each filter.
     show_facets = admin.ShowFacets.NEVER
     paginator = CappedPaginator
+    # Which field says in what namespace a row lies: of others nobody whose seat is bound to one sees any.
+    scoped_by = ""
+    is_shared = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows that whoever asks may see."""
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(looked_at=Value(clock.now()))
+        if not self.scoped_by:
+            return rows
+        return seats.within(rows, seats.scope_of(request), field=self.scoped_by, is_shared=self.is_shared)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Answer the list under the name of what it lists."""
-        title = str(self.opts.verbose_name_plural).capitalize()
+        title = capfirst(self.opts.verbose_name_plural)
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
+
+class SearchedAdmin(PagedAdmin):
+    """A list whose search asks for whole values, of what has an index: `matching` says for which."""
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Return the rows that match, each once; all of them where nothing is searched for."""
+        term = search_term.strip()
+        return (queryset.filter(self.matching(term)) if term else queryset), False
+
+    def matching(self, term: str) -> Q:
+        """Return which rows a term asks for."""
+        raise NotImplementedError
 
 
 class OfferedFilter(admin.SimpleListFilter):
@@ -74,9 +104,9 @@ class ListedAdmin(PagedAdmin):
             return rows
         filters = self.list_class(request.GET, queryset=rows, now=clock.now())
         if filters.is_valid():
-            listed: QuerySet[Any] = filters.qs
-            return listed
-        for name, errors in filters.errors.items():
+            return filters.whole()
+        # A part that is asked for again and again has nowhere to say it: the messages would pile up.
+        for name, errors in () if live.is_asked_for(request) else filters.errors.items():
             messages.error(request, f"Nothing is listed: {name} cannot be {request.GET.get(name)!r:.100}. {errors[0]}")
         return rows.none()
 
@@ -94,12 +124,7 @@ class ListedAdmin(PagedAdmin):
 
 
 class ReadOnlyAdmin(PagedAdmin):
-    """Rows that the platform writes; each carries the instant at which it is looked at."""
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Return the rows."""
-        rows: QuerySet[Any] = super().get_queryset(request).annotate(looked_at=Value(clock.now()))
-        return rows
+    """Rows that the platform writes, and nobody else."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse."""

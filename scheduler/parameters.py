@@ -17,8 +17,8 @@ from scheduler.keysets import LONGEST_CURSOR
 DEFAULT_SIZE = 20
 MOST_SIZE = 200
 LAST_PAGE = 1_000_000
-# A page is found by counting off all rows before it.
-MOST_LEAFED = 100_000
+# A page is found by counting off all rows before it; as far as totals are exact.
+MOST_LEAFED = 10_000
 PAGING = ("page", "size", "cursor")
 # The framework's own: it picks the renderer.
 IGNORED = frozenset({"format"})
@@ -100,15 +100,15 @@ class Reader:
         self.raise_faults()
         return word == "true"
 
-    def window(self) -> Window:
-        """Return which rows of a list are asked for."""
+    def window(self, *, further: str = "read on from there with nextCursor as cursor") -> Window:
+        """Return which rows of a list are asked for; `further` says how what lies behind the last page is read."""
         page = self.whole("page", default=0, least=0, most=LAST_PAGE)
         size = self.whole("size", default=DEFAULT_SIZE, least=1, most=MOST_SIZE)
         cursor = self.parameters.get("cursor") or None
         if cursor and "page" in self.parameters:
             self.faults.append(Fault("page", "invalid", "Give page or cursor, not both."))
         elif page * size > MOST_LEAFED:
-            message = f"Pages reach the first {MOST_LEAFED:,} rows; read on from there with nextCursor as cursor."
+            message = f"Pages reach the first {MOST_LEAFED:,} rows; {further}."
             self.faults.append(Fault("page", "too_deep", message))
         if cursor and len(cursor) > LONGEST_CURSOR:
             self.faults.append(Fault("cursor", "invalid", "This is no nextCursor of a list."))
@@ -126,6 +126,11 @@ class Reader:
         """Raise InvalidInput with all faults, where there are any."""
         if self.faults:
             raise InvalidInput(self.faults)
+
+
+def whole(least: int, most: int) -> dict[str, Any]:
+    """Return how the document describes what `Reader.whole` reads."""
+    return {"type": "integer", "minimum": least, "maximum": most}
 
 
 def read_day(text: str) -> date | None:

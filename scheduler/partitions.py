@@ -1,6 +1,8 @@
 """Partitions of history: made ahead by day, found by their bounds, never in the way of a claim."""
 
+import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -11,6 +13,8 @@ import psycopg
 from psycopg import sql
 
 from scheduler.engine.identity import lower_bound
+
+logger = logging.getLogger(__name__)
 
 PARTITIONED_TABLES = ("task_execution_history", "execution_log")
 DAYS_AHEAD = 14
@@ -49,6 +53,12 @@ def existing(connection: psycopg.Connection, table: str) -> list[Partition]:
     return sorted((_parse(name, bounds) for name, bounds in rows), key=lambda partition: partition.upper)
 
 
+def room_ahead(connection: psycopg.Connection, *, now: datetime) -> timedelta:
+    """Return for how long after `now` history has a place for each slot; nothing or less where it has none."""
+    present = existing(connection, PARTITIONED_TABLES[0])
+    return _instant(present[-1].upper) - now if present else timedelta(0)
+
+
 def ensure(connection: psycopg.Connection, *, now: datetime, lock_timeout: str = LOCK_TIMEOUT) -> list[str]:
     """Make every partition missing up to 14 days after `now`, one a transaction; return the names made.
 
@@ -58,12 +68,37 @@ def ensure(connection: psycopg.Connection, *, now: datetime, lock_timeout: str =
     return _make(connection, ahead, now=now, lock_timeout=lock_timeout)
 
 
+def ensure_patiently(connection: psycopg.Connection, *, now: datetime, tries: int) -> bool:
+    """Make them as `ensure` does, again where a claim or a vacuum is in the way; tell whether they are there."""
+    for _ in range(tries):
+        with suppress(psycopg.errors.LockNotAvailable):
+            ensure(connection, now=now)
+            return True
+    return False
+
+
 def fill(connection: psycopg.Connection, *, now: datetime, lock_timeout: str = LOCK_TIMEOUT) -> list[str]:
     """Make what is missing ahead, and one for each gap that removed partitions have left: a slot fell into one.
 
     Raises psycopg.errors.LockNotAvailable, as `ensure` does.
     """
     return _make(connection, missing, now=now, lock_timeout=lock_timeout)
+
+
+def fill_lacking(connection: psycopg.Connection, *, now: datetime) -> bool:
+    """Make what a transaction, which was rolled back and is repeated, had no partition for; tell whether it lacked."""
+    made = fill(connection, now=now)
+    logger.warning("A slot had no partition; made %s.", ", ".join(made) or "none, for there are all")
+    return bool(made)
+
+
+def replace(connection: psycopg.Connection, table: str, wanted: list[Partition]) -> None:
+    """Give an empty table these partitions, inside the caller's transaction: for a copy that is restored."""
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_ADVISORY_KEY,))
+    for partition in existing(connection, table):
+        connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(partition.name)))
+    for partition in wanted:
+        _attach(connection, table, partition)
 
 
 def ahead(table: str, present: list[Partition], *, now: datetime) -> Iterator[Partition]:

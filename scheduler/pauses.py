@@ -1,17 +1,19 @@
 """Ends pauses: what becomes of the slots that fell into one, and where the task goes on."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import psycopg
 
-from scheduler import audit, births, claims, delays, schedules, transitions
+from scheduler import audit, births, claims, dayloads, delays, schedules, transitions
 from scheduler.engine.calendars import InvalidCalendar
 from scheduler.engine.firing import Pass
+from scheduler.engine.flex import DayLoad
 from scheduler.engine.schedules import InvalidSchedule, Schedule
+from scheduler.engine.slots import Place
 from scheduler.engine.states import Reason, TaskStatus
 from scheduler.models.choices import AuditVerb
 from scheduler.records import DueTask, NewExecution
@@ -43,8 +45,7 @@ class _Resumed:
 
     passed: _Passed
     status: TaskStatus
-    shown_at: datetime | None
-    claim_at: datetime | None
+    place: Place
 
 
 _PAUSED_UNTIL = "SELECT id, paused_until FROM scheduler_tasks WHERE id = ANY(%s)"
@@ -63,13 +64,14 @@ def resume(
     ends: dict[UUID, datetime | None] = dict(
         connection.execute(_PAUSED_UNTIL, ([task.id for task in paused],)).fetchall()
     )
+    loads = dayloads.of(connection, paused)
     outcomes: dict[UUID, Exception | None] = {}
     resumed: list[_Resumed] = []
     for task in paused:
         until = ends[task.id]
         before = until if until is not None and until <= now else now + _TICK
         try:
-            resumed.append(_resumed(task, before=None if catch_up else before, now=now))
+            resumed.append(_resumed(task, loads, before=None if catch_up else before, now=now))
             outcomes[task.id] = None
         except Exception as error:  # noqa: BLE001 - told to whoever asked: one definition holds up no other
             outcomes[task.id] = error
@@ -132,10 +134,11 @@ def end(connection: psycopg.Connection, ended: Sequence[tuple[DueTask, datetime]
 
     A definition that yields no slots keeps its task paused, without an end and with the reason.
     """
+    loads = dayloads.of(connection, (task for task, _ in ended))
     resumed: list[_Resumed] = []
     for task, until in ended:
         try:
-            resumed.append(_resumed(task, before=until, now=now))
+            resumed.append(_resumed(task, loads, before=until, now=now))
         except Exception as error:  # one definition may not keep all others paused
             logger.exception("Task %s cannot be resumed.", task.id)
             _stay(connection, task, error)
@@ -189,8 +192,9 @@ def _write(connection: psycopg.Connection, passed: Sequence[_Passed], *, now: da
 _GO_ON = """
 UPDATE scheduler_tasks t
 SET status = u.status, next_execution_time = u.shown_at, claim_at = u.claim_at,
-    pause_reason = NULL, paused_until = NULL, failed_slot_count = 0
-FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::timestamptz[]) AS u (id, status, shown_at, claim_at)
+    flex_for = u.flex_for, flex_ms = u.flex_ms, pause_reason = NULL, paused_until = NULL, failed_slot_count = 0
+FROM unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::int[])
+    AS u (id, status, claim_at, shown_at, flex_for, flex_ms)
 WHERE t.id = u.id AND t.status = 'PAUSED'
 """
 
@@ -199,11 +203,11 @@ def _go_on(connection: psycopg.Connection, resumed: Sequence[_Resumed], *, now: 
     if not resumed:
         return
     _write(connection, [one.passed for one in resumed], now=now)
-    columns = zip(*((one.passed.task.id, one.status, one.shown_at, one.claim_at) for one in resumed), strict=True)
+    columns = zip(*((one.passed.task.id, one.status, *one.place) for one in resumed), strict=True)
     connection.execute(_GO_ON, [list(column) for column in columns])
 
 
-def _resumed(task: DueTask, *, before: datetime | None, now: datetime) -> _Resumed:
+def _resumed(task: DueTask, loads: Mapping[str, DayLoad], *, before: datetime | None, now: datetime) -> _Resumed:
     """Work out how a task goes on; without `before` its slots up to now are due."""
     passed = _Passed(task, task.next_slot_for) if before is None else _passed(task, before=before, now=now)
     next_slot = passed.next_slot
@@ -212,6 +216,5 @@ def _resumed(task: DueTask, *, before: datetime | None, now: datetime) -> _Resum
     return _Resumed(
         passed,
         TaskStatus.COMPLETED if completed else TaskStatus.ACTIVE,
-        schedules.shown_at(task, next_slot),
-        schedules.looked_at(task, next_slot),
+        schedules.place(task, next_slot, loads=loads),
     )

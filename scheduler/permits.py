@@ -4,21 +4,15 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from uuid import UUID
 
 import psycopg
 
 from scheduler import claims
 from scheduler.engine.admission import Hindrance
+from scheduler.engine.gates import reason_of
 from scheduler.engine.states import Reason, Status
 from scheduler.records import Gate
-
-
-@lru_cache(maxsize=4096)
-def keys_of(*, queue: str, task_class: str, namespace: str) -> tuple[str, ...]:
-    """Return the keys under which an execution may be limited."""
-    return ("all", f"queue:{queue}", f"class:{task_class}", f"namespace:{namespace}")
-
 
 # Tokens are fractions, and a hundred tenths are not quite ten.
 _A_TOKEN = 1 - 1e-6
@@ -28,12 +22,14 @@ _A_TOKEN = 1 - 1e-6
 class Permits:
     """The limited ones of some keys, locked, with what is left of each.
 
-    `taken` is for the caller to write, and so are the keys that hold something from now on, `waiting`.
+    `taken` is for the caller to write, and so are the keys that hold something from now on, `waiting`, and the
+    executions that try a service, `probes`, by key.
     """
 
     gates: dict[str, Gate]
     taken: Counter[str] = field(default_factory=Counter)
     waiting: set[str] = field(default_factory=set)
+    probes: dict[str, UUID] = field(default_factory=dict)
 
     @property
     def has_rates(self) -> bool:
@@ -48,15 +44,17 @@ class Permits:
         """Return the first of these keys under which nothing goes."""
         return next((key for key in self.limited(keys) if self.gates[key].is_paused), None)
 
-    def take(self, keys: Iterable[str], *, in_turn: bool = False) -> Hindrance | None:
+    def take(
+        self, keys: Iterable[str], *, in_turn: UUID | None = None, skips_circuits: bool = False
+    ) -> Hindrance | None:
         """Take a place and a token of every limited key, or nothing at all and return what is in the way.
 
-        Of a rate for which something waits nothing new takes a token; what waits takes its own `in_turn`.
+        Of a rate for which something waits nothing new takes a token; what waits takes its own `in_turn`, as the
+        execution that it is. What `skips_circuits` does not wait for one, but for being its probe.
         """
         limited = self.limited(keys)
-        if (holding := self._holding(limited, in_turn=in_turn)) is not None:
-            self.waiting.add(holding)
-            return Hindrance(Reason.FLOW, holding)
+        if (holding := self._holding(limited, in_turn=in_turn is not None)) is not None:
+            return self._hold(holding, skips_circuits=skips_circuits)
         gates = [self.gates[key] for key in limited]
         if any(gate.places is not None and gate.places <= 0 for gate in gates):
             return _NO_PLACE
@@ -64,14 +62,28 @@ class Permits:
             gate.places = gate.places - 1 if gate.places is not None else None
             gate.tokens = gate.tokens - 1 if gate.tokens is not None else None
             self.taken[key] += 1
+            if gate.is_probing and in_turn is not None:
+                self.probes[key] = in_turn
         return None
+
+    def _hold(self, key: str, *, skips_circuits: bool) -> Hindrance:
+        reason, gate = reason_of(key), self.gates[key]
+        if reason is Reason.SHED:
+            return Hindrance(reason, key, skips=True)
+        # Where nothing waits to try the service, the next one has to, whatever its policy.
+        becomes_probe = gate.is_probing and not gate.has_waiting and (gate.tokens or 0) >= _A_TOKEN
+        if reason is Reason.CIRCUIT and skips_circuits and not becomes_probe:
+            return Hindrance(reason, key, skips=True)
+        gate.has_waiting = True
+        self.waiting.add(key)
+        return Hindrance(reason, key)
 
     def _holding(self, limited: Sequence[str], *, in_turn: bool) -> str | None:
         if (paused := self.paused(limited)) is not None:
             return paused
         for key in limited:
             gate = self.gates[key]
-            if gate.tokens is not None and (gate.tokens < _A_TOKEN or (gate.has_waiting and not in_turn)):
+            if gate.tokens is not None and (gate.tokens < _A_TOKEN or (gate.is_kept and not in_turn)):
                 return key
         return None
 
@@ -113,12 +125,14 @@ def free(connection: psycopg.Connection, freed: Mapping[str, int], *, now: datet
     if not limited:
         return False
     use(connection, {key: -freed[key] for key in limited}, now=now)
-    return look_at_held(connection, limited, count=max(freed[key] for key in limited), now=now)
+    # By key: those that have waited longest may all wait for the same one, and the others' places would stand empty.
+    looked = [look_at_held(connection, [key], count=freed[key], now=now) for key in limited]
+    return any(looked)
 
 
 _LOOK = """
 UPDATE task_execution_history h SET not_before = %(now)s
-WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'SCHEDULED'
+WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status || '' = 'SCHEDULED'
 """
 
 

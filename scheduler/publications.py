@@ -11,7 +11,7 @@ from scheduler.engine.identity import id_bounds
 
 _PUBLISHED = """
 UPDATE task_execution_history h SET published_at = %(now)s, publish_count = h.publish_count + 1
-WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'QUEUED'
+WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status || '' = 'QUEUED'
     AND h.queued_at <= %(now)s
 """
 
@@ -29,7 +29,7 @@ def mark(connection: psycopg.Connection, executions: Sequence[UUID], *, now: dat
 
 _FORGET_PUBLISHED = """
 UPDATE task_execution_history h SET published_at = NULL
-WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'QUEUED'
+WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status || '' = 'QUEUED'
 """
 
 
@@ -38,3 +38,11 @@ def forget(connection: psycopg.Connection, executions: Sequence[UUID]) -> int:
     if not executions:
         return 0
     return connection.execute(_FORGET_PUBLISHED, {"id": list(executions)} | id_bounds(executions)).rowcount
+
+
+def forget_all(connection: psycopg.Connection) -> None:
+    """Let the sweep publish everything QUEUED again: nobody knows what a broker holds of a database that was restored.
+
+    Looks in all partitions, through the index of what is QUEUED.
+    """
+    connection.execute("UPDATE task_execution_history SET published_at = NULL WHERE status = 'QUEUED'")

@@ -2,6 +2,7 @@
 
 import logging
 import queue
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -14,6 +15,7 @@ from django.conf import settings
 from scheduler import claims, clock, dispatch, nodes, sweep
 from scheduler.broker import BATCH, Broker
 from scheduler.claims import EVERYWHERE
+from scheduler.engine.protection import CRITICAL_PRIORITY
 from scheduler.errors import BrokerUnavailable
 from scheduler.loops import Loop, Timer
 from scheduler.metrics import NodeMetrics
@@ -29,12 +31,33 @@ WAITING_BATCHES = 200
 UNPUBLISHED_BATCHES = 20
 
 
+class UrgentFirst(queue.Queue[Handed | None]):
+    """Batches in the order in which they come, those before the others in which something is critical.
+
+    None, which ends the loop, goes after all that were there. By the methods that `queue.Queue` has for this.
+    """
+
+    def _init(self, maxsize: int) -> None:
+        self._urgent: deque[Handed | None] = deque()
+        self._in_turn: deque[Handed | None] = deque()
+
+    def _qsize(self) -> int:
+        return len(self._urgent) + len(self._in_turn)
+
+    def _put(self, item: Handed | None) -> None:
+        is_urgent = item is not None and any(one.priority >= CRITICAL_PRIORITY for one in item[0])
+        (self._urgent if is_urgent else self._in_turn).append(item)
+
+    def _get(self) -> Handed | None:
+        return (self._urgent or self._in_turn).popleft()
+
+
 class Publisher:
     """One loop with a broker of its own: one that is away or frozen delays messages, not claims."""
 
     def __init__(self, metrics: NodeMetrics) -> None:
         self._metrics = metrics
-        self.batches: queue.Queue[Handed | None] = queue.Queue(maxsize=WAITING_BATCHES)
+        self.batches = UrgentFirst(maxsize=WAITING_BATCHES)
         self.outlet = dispatch.Outlet()
         self._ended_workers: dict[str, datetime] = {}
         self._stale_timer = Timer(min(30, settings.REPUBLISH_AFTER_SECONDS / 5), self._republish_stale)
@@ -50,7 +73,10 @@ class Publisher:
         self.loop.stop()
 
     def hand_over(self, ready: Sequence[Ready], batch: UUID | None = None) -> None:
-        """Publish these soon; `batch` answers for them meanwhile, without one their rows are unpublished."""
+        """Publish these soon, before others where one of them is critical.
+
+        `batch` answers for them meanwhile; without one their rows are unpublished.
+        """
         if not ready:
             return
         try:
@@ -58,10 +84,15 @@ class Publisher:
         except queue.Full:
             logger.warning("%d executions wait for the sweep: publishing is behind.", len(ready))
 
+    def let_go(self, ready: Sequence[Ready]) -> None:
+        """Count what was held, or waited for its retry, and publish it soon."""
+        self._metrics.released.inc(len(ready))
+        self.hand_over(ready)
+
     def turn(self, connection: psycopg.Connection) -> float:
         """Publish one batch, and do what else is due with the broker."""
         try:
-            handed = self.batches.get(timeout=0.5)
+            handed = self.batches.get(timeout=self._patience())
         except queue.Empty:
             handed = ([], None)
         if handed is None:
@@ -69,6 +100,10 @@ class Publisher:
         elif self.outlet.is_open:
             self._use_broker(connection, *handed)
         return 0
+
+    def _patience(self) -> float:
+        """Return how long to wait for a batch: until a timer is due, and what fails is not tried again at once."""
+        return max(min(timer.seconds_left for timer in self.timers), 0.5)
 
     def _use_broker(self, connection: psycopg.Connection, ready: Sequence[Ready], batch: UUID | None) -> None:
         now = clock.read(connection)

@@ -36,8 +36,12 @@ class RabbitMQ:
         channel.events["basic_nack"].add(self._refuse)
         channel.confirm_select()
 
-    def publish(self, bundles: Sequence[Sequence[Ready]]) -> None:
-        """Send a message for each, in their order, and wait until the server answers for all of them."""
+    def publish(self, bundles: Sequence[Sequence[Ready]], *, is_ahead: bool = False) -> None:
+        """Send a message for each, in their order, and wait until the server answers for all of them.
+
+        Nothing is put ahead of what waits: no queue of RabbitMQ's takes that.
+        """
+        del is_ahead
         for name in {bundle[0].queue for bundle in bundles} - self._declared:
             messages.queue(name)(self._channel).declare()
             self._declared.add(name)

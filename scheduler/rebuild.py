@@ -86,11 +86,14 @@ def _count_anew(connection: psycopg.Connection, hour: datetime) -> None:
 def _kept_since(connection: psycopg.Connection) -> datetime:
     """Return the first instant of which history is kept whole.
 
-    A partition that was made in the place of removed ones holds what came late, and none of what was counted before.
+    A partition that was made in the place of removed ones holds what came late, and none of what was counted before. A
+    namespace that keeps its history for less has holes in older ones.
     """
     present = partitions.existing(connection, "task_execution_history")
     refilled = [one.upper for one in present if "_gap" in one.name or "_before" in one.name]
-    return _instant(max(refilled, default=present[0].lower or UUID(int=0)))
+    since = _instant(max(refilled, default=present[0].lower or UUID(int=0)))
+    row = connection.execute("SELECT max(pruned_until) FROM scheduler_namespaces").fetchone()
+    return max(since, row[0]) if row and row[0] is not None else since
 
 
 def _next_hour(connection: psycopg.Connection, position: datetime, end: datetime) -> datetime | None:

@@ -101,6 +101,7 @@ class Ended:
     ended_at: datetime
     is_permanent: bool
     sla: str | None = None
+    queued_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,11 @@ class DueTask:
     has_dependents: bool = False
     expected_ms: float | None = None
     sla: str | None = None
+    flex_seconds: int = 0
+    flex_for: datetime | None = None
+    flex_ms: int | None = None
+    uses: list[str] | None = None
+    circuit_policy: str = "WAIT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +229,7 @@ class EndingTask:
     task_class: str
     auto_pause_after_failures: int | None
     has_dependents: bool
+    uses: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,19 +248,27 @@ class Held:
     overlap_policy: str
     max_concurrency: int | None
     priority: int
+    uses: list[str]
 
 
 @dataclass(slots=True)
 class Gate:
     """What is left of one limited key, locked: places (None: any number) and tokens of its rate (None: it has none).
 
-    While something waits for its tokens (`has_waiting`) nothing new passes it by.
+    While something waits for its tokens (`has_waiting`) nothing new passes it by. `is_probing` is that of a half-open
+    circuit, which has one token, and gets no other.
     """
 
     places: int | None
     tokens: float | None
     is_paused: bool
     has_waiting: bool
+    is_probing: bool = False
+
+    @property
+    def is_kept(self) -> bool:
+        """Tell whether its tokens are for what waits; a probe is chosen among that, in one place."""
+        return self.has_waiting or self.is_probing
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +293,12 @@ class Awaiting:
     scheduled_for: datetime
     queue: str
     namespace: str
+    priority: int
+
+    @property
+    def is_of_backfill(self) -> bool:
+        """Tell whether a backfill runs the slot."""
+        return self.trigger is Trigger.BACKFILL
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +314,7 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class HeldFor:
-    """What holds a SCHEDULED row from now on; flow control lets it go by itself, and has no instant to look again."""
+    """What holds a SCHEDULED row from now on; one with a key goes when that lets it, and is not looked at again."""
 
     id: UUID
     reason: Reason
@@ -320,74 +341,3 @@ class Done:
     done: Collection[UUID] = ()
     refused: dict[UUID, str] = field(default_factory=dict)
     ready: Sequence[Ready] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class LockedAction:
-    """A locked bulk action, PENDING or RUNNING, with how many of its items have been dealt with, and how."""
-
-    id: UUID
-    arguments: dict[str, Any]
-    errors: list[dict[str, Any]]
-    done_count: int
-    failed_count: int
-    skipped_count: int
-    created_by: str | None
-    abort_requested_at: datetime | None
-
-    @property
-    def position(self) -> int:
-        """The number of the next item."""
-        return self.done_count + self.failed_count + self.skipped_count
-
-
-@dataclass(frozen=True, slots=True)
-class LockedEvent:
-    """A locked event whose listeners have not all been started yet; `position` is the last task looked at."""
-
-    id: UUID
-    name: str
-    namespace: str | None
-    payload: str
-    received_at: datetime
-    position: UUID | None
-
-
-@dataclass(frozen=True, slots=True)
-class DueDelivery:
-    """A message that is being tried; `attempt_count` tells this try from others, `tries_left` come after it."""
-
-    id: UUID
-    webhook_id: UUID
-    event: str
-    body: str
-    attempt_count: int
-    tries_left: int
-    url: str
-    secret_version: int
-    secret_changed_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class DueMessage:
-    """A channel whose message is being tried: all notices up to `last_notice`; `attempt_count` tells tries apart."""
-
-    key: str
-    namespace: str
-    channel: dict[str, Any]
-    attempt_count: int
-    failure_count: int
-    last_notice: int
-
-
-@dataclass(frozen=True, slots=True)
-class LockedOperation:
-    """A locked operation on a task's slots, PENDING or RUNNING; `position` is the next slot to look at."""
-
-    id: UUID
-    task_id: UUID
-    arguments: dict[str, Any]
-    position: datetime
-    skipped_count: int
-    created_at: datetime
-    abort_requested_at: datetime | None

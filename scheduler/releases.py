@@ -10,9 +10,10 @@ import psycopg
 
 from scheduler import claims, followups, overlaps, permits, transitions
 from scheduler.engine.admission import TURN_TAKERS, Hindrance, Standing, next_look
-from scheduler.engine.states import Reason
+from scheduler.engine.gates import gates_of
+from scheduler.engine.states import GATED, Reason
 from scheduler.halving import in_halves
-from scheduler.permits import Permits, keys_of
+from scheduler.permits import Permits
 from scheduler.records import Held, HeldFor, Ready
 
 logger = logging.getLogger(__name__)
@@ -40,10 +41,10 @@ def release(connection: psycopg.Connection, *, now: datetime, low: UUID) -> list
         transitions.hold_again(connection, {row.id: now + PUT_OFF})
         return set()
 
+    tasks, keys = claims.deciding(connection, now=now, low=low, limit=BATCH)
+    if not keys:
+        return []
     with connection.transaction():
-        tasks, keys = claims.deciding(connection, now=now, low=low, limit=BATCH)
-        if not keys:
-            return []
         claims.lock_tasks(connection, tasks)
         permits.lock(connection, keys, now=now)
         held = claims.held_executions(connection, now=now, low=low, limit=BATCH, tasks=tasks, keys=keys)
@@ -62,15 +63,17 @@ def _release(
     """Decide on locked rows; return which of them are QUEUED."""
     decided = [(row, hindrance_of(row, standings, limits)) for row in sorted(held, key=_turn)]
     going = [row for row, hindrance in decided if hindrance is None]
-    flowing = [(row, hindrance) for row, hindrance in decided if hindrance and hindrance.reason is Reason.FLOW]
-    waiting = [row for row, hindrance in decided if hindrance and hindrance.reason is not Reason.FLOW]
+    flowing = [(row, hindrance) for row, hindrance in decided if hindrance and hindrance.reason in GATED]
+    waiting = [row for row, hindrance in decided if hindrance and hindrance.reason not in GATED]
     permits.use(connection, limits.taken, waiting=limits.waiting, now=now)
     # Those that took turns did not make their task busy until now.
     opened = [*going, *(row for row, _ in flowing)]
     followups.count_opened(connection, [row.task_id for row in opened if _took_turns(row)])
     released = transitions.release(connection, [row.id for row in going], now=now)
     transitions.hold_again(connection, {row.id: next_look(now, since=row.due_at) for row in waiting})
-    transitions.hold_for(connection, [HeldFor(row.id, *hindrance, None) for row, hindrance in flowing])
+    transitions.hold_for(
+        connection, [HeldFor(row.id, hindrance.reason, hindrance.key, None) for row, hindrance in flowing]
+    )
     overlaps.make_room(connection, {row.task_id: row.id for row in waiting if _cancels(row)}, now=now, are_new=False)
     return set(released)
 
@@ -80,12 +83,14 @@ def hindrance_of(
 ) -> Hindrance | None:
     """Return what is in the way of a held row that is locked; where nothing is, it is counted as going."""
     standing = standings.get(row.task_id) or Standing(waiting=1)
-    take = partial(limits.take, _keys(row), in_turn=in_turn)
+    take = partial(limits.take, _keys(row), in_turn=row.id if in_turn else None)
     return standing.release(row, overlap_policy=row.overlap_policy, limit=row.max_concurrency, take=take)
 
 
 def _keys(row: Held) -> tuple[str, ...]:
-    return keys_of(queue=row.queue, task_class=row.task_class, namespace=row.namespace)
+    return gates_of(
+        queue=row.queue, task_class=row.task_class, namespace=row.namespace, priority=row.priority, uses=row.uses
+    )
 
 
 def _took_turns(row: Held) -> bool:

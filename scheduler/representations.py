@@ -21,12 +21,10 @@ from scheduler.models import (
     Handler,
     Namespace,
     Node,
-    Operation,
     Task,
     Template,
     Webhook,
 )
-from scheduler.models.choices import OperationKind, OperationStatus
 from scheduler.standing import FlowStanding
 
 Json = dict[str, Any]
@@ -37,7 +35,15 @@ _PROMISED = ("maxLatenessSeconds", "maxDurationSeconds", "deadlineAt")
 
 def instant(value: datetime | None) -> str | None:
     """Return an instant in ISO 8601, UTC, with Z; fractions of a second only where there are some."""
-    return value.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z" if value is not None else None
+    if value is None:
+        return None
+    # As the database's are; what follows in ISO 8601 is +00:00.
+    return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat()[:-6] + "Z"
+
+
+def instant_of(text: str | None) -> str | None:
+    """Return an instant as the API has it from one as JSON columns have it."""
+    return instant(datetime.fromisoformat(text)) if text is not None else None
 
 
 def etag(row: Task | Calendar | Namespace | Template | Webhook) -> str:
@@ -46,7 +52,7 @@ def etag(row: Task | Calendar | Namespace | Template | Webhook) -> str:
 
 
 def task_as_json(task: Task) -> Json:
-    """Return a task as the contract's §4 has it."""
+    """Return a task as every answer has it."""
     return {
         "id": str(task.id),
         **definition_as_json(task),
@@ -80,6 +86,7 @@ def definition_as_json(task: Task) -> Json:
         "startAt": instant(task.start_at),
         "endAt": instant(task.end_at),
         "jitterSeconds": task.jitter_seconds,
+        "flexSeconds": task.flex_seconds,
         "calendar": task.calendar_name,
         "calendarPolicy": task.calendar_policy,
         "misfirePolicy": task.misfire_policy,
@@ -93,6 +100,8 @@ def definition_as_json(task: Task) -> Json:
         "dependencies": _dependencies(task),
         "dependencyMode": task.dependency_mode,
         "listensTo": task.listens_to,
+        "uses": task.uses,
+        "circuitPolicy": task.circuit_policy,
         "timeoutSeconds": task.timeout_seconds,
         "maxRetryCount": task.max_retry_count,
         "retryPolicy": RetryPolicy.from_json(task.retry_policy).as_json(),
@@ -105,7 +114,7 @@ def definition_as_json(task: Task) -> Json:
 
 
 def execution_as_json(execution: Execution, *, task_name: str) -> Json:
-    """Return an execution as the contract's §5 has it."""
+    """Return an execution as every answer has it."""
     return {
         "id": str(execution.id),
         "taskId": str(execution.task_id),
@@ -228,7 +237,7 @@ def namespace_as_json(namespace: Namespace) -> Json:
 
 
 def flow_as_json(standing: FlowStanding) -> Json:
-    """Return how flow control stands (contract §6)."""
+    """Return how flow control stands."""
     return {
         **flow_settings_as_json(standing.current),
         "version": standing.version,
@@ -265,46 +274,6 @@ def token_as_json(token: ApiToken) -> Json:
         "expiresAt": instant(token.expires_at),
         "revokedAt": instant(token.revoked_at),
         "lastUsedAt": instant(token.last_used_at),
-    }
-
-
-def operation_as_json(operation: Operation, *, running: int, now: datetime) -> Json:
-    """Return an operation; `running` are its open executions, which its row does not hold."""
-    return {
-        "id": str(operation.id),
-        "kind": operation.kind,
-        "status": operation.status,
-        "namespace": operation.namespace,
-        "taskId": str(operation.task_id) if operation.task_id else None,
-        "taskName": operation.task.name if operation.task else None,
-        "arguments": _arguments(operation),
-        "counts": {
-            "total": operation.total_count or 0,
-            "done": operation.done_count,
-            "failed": operation.failed_count,
-            "skipped": operation.skipped_count,
-            "running": running,
-        },
-        "progress": _progress(operation),
-        "estimatedEndAt": instant(_estimated_end(operation, now=now)),
-        "errors": [{"id": None, **error, "slot": _instant_of(error["slot"])} for error in operation.errors],
-        "createdAt": instant(operation.created_at),
-        "createdBy": operation.created_by,
-        "startedAt": instant(operation.started_at),
-        "endedAt": instant(operation.ended_at),
-        "abortRequestedAt": instant(operation.abort_requested_at),
-    }
-
-
-def _arguments(operation: Operation) -> Json:
-    arguments: Json = operation.arguments
-    if operation.kind == OperationKind.BULK_ACTION:
-        return arguments
-    return {
-        "from": _instant_of(arguments["from"]),
-        "to": _instant_of(arguments["to"]),
-        "maxParallel": arguments["maxParallel"],
-        "rerun": arguments["rerun"],
     }
 
 
@@ -358,8 +327,8 @@ def _sla(execution: Execution) -> Json | None:
     breaches: dict[str, str] = execution.sla.get(BREACHES, {})
     return {
         **{name: execution.sla.get(name) for name in _PROMISED},
-        "deadlineAt": _instant_of(execution.sla.get("deadlineAt")),
-        "breaches": [{"promise": promise, "brokenAt": _instant_of(at)} for promise, at in sorted(breaches.items())],
+        "deadlineAt": instant_of(execution.sla.get("deadlineAt")),
+        "breaches": [{"promise": promise, "brokenAt": instant_of(at)} for promise, at in sorted(breaches.items())],
     }
 
 
@@ -368,25 +337,3 @@ def _lateness_ms(execution: Execution) -> int | None:
     if execution.start_time is None or execution.attempt != 1:
         return None
     return round((execution.start_time - execution.due_at).total_seconds() * 1000)
-
-
-def _instant_of(text: str | None) -> str | None:
-    """Return an instant as the API has it from one as JSON columns have it."""
-    return instant(datetime.fromisoformat(text)) if text is not None else None
-
-
-def _progress(operation: Operation) -> float:
-    """Return the share of the slots that have come to an end; of what is completed, the whole."""
-    ended = operation.done_count + operation.failed_count + operation.skipped_count
-    if operation.status == OperationStatus.COMPLETED or not operation.total_count:
-        return 1.0
-    return round(min(ended / operation.total_count, 1.0), 4)
-
-
-def _estimated_end(operation: Operation, *, now: datetime) -> datetime | None:
-    """Return when it ends if it goes on as it has gone so far; None before its first slot has ended."""
-    ran = operation.done_count + operation.failed_count
-    if operation.status != OperationStatus.RUNNING or operation.started_at is None or not ran:
-        return None
-    left = max((operation.total_count or 0) - operation.skipped_count - ran, 0)
-    return (now + (now - operation.started_at) / ran * left).replace(microsecond=0)

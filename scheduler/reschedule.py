@@ -1,15 +1,17 @@
 """Reschedule: next slots worked out anew after the rules of their calendar have changed, in bounded batches."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 import psycopg
 
-from scheduler import births, claims, schedules, transitions
+from scheduler import births, claims, dayloads, schedules, transitions
 from scheduler.engine.firing import Pass
-from scheduler.engine.slots import Slots
+from scheduler.engine.flex import DayLoad
+from scheduler.engine.slots import Place, Slots
 from scheduler.engine.states import Reason, TaskStatus
 from scheduler.records import DueTask, NewExecution
 
@@ -22,10 +24,12 @@ _TICK = timedelta(microseconds=1)
 _RESCHEDULE = """
 UPDATE scheduler_tasks t
 SET next_slot_for = u.next_slot, next_execution_time = u.shown_at, claim_at = u.claim_at, status = u.status,
-    last_slot_for = coalesce(u.last_slot, t.last_slot_for), calendar_version = u.calendar_version
+    flex_for = u.flex_for, flex_ms = u.flex_ms, last_slot_for = coalesce(u.last_slot, t.last_slot_for),
+    calendar_version = u.calendar_version
 FROM unnest(
-    %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::timestamptz[], %s::int[]
-) AS u (id, next_slot, shown_at, claim_at, status, last_slot, calendar_version)
+    %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::timestamptz[], %s::int[], %s::text[],
+    %s::timestamptz[], %s::int[]
+) AS u (id, next_slot, claim_at, shown_at, flex_for, flex_ms, status, last_slot, calendar_version)
 WHERE t.id = u.id
 """
 
@@ -45,8 +49,7 @@ class _Move:
 
     task: DueTask
     slot: datetime | None
-    shown_at: datetime | None
-    claim_at: datetime | None
+    place: Place
     status: str
     closed: Pass | None = None
 
@@ -60,7 +63,8 @@ def reschedule(connection: psycopg.Connection, *, now: datetime) -> int:
     """
     with connection.transaction():
         tasks = claims.tasks_by_old_rules(connection, now=now, limit=BATCH)
-        moves = [_move(task, now=now) for task in tasks]
+        loads = dayloads.of(connection, tasks)
+        moves = [_move(task, loads, now=now) for task in tasks]
         if moves:
             rows = [_closed_row(move.task, move.closed, now=now) for move in moves if move.closed is not None]
             transitions.record(connection, rows, now=now)
@@ -96,19 +100,24 @@ def _closed(task: Waiting, slots: Slots, slot: datetime, *, now: datetime) -> Pa
     return Pass(slot, max(last or slot, slot), Reason.CALENDAR)
 
 
-def _move(task: DueTask, *, now: datetime) -> _Move:
+def _move(task: DueTask, loads: Mapping[str, DayLoad], *, now: datetime) -> _Move:
     is_active = task.status == TaskStatus.ACTIVE
     if (not is_active and task.status != TaskStatus.PAUSED) or task.next_slot_for is None:
-        return _Move(task, task.next_slot_for, None, None, task.status)
+        return _Move(task, task.next_slot_for, _kept(task), task.status)
     try:
         closed, slot = moved(task, now=now)
         if not is_active:
-            return _Move(task, slot, None, None, task.status)
-        shown_at, claim_at = schedules.shown_at(task, slot), schedules.looked_at(task, slot)
+            return _Move(task, slot, _kept(task), task.status)
+        place = schedules.place(task, slot, loads=loads)
     except Exception:  # its next claim pauses it, with the reason
         logger.exception("Task %s cannot be rescheduled.", task.id)
-        return _Move(task, task.next_slot_for, None, task.next_slot_for if is_active else None, task.status)
-    return _Move(task, slot, shown_at, claim_at, TaskStatus.ACTIVE if slot else TaskStatus.COMPLETED, closed)
+        return _Move(task, task.next_slot_for, _kept(task, task.next_slot_for if is_active else None), task.status)
+    return _Move(task, slot, place, TaskStatus.ACTIVE if slot else TaskStatus.COMPLETED, closed)
+
+
+def _kept(task: DueTask, claim_at: datetime | None = None) -> Place:
+    """Return the place of a task that is not due anywhere, with the flex that has been decided."""
+    return Place(claim_at, None, task.flex_for, task.flex_ms)
 
 
 def _closed_row(task: DueTask, closed: Pass, *, now: datetime) -> NewExecution:
@@ -119,8 +128,10 @@ def _columns(moves: list[_Move]) -> list[list[object]]:
     return [
         [move.task.id for move in moves],
         [move.slot for move in moves],
-        [move.shown_at for move in moves],
-        [move.claim_at for move in moves],
+        [move.place.claim_at for move in moves],
+        [move.place.shown_at for move in moves],
+        [move.place.flex_for for move in moves],
+        [move.place.flex_ms for move in moves],
         [move.status for move in moves],
         [move.closed.until if move.closed else None for move in moves],
         [move.task.calendar_version for move in moves],

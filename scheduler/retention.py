@@ -1,14 +1,16 @@
 """Retention of history: whole partitions go, the oldest first, without a claim that has to wait for it."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import psycopg
 from psycopg import sql
 
+from scheduler import advisory
 from scheduler.engine.identity import lower_bound
 from scheduler.partitions import LOCK_TIMEOUT, NAMED, PARTITIONED_TABLES, Partition, existing
 
@@ -60,10 +62,11 @@ def prune(connection: psycopg.Connection, limits: Limits, *, now: datetime) -> l
     `connection` must be in no transaction. One process at a time: another one's call does nothing. A partition whose
     locks are not to be had within 25 tries of 200 ms stays for the next call.
     """
-    with _alone(connection) as is_alone:
+    with alone(connection) as is_alone:
         if not is_alone:
             return []
         _finish_interrupted(connection)
+        _remove_orphans(connection, now=now)
         return [one for one in removable(connection, limits, now=now) if remove(connection, one.partition)]
 
 
@@ -75,10 +78,25 @@ def remove(connection: psycopg.Connection, partition: Partition) -> bool:
     if not _detach(connection, HISTORY, partition.name):
         return False
     _drop(connection, partition.name)
-    for log in existing(connection, LOGS):
-        if log.upper == partition.upper and _detach(connection, LOGS, log.name):
-            _drop(connection, log.name)
+    _remove_logs(connection, (log for log in existing(connection, LOGS) if log.upper == partition.upper))
     return True
+
+
+def _remove_orphans(connection: psycopg.Connection, *, now: datetime) -> None:
+    """Remove past partitions of the logs of which no execution is left: their removal was begun with theirs."""
+    kept = existing(connection, HISTORY)
+    past = (log for log in existing(connection, LOGS) if log.upper <= _today(now))
+    _remove_logs(connection, (log for log in past if not any(_overlap(log, one) for one in kept)))
+
+
+def _overlap(one: Partition, other: Partition) -> bool:
+    return (one.lower is None or one.lower < other.upper) and (other.lower is None or other.lower < one.upper)
+
+
+def _remove_logs(connection: psycopg.Connection, going: Iterable[Partition]) -> None:
+    for log in going:
+        if _detach(connection, LOGS, log.name):
+            _drop(connection, log.name)
 
 
 def _detach(connection: psycopg.Connection, table: str, name: str) -> bool:
@@ -156,10 +174,13 @@ def _has_open(connection: psycopg.Connection, partition: Partition) -> bool:
 
 def _sized(connection: psycopg.Connection, *, now: datetime) -> list[Sized]:
     """Return the partitions of history that lie before today, oldest first, with what they take."""
-    today = lower_bound(now.replace(hour=0, minute=0, second=0, microsecond=0))
     logs = {log.upper: log.name for log in existing(connection, LOGS)}
-    past: Sequence[Partition] = [one for one in existing(connection, HISTORY) if one.upper <= today]
+    past: Sequence[Partition] = [one for one in existing(connection, HISTORY) if one.upper <= _today(now)]
     return [Sized(one, _bytes(connection, one.name, logs.get(one.upper))) for one in past]
+
+
+def _today(now: datetime) -> UUID:
+    return lower_bound(now.replace(hour=0, minute=0, second=0, microsecond=0))
 
 
 def _bytes(connection: psycopg.Connection, *names: str | None) -> int:
@@ -171,15 +192,13 @@ def _bytes(connection: psycopg.Connection, *names: str | None) -> int:
 
 
 @contextmanager
-def _alone(connection: psycopg.Connection) -> Iterator[bool]:
+def alone(connection: psycopg.Connection) -> Iterator[bool]:
     """Hold the advisory lock of retention, and short waits for locks, for this session's time."""
-    row = connection.execute("SELECT pg_try_advisory_lock(%s)", (_ADVISORY_KEY,)).fetchone()
-    is_alone = bool(row and row[0])
     before = connection.execute("SELECT current_setting('lock_timeout')").fetchone()
-    try:
-        connection.execute("SELECT set_config('lock_timeout', %s, false)", (LOCK_TIMEOUT,))
-        yield is_alone
-    finally:
-        connection.execute("SELECT set_config('lock_timeout', %s, false)", before)
-        if is_alone:
-            connection.execute("SELECT pg_advisory_unlock(%s)", (_ADVISORY_KEY,))
+    with advisory.alone(connection, _ADVISORY_KEY) as is_alone:
+        try:
+            connection.execute("SELECT set_config('lock_timeout', %s, false)", (LOCK_TIMEOUT,))
+            yield is_alone
+        finally:
+            if not connection.closed:
+                connection.execute("SELECT set_config('lock_timeout', %s, false)", before)

@@ -10,6 +10,7 @@ from uuid import UUID
 import psycopg
 
 from scheduler import acting
+from scheduler.engine.identity import id_array
 from scheduler.engine.workflows import Condition, Upstream
 from scheduler.models import Calendar, Task
 
@@ -17,11 +18,11 @@ from scheduler.models import Calendar, Task
 DEFINITION: Final = (
     "name", "namespace", "description", "task_class", "task_data", "owner", "labels",
     "cron_expression", "time_zone", "interval_seconds", "interval_mode", "run_at", "start_at", "end_at",
-    "anchor_at", "jitter_seconds", "calendar_id", "calendar_policy",
+    "anchor_at", "jitter_seconds", "flex_seconds", "calendar_id", "calendar_policy",
     "misfire_policy", "misfire_grace_seconds", "catch_up_limit", "overlap_policy",
     "max_concurrency", "auto_pause_after_failures", "priority", "queue",
     "timeout_seconds", "max_retry_count", "retry_policy", "retry_on", "dependency_mode",
-    "listens_to", "notify_on", "sla",
+    "listens_to", "notify_on", "sla", "uses", "circuit_policy",
 )  # fmt: skip
 
 # A calendar keeps its name for ever; written down here, nobody has to look it up.
@@ -41,7 +42,7 @@ FROM scheduler_tasks t CROSS JOIN LATERAL (
     SELECT {", ".join(f"t.{column}" for column in DEFINITION)}, {_CALENDAR_NAME} AS calendar_name,
         {_UPSTREAMS} AS upstreams
 ) definition
-WHERE t.id = ANY(%(ids)s)
+WHERE t.id = ANY(%(ids)s::uuid[])
 """
 
 _KEEP = f"""
@@ -53,14 +54,15 @@ SELECT t.id, t.version, to_jsonb(definition), t.updated_at, %(by)s, %(reason)s, 
 _KEEP_MISSING = f"""
 INSERT INTO scheduler_revisions (task_id, version, definition, created_at, created_by)
 SELECT t.id, t.version, to_jsonb(definition), t.updated_at, CASE WHEN t.version = 1 THEN t.created_by END {_AS_STORED}
+    AND NOT EXISTS (SELECT FROM scheduler_revisions r WHERE r.task_id = t.id AND r.version = t.version)
 ON CONFLICT (task_id, version) DO NOTHING
-"""
+"""  # noqa: S608 - all parts are ours
 
 
 def keep(connection: psycopg.Connection, task_ids: Collection[UUID], *, restored_from: int | None = None) -> None:
     """Keep the definitions of tasks as they have just been stored, as what whoever acts has made of them."""
     actor = acting.current()
-    parameters = {"ids": list(task_ids), "by": actor.name, "reason": actor.reason, "restored_from": restored_from}
+    parameters = {"ids": id_array(task_ids), "by": actor.name, "reason": actor.reason, "restored_from": restored_from}
     connection.execute(_KEEP, parameters)
 
 
@@ -69,7 +71,7 @@ def keep_missing(connection: psycopg.Connection, task_ids: Collection[UUID]) -> 
 
     Those were stored before there were revisions, or by a node that does not keep any.
     """
-    connection.execute(_KEEP_MISSING, {"ids": list(task_ids)})
+    connection.execute(_KEEP_MISSING, {"ids": id_array(task_ids)})
 
 
 _KEEP_CALENDAR = """

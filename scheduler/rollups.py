@@ -11,7 +11,7 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import outbox
+from scheduler import failing, outbox
 from scheduler.engine.histograms import BOUNDS
 
 BATCH = 200
@@ -31,7 +31,8 @@ _BELOW_MILLISECONDS = 80
 # Of what ran to its own end: how long a LOST or CANCELLED one took says nothing of the work. Only a slot's first
 # attempt tells how late it began, and a backfill, which goes under fresh work, is late by its nature.
 MEASURED = """
-h.task_id, h.namespace, h.scheduled_for, h.status, h.attempt, coalesce(h.slot_count, 1) AS slots,
+h.task_id, h.namespace, h.queue, h.scheduled_for, h.status, h.attempt, h.queued_at, h.start_time, h.end_time,
+coalesce(h.slot_count, 1) AS slots,
 CASE WHEN h.status IN ('SUCCESS', 'FAILED', 'TIMED_OUT') THEN h.execution_time_ms END AS duration_ms,
 CASE WHEN h.attempt = 1 AND h.trigger <> 'BACKFILL' AND h.start_time IS NOT NULL
     THEN greatest(round(extract(epoch FROM h.start_time - h.due_at) * 1000), 0)::bigint END AS lateness_ms
@@ -40,7 +41,7 @@ CASE WHEN h.attempt = 1 AND h.trigger <> 'BACKFILL' AND h.start_time IS NOT NULL
 _OF_ENDINGS = f"""
 SELECT u.hour, {MEASURED}
 FROM unnest(%(id)s::uuid[], %(hour)s::timestamptz[]) AS u (id, hour)
-JOIN task_execution_history h ON h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s
+JOIN task_execution_history h ON h.id = u.id AND h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s
 """  # noqa: S608 - the columns stand above
 
 _COUNTS = """
@@ -50,14 +51,11 @@ count(*) FILTER (WHERE status = 'LOST') AS lost
 """
 
 
-def _histogram(column: str) -> str:
-    """Return SQL for the histograms of a column of `ended`, one a task and hour."""
+def _histogram(bucket: str) -> str:
+    """Return SQL for a histogram of a task and hour, from the counts by `bucket` among `parts`."""
     return f"""
-    SELECT task_id, hour, jsonb_object_agg(bucket, count) AS histogram FROM (
-        SELECT task_id, hour, width_bucket({column}, %(bounds)s::bigint[]) AS bucket, count(*) AS count
-        FROM ended WHERE {column} IS NOT NULL GROUP BY task_id, hour, bucket
-    ) buckets GROUP BY task_id, hour
-    """  # noqa: S608 - our own columns
+    coalesce(jsonb_object_agg({bucket}, number) FILTER (WHERE NOT is_of_any_{bucket} AND {bucket} IS NOT NULL), '{{}}')
+    """
 
 
 def _merged(column: str) -> str:
@@ -80,33 +78,70 @@ def _added(*columns: str) -> str:
 _STATUSES = ("success", "failed", "timed_out", "cancelled", "lost", "skipped")
 _SUMS = (*_STATUSES, "retries", "duration_sum_ms", "lateness_sum_ms")
 
+# All from one look at what has ended: parts that are counted apart and joined make PostgreSQL, which cannot know how
+# many there are, compare each with each.
 COUNT_BY_TASK = f"""
 INSERT INTO scheduler_task_rollups AS r (task_id, hour, {", ".join(_SUMS)}, durations, lateness)
-SELECT task_id, hour, {", ".join(_SUMS)}, coalesce(d.histogram, '{{}}'), coalesce(l.histogram, '{{}}')
+SELECT task_id, hour, {", ".join(f"sum({name}) FILTER (WHERE is_whole)" for name in _SUMS)},
+    {_histogram("duration")}, {_histogram("late")}
 FROM (
-    SELECT task_id, hour, {_COUNTS}, coalesce(sum(slots) FILTER (WHERE status = 'SKIPPED'), 0) AS skipped,
+    SELECT task_id, hour, duration, late, count(*) AS number, {_COUNTS},
+        coalesce(sum(slots) FILTER (WHERE status = 'SKIPPED'), 0) AS skipped,
         count(*) FILTER (WHERE attempt > 1) AS retries, coalesce(sum(duration_ms), 0) AS duration_sum_ms,
-        coalesce(sum(lateness_ms), 0) AS lateness_sum_ms
-    FROM ended GROUP BY task_id, hour
-) c
-LEFT JOIN ({_histogram("duration_ms")}) d USING (task_id, hour)
-LEFT JOIN ({_histogram("lateness_ms")}) l USING (task_id, hour)
+        coalesce(sum(lateness_ms), 0) AS lateness_sum_ms,
+        grouping(duration) = 1 AS is_of_any_duration, grouping(late) = 1 AS is_of_any_late,
+        grouping(duration, late) = 3 AS is_whole
+    FROM (
+        SELECT *, width_bucket(duration_ms, %(bounds)s::bigint[]) AS duration,
+            width_bucket(lateness_ms, %(bounds)s::bigint[]) AS late
+        FROM ended
+    ) measured
+    GROUP BY GROUPING SETS ((task_id, hour), (task_id, hour, duration), (task_id, hour, late))
+) parts
+GROUP BY task_id, hour
 ON CONFLICT (task_id, hour) DO UPDATE
 SET {_added(*_SUMS)}, durations = {_merged("durations")}, lateness = {_merged("lateness")}
 """  # noqa: S608 - the parts stand above
 
+# By minute first: of those there are few.
 COUNT_BY_NAMESPACE = f"""
 INSERT INTO scheduler_namespace_rollups AS r (span, namespace, begin, {", ".join(_STATUSES)})
-SELECT spans.span, names.namespace, date_trunc(spans.span, scheduled_for, 'UTC') AS began, {_COUNTS},
-    count(*) FILTER (WHERE status = 'SKIPPED')
-FROM ended CROSS JOIN (VALUES ('minute'), ('hour')) AS spans (span)
-CROSS JOIN LATERAL (VALUES (ended.namespace), ('')) AS names (namespace)
+SELECT spans.span, names.namespace, date_trunc(spans.span, minute, 'UTC') AS began,
+    {", ".join(f"sum({name})" for name in _STATUSES)}
+FROM (
+    SELECT namespace, date_bin('1 minute', scheduled_for, 'epoch') AS minute, {_COUNTS},
+        count(*) FILTER (WHERE status = 'SKIPPED') AS skipped
+    FROM ended GROUP BY namespace, minute
+) minutes CROSS JOIN (VALUES ('minute'), ('hour')) AS spans (span)
+CROSS JOIN LATERAL (VALUES (minutes.namespace), ('')) AS names (namespace)
 GROUP BY spans.span, names.namespace, began
 ON CONFLICT (span, namespace, begin) DO UPDATE SET {_added(*_STATUSES)}
 """  # noqa: S608 - the parts stand above
 
+# What has come to a queue, at the minute in which it was queued, and what has gone through it, when it ended.
+_COUNT_BY_QUEUE = """
+INSERT INTO scheduler_queue_rollups AS r (queue, minute, arrived, ended, busy_ms)
+SELECT queue, minute, sum(arrived), sum(served), sum(busy_ms) FROM (
+    SELECT queue, date_bin('1 minute', queued_at, 'epoch') AS minute, 1 AS arrived, 0 AS served, 0 AS busy_ms
+    FROM ended WHERE queued_at IS NOT NULL
+    UNION ALL
+    SELECT queue, date_bin('1 minute', end_time, 'epoch'), 0, 1,
+        greatest(round(extract(epoch FROM end_time - start_time) * 1000), 0)::bigint
+    FROM ended WHERE start_time IS NOT NULL AND end_time IS NOT NULL
+) parts GROUP BY queue, minute
+ON CONFLICT (queue, minute) DO UPDATE
+SET arrived = r.arrived + excluded.arrived, ended = r.ended + excluded.ended, busy_ms = r.busy_ms + excluded.busy_ms
+"""
+
+_NOTE_LAST_RUNS = """
+INSERT INTO scheduler_last_runs AS l (task_id, began_at)
+SELECT task_id, max(start_time) FROM ended WHERE start_time IS NOT NULL GROUP BY task_id
+ON CONFLICT (task_id) DO UPDATE SET began_at = excluded.began_at WHERE l.began_at < excluded.began_at
+"""
+
 _TAKE_IN = f"""
-WITH ended AS MATERIALIZED ({_OF_ENDINGS}), counted AS ({COUNT_BY_TASK})
+WITH ended AS MATERIALIZED ({_OF_ENDINGS}), counted AS ({COUNT_BY_TASK}), by_queue AS ({_COUNT_BY_QUEUE}),
+    last_runs AS ({_NOTE_LAST_RUNS})
 {COUNT_BY_NAMESPACE}
 """
 
@@ -132,6 +167,7 @@ def take_in(connection: psycopg.Connection, *, limit: int) -> int:
         endings = connection.execute(_TAKE, (limit, MOST_EXECUTIONS)).fetchall()
         for executions in _parts(execution for (ids,) in endings for execution in ids):
             _count(connection, executions)
+            failing.count(connection, executions)
             outbox.note_ended(connection, executions)
     return len(endings)
 
@@ -177,6 +213,13 @@ DELETE FROM scheduler_namespace_rollups WHERE ctid = ANY (ARRAY(
 """
 
 
+_FORGET_QUEUES = """
+DELETE FROM scheduler_queue_rollups WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM scheduler_queue_rollups WHERE minute < %(before)s LIMIT %(limit)s
+))
+"""
+
+
 def forget(connection: psycopg.Connection, *, now: datetime, limit: int = FORGET_BATCH) -> int:
     """Delete up to `limit` roll-ups of each kind that are older than they are kept; return the most of one kind."""
     hours = {"before": now - HOURS_KEPT, "limit": limit}
@@ -185,4 +228,5 @@ def forget(connection: psycopg.Connection, *, now: datetime, limit: int = FORGET
         connection.execute(_FORGET_HOURS, hours).rowcount,
         connection.execute(_FORGET_SPANS, hours | {"span": "hour"}).rowcount,
         connection.execute(_FORGET_SPANS, minutes | {"span": "minute"}).rowcount,
+        connection.execute(_FORGET_QUEUES, minutes).rowcount,
     )

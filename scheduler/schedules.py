@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 from uuid import UUID
 
 from scheduler.engine.calendars import Calendar, build_calendar, running_slots, with_calendar
+from scheduler.engine.flex import DayLoad, Fixed
 from scheduler.engine.schedules import (
     IntervalSchedule,
     NeverSchedule,
@@ -18,7 +19,7 @@ from scheduler.engine.schedules import (
     bounded,
     parse_cron,
 )
-from scheduler.engine.slots import Slots
+from scheduler.engine.slots import Place, Slots
 
 FIXED_DELAY: Final = "FIXED_DELAY"
 
@@ -28,6 +29,7 @@ _END = datetime(2200, 1, 1, tzinfo=UTC)
 CACHED_SCHEDULES: Final = 20_000
 CACHED_CALENDARS: Final = 2_048
 CACHED_SLOTS: Final = 65_536
+CACHED_FIRST_SLOTS: Final = 1_024
 
 
 class Timed(Protocol):
@@ -53,6 +55,14 @@ class Timed(Protocol):
     def end_at(self) -> datetime | None: ...
     @property
     def jitter_seconds(self) -> int: ...
+    @property
+    def flex_seconds(self) -> int: ...
+    @property
+    def flex_for(self) -> datetime | None: ...
+    @property
+    def flex_ms(self) -> int | None: ...
+    @property
+    def queue(self) -> str: ...
     @property
     def calendar_rules(self) -> str | None: ...
     @property
@@ -173,23 +183,37 @@ def grid(task: Timed) -> Schedule:
     return build(**_columns(task))
 
 
+def first_after(task: Timed, instant: datetime) -> datetime | None:
+    """Return the first slot after an instant of a task that has had none: asked twice of each, to check and to set."""
+    every: Any = grid(task)
+    return _first_after(every, instant)
+
+
 def slots_of(task: Timed) -> Slots:
     """Return what the claim, and whoever does as it does, asks of a task's slots. Raises InvalidSchedule."""
-    if task.calendar_rules is None and not task.jitter_seconds and not is_fixed_delay(task):
+    if task.calendar_rules is None and not (task.jitter_seconds or task.flex_seconds) and not is_fixed_delay(task):
         return _plain_slots(
             task.cron_expression, task.time_zone, task.interval_seconds, task.anchor_at, task.run_at, task.start_at,
             task.end_at,
         )  # fmt: skip
     every = Remembered(of(task))
     if task.calendar_rules is None:
-        return Slots(every, task_id=task.id, jitter_seconds=task.jitter_seconds)
+        return Slots(every, **_spread_of(task))
     return Slots(
         every,
         running=Remembered(running(task)),
         calendar=calendar(task.calendar_rules, task.time_zone),
-        task_id=task.id,
-        jitter_seconds=task.jitter_seconds,
+        **_spread_of(task),
     )
+
+
+def _spread_of(task: Timed) -> dict[str, Any]:
+    spread: dict[str, Any] = {"task_id": task.id, "jitter_seconds": task.jitter_seconds}
+    if task.flex_seconds:
+        spread["flex_seconds"] = task.flex_seconds
+        if task.flex_for is not None and task.flex_ms is not None:
+            spread["fixed"] = Fixed(task.flex_for, timedelta(milliseconds=task.flex_ms))
+    return spread
 
 
 @lru_cache(maxsize=CACHED_SCHEDULES)
@@ -202,7 +226,7 @@ def _plain_slots(
     start_at: datetime | None,
     end_at: datetime | None,
 ) -> Slots:
-    """Return the slots of all tasks with these columns and neither calendar nor jitter: one value for thousands."""
+    """Return the slots of all tasks with these columns and no calendar, jitter or flex: one value for thousands."""
     schedule = build(
         cron_expression=cron_expression,
         time_zone=time_zone,
@@ -229,6 +253,13 @@ def shown_at(task: Timed, slot: datetime | None) -> datetime | None:
 def looked_at(task: Timed, slot: datetime | None) -> datetime | None:
     """Return when the claim is to look at a task whose next slot this is: claim_at."""
     return slots_of(task).looked_at(slot) if slot is not None else None
+
+
+def place(task: Timed, slot: datetime | None, *, loads: Mapping[str, DayLoad]) -> Place:
+    """Return where a task goes on whose next slot this is; `loads` are what is forecast of queues (`dayloads.of`)."""
+    if slot is None:
+        return Place()
+    return slots_of(task).place(slot, skipped=task.skip_slots or (), load=loads.get(task.queue))
 
 
 def coming(task: Timed, *, after: datetime, count: int) -> list[datetime]:
@@ -307,6 +338,12 @@ def _columns(task: Timed) -> dict[str, Any]:
         "calendar_rules": task.calendar_rules,
         "calendar_policy": task.calendar_policy,
     }
+
+
+@lru_cache(maxsize=CACHED_FIRST_SLOTS)
+def _first_after(schedule: Any, instant: datetime) -> datetime | None:
+    found: datetime | None = schedule.next_after(instant)
+    return found
 
 
 @lru_cache(maxsize=CACHED_SLOTS)

@@ -8,6 +8,7 @@ import psycopg
 from django.conf import settings
 
 from scheduler import claims, pauses, publications, transitions
+from scheduler.engine.schedules.instants import told
 from scheduler.engine.states import Reason, Status
 from scheduler.records import Outcome
 
@@ -33,7 +34,7 @@ def lose(connection: psycopg.Connection, *, now: datetime, low: UUID) -> int:
                     execution,
                     fence,
                     Status.LOST,
-                    error_message=f"Node {node_id} last renewed its lease until {expires_at:%Y-%m-%dT%H:%M:%SZ}.",
+                    error_message=f"Node {node_id} last renewed its lease until {told(expires_at)}.",
                 )
                 for execution, fence, node_id, expires_at in expired
             ],
@@ -132,7 +133,7 @@ FROM (
         SELECT count(*) FROM task_execution_history h
         WHERE h.task_id = t.id AND h.status IN ('QUEUED', 'RUNNING', 'SCHEDULED')
             AND NOT (h.status = 'SCHEDULED' AND (
-                h.reason = 'overlap' AND h.trigger IN ('CATCH_UP', 'BACKFILL') OR h.reason = 'dependency'
+                h.reason = 'overlap' AND h.trigger IN ('CATCH_UP', 'BACKFILL') OR h.reason IN ('dependency', 'catch_up')
             ))
     ) AS open_count
     FROM scheduler_tasks t WHERE t.id = ANY(%s)

@@ -1,24 +1,25 @@
 """Every write of an execution's status, conditional on what the writer believes; zero rows means "I lost it"."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import psycopg
 
-from scheduler import changes, endings, followups, upstream_ends
+from scheduler import changes, circuits, endings, followups, upstream_ends
 from scheduler.connections import as_json
-from scheduler.engine.identity import id_bounds
+from scheduler.engine.identity import id_array, id_bounds
 from scheduler.engine.states import Reason, Status, Trigger
 from scheduler.errors import PartitionMissing
 from scheduler.records import Admitted, Closed, Ended, HeldFor, NewExecution, Outcome, Ready, Started
 
-_OUTCOME_COLUMNS = [column.name for column in fields(Outcome)]
+# A batch is found by its ids. Its status is asked as `h.status || ''`, which no partial index answers: that of all that
+# is RUNNING looks small, and what has left it lies in it until the next VACUUM.
 _HELD_FOR_COLUMNS = [column.name for column in fields(HeldFor)]
+_TRIGGER = [column.name for column in fields(Started)].index("trigger")
 _ADMITTED_COLUMNS = [column.name for column in fields(Admitted)]
-
 
 _RECORD = changes.told("""
 INSERT INTO task_execution_history (
@@ -89,7 +90,7 @@ UPDATE task_execution_history h
 SET status = 'RUNNING', start_time = %(now)s, node_id = %(node_id)s, lease_expires_at = %(lease_expires_at)s,
     fence = nextval('execution_fence'), revision = t.version, reason = NULL
 FROM scheduler_tasks t
-WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'QUEUED'
+WHERE h.id = ANY(%(id)s::text::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status || '' = 'QUEUED'
     AND t.id = h.task_id AND t.status <> 'DELETED'
 RETURNING h.id, h.task_id, t.name, h.namespace, t.task_class, coalesce(h.task_data, t.task_data), h.fence, h.attempt,
     h.trigger, h.scheduled_for, h.run_id, t.timeout_seconds, h.lacked_by, h.start_time, t.time_zone, h.cause
@@ -97,12 +98,7 @@ RETURNING h.id, h.task_id, t.name, h.namespace, t.task_class, coalesce(h.task_da
 
 
 def start(
-    connection: psycopg.Connection,
-    execution: UUID,
-    *,
-    node_id: str,
-    lease_expires_at: datetime,
-    now: datetime,
+    connection: psycopg.Connection, execution: UUID, *, node_id: str, lease_expires_at: datetime, now: datetime
 ) -> Started | None:
     """Win one execution; None where somebody else has it."""
     won = start_all(connection, [execution], node_id=node_id, lease_expires_at=lease_expires_at, now=now)
@@ -118,13 +114,16 @@ def start_all(
     now: datetime,
 ) -> list[Started]:
     """Win executions for `node_id`, in their order; those are left out that were started, cancelled or deleted."""
-    ids = list(executions)
-    parameters = {"id": ids, "node_id": node_id, "lease_expires_at": lease_expires_at, "now": now}
-    rows = connection.execute(_START, parameters | id_bounds(ids)).fetchall()
-    won = {
-        started.id: replace(started, trigger=Trigger(started.trigger)) for started in (Started(*row) for row in rows)
-    }
-    return [won[execution] for execution in ids if execution in won]
+    parameters = {"id": id_array(executions), "node_id": node_id, "lease_expires_at": lease_expires_at, "now": now}
+    rows = connection.execute(_START, parameters | id_bounds(executions)).fetchall()
+    won = {started.id: started for started in map(_started, rows)}
+    return [won[execution] for execution in executions if execution in won]
+
+
+def _started(row: tuple[Any, ...]) -> Started:
+    values = list(row)
+    values[_TRIGGER] = Trigger(values[_TRIGGER])
+    return Started(*values)
 
 
 _HAND_BACK = changes.told("""
@@ -133,8 +132,8 @@ SET status = 'QUEUED', start_time = NULL, node_id = NULL, lease_expires_at = NUL
     handed_back_count = h.handed_back_count + 1, queued_at = %(now)s, reason = %(reason)s,
     lacked_by = coalesce(%(lacked_by)s, h.lacked_by)
 FROM unnest(%(id)s::uuid[], %(fence)s::bigint[]) AS u (id, fence)
-WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.fence = u.fence AND h.status = 'RUNNING'
-    AND h.cancel_requested_at IS NULL
+WHERE h.id = u.id AND h.id = ANY(%(ids)s::text::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s
+    AND h.fence = u.fence AND h.status || '' = 'RUNNING' AND h.cancel_requested_at IS NULL
 RETURNING h.id, h.queue, h.priority, h.timeout_seconds
 """)
 
@@ -162,7 +161,8 @@ def hand_back(
 _RENEW = """
 UPDATE task_execution_history h SET lease_expires_at = %(lease_expires_at)s
 FROM unnest(%(id)s::uuid[], %(fence)s::bigint[]) AS u (id, fence)
-WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.fence = u.fence AND h.status = 'RUNNING'
+WHERE h.id = u.id AND h.id = ANY(%(ids)s::text::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s
+    AND h.fence = u.fence AND h.status || '' = 'RUNNING'
 RETURNING h.id, h.cancel_requested_at
 """
 
@@ -182,23 +182,23 @@ _FINISH = f"""
 WITH ended AS (
 UPDATE task_execution_history h
 SET status = CASE WHEN u.status <> 'SUCCESS' AND h.cancel_requested_at IS NOT NULL THEN 'CANCELLED' ELSE u.status END,
-    start_time = coalesce(u.start_time, h.start_time),
-    end_time = greatest(coalesce(u.end_time, %(now)s), u.start_time, h.start_time),
+    start_time = coalesce(u.started_at, h.start_time),
+    end_time = greatest(coalesce(u.ended_at, %(now)s), u.started_at, h.start_time),
     result = CASE WHEN u.has_texts THEN h.result ELSE u.result END,
     error_message = CASE WHEN u.has_texts THEN h.error_message ELSE u.error_message END, lease_expires_at = NULL,
     reason = coalesce(u.reason, CASE WHEN u.status <> 'SUCCESS' THEN h.reason END),
     execution_time_ms = round(extract(
-        epoch FROM greatest(coalesce(u.end_time, %(now)s), u.start_time, h.start_time)
-            - coalesce(u.start_time, h.start_time)
+        epoch FROM greatest(coalesce(u.ended_at, %(now)s), u.started_at, h.start_time)
+            - coalesce(u.started_at, h.start_time)
     ) * 1000)
-FROM unnest(
-    %(id)s::uuid[], %(fence)s::bigint[], %(status)s::text[], %(ended_at)s::timestamptz[], %(result)s::text[],
-    %(error_message)s::text[], %(reason)s::text[], %(is_permanent)s::bool[], %(started_at)s::timestamptz[],
-    %(has_texts)s::bool[]
-) AS u (id, fence, status, end_time, result, error_message, reason, is_permanent, start_time, has_texts)
-WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.fence = u.fence AND h.status = 'RUNNING'
+FROM json_to_recordset(%(outcomes)s) AS u (
+    id uuid, fence bigint, status text, ended_at timestamptz, result text, error_message text, reason text,
+    is_permanent bool, started_at timestamptz, has_texts bool
+)
+WHERE h.id = u.id AND h.id = ANY(%(ids)s::text::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s
+    AND h.fence = u.fence AND h.status || '' = 'RUNNING'
 RETURNING h.id, h.task_id, h.status, h.attempt, h.cause, h.scheduled_for, h.due_at, h.namespace, h.queue, h.priority,
-    h.task_data, h.run_id, h.start_time, h.end_time, u.is_permanent, h.sla::text
+    h.task_data, h.run_id, h.start_time, h.end_time, u.is_permanent, h.sla::text, h.queued_at
 ), noted AS ({endings.NOTE}), told AS ({changes.of("ended")})
 SELECT * FROM ended
 """  # noqa: S608 - the note is ours
@@ -212,13 +212,14 @@ def finish(connection: psycopg.Connection, outcomes: Sequence[Outcome], *, now: 
     """
     if not outcomes:
         return {}
-    columns = {name: [getattr(outcome, name) for outcome in outcomes] for name in _OUTCOME_COLUMNS}
+    parameters = {"outcomes": as_json(outcomes), "now": now} | id_bounds([outcome.id for outcome in outcomes])
     with connection.transaction():
-        rows = connection.execute(_FINISH, columns | id_bounds(columns["id"]) | {"now": now}).fetchall()
+        rows = connection.execute(_FINISH, parameters).fetchall()
         ended = [Ended(row[0], row[1], Status(row[2]), *row[3:]) for row in rows]
         tasks = followups.lock_tasks(connection, ended)
-        retries = followups.retries(ended, tasks)
+        retries = followups.retries(connection, ended, tasks)
         recorded = record(connection, retries, now=now)
+        circuits.note(connection, ended, tasks)
         followups.reflect(connection, ended, [retry for retry in retries if retry.id in recorded])
         followups.go_on(connection, ended, tasks, retried={retry.id for retry in retries}, now=now)
     return {execution.id: execution for execution in ended}
@@ -226,7 +227,7 @@ def finish(connection: psycopg.Connection, outcomes: Sequence[Outcome], *, now: 
 
 _KEEP_TEXTS = """
 UPDATE task_execution_history h SET result = %(result)s, error_message = %(error_message)s
-WHERE h.id = %(id)s AND h.fence = %(fence)s AND h.status = 'RUNNING'
+WHERE h.id = %(id)s AND h.fence = %(fence)s AND h.status || '' = 'RUNNING'
 """
 
 
@@ -239,7 +240,7 @@ def keep_texts(connection: psycopg.Connection, outcome: Outcome) -> None:
 _RELEASE = changes.told("""
 UPDATE task_execution_history h
 SET status = 'QUEUED', queued_at = %(now)s, not_before = NULL, reason = NULL, held_by = NULL
-WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'SCHEDULED'
+WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status || '' = 'SCHEDULED'
 RETURNING h.id
 """)
 
@@ -255,7 +256,8 @@ def release(connection: psycopg.Connection, executions: Sequence[UUID], *, now: 
 _HOLD_AGAIN = """
 UPDATE task_execution_history h SET not_before = u.not_before
 FROM unnest(%(id)s::uuid[], %(not_before)s::timestamptz[]) AS u (id, not_before)
-WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'SCHEDULED'
+WHERE h.id = u.id AND h.id = ANY(%(ids)s::text::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s
+    AND h.status || '' = 'SCHEDULED'
 """
 
 
@@ -270,7 +272,8 @@ _HOLD_FOR = """
 UPDATE task_execution_history h SET reason = u.reason, held_by = u.held_by, not_before = u.not_before
 FROM unnest(%(id)s::uuid[], %(reason)s::text[], %(held_by)s::text[], %(not_before)s::timestamptz[])
     AS u (id, reason, held_by, not_before)
-WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'SCHEDULED'
+WHERE h.id = u.id AND h.id = ANY(%(ids)s::text::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s
+    AND h.status || '' = 'SCHEDULED'
 """
 
 
@@ -288,7 +291,8 @@ SET status = u.status, reason = u.reason, not_before = u.not_before, held_by = u
     due_at = CASE WHEN h.trigger = 'DEPENDENCY' THEN %(now)s::timestamptz ELSE h.due_at END
 FROM unnest(%(id)s::uuid[], %(status)s::text[], %(reason)s::text[], %(not_before)s::timestamptz[], %(held_by)s::text[])
     AS u (id, status, reason, not_before, held_by)
-WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'SCHEDULED' AND h.reason = 'dependency'
+WHERE h.id = u.id AND h.id = ANY(%(ids)s::text::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s
+    AND h.status || '' = 'SCHEDULED' AND h.reason || '' IN ('dependency', 'catch_up')
 RETURNING h.id
 """)
 
@@ -304,11 +308,24 @@ def admit(connection: psycopg.Connection, admitted: Sequence[Admitted], *, now: 
     return {row[0] for row in connection.execute(_ADMIT, columns | id_bounds(columns["id"]) | {"now": now})}
 
 
+_GIVE_WAY = """
+UPDATE task_execution_history h SET priority = 1
+WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s
+    AND h.status || '' = 'SCHEDULED' AND h.priority > 1
+"""
+
+
+def give_way(connection: psycopg.Connection, executions: Sequence[UUID]) -> None:
+    """Have locked rows that wait go under whatever is fresh."""
+    if executions:
+        connection.execute(_GIVE_WAY, {"id": list(executions)} | id_bounds(executions))
+
+
 _SKIP = f"""
 WITH ended AS (
 UPDATE task_execution_history h SET status = 'SKIPPED', end_time = %(now)s, reason = %(reason)s, not_before = NULL
 WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s
-    AND h.status = 'SCHEDULED' AND h.reason = 'dependency'
+    AND h.status || '' = 'SCHEDULED' AND h.reason || '' IN ('dependency', 'catch_up')
 RETURNING h.id, h.task_id, h.attempt, h.cause, h.scheduled_for, h.run_id, h.queue, h.namespace, false AS was_queued,
     false AS made_busy
 ), noted AS ({endings.NOTE}), told AS ({changes.of("ended")})
@@ -328,11 +345,11 @@ _CANCEL = f"""
 WITH ended AS (
 UPDATE task_execution_history h SET status = 'CANCELLED', end_time = %(now)s, reason = %(reason)s, not_before = NULL
 FROM task_execution_history was
-WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status IN ('QUEUED', 'SCHEDULED')
-    AND was.id = h.id AND was.id BETWEEN %(low)s AND %(high)s
+WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status || '' IN ('QUEUED', 'SCHEDULED')
+    AND was.id = h.id AND was.id = ANY(%(id)s::uuid[]) AND was.id BETWEEN %(low)s AND %(high)s
 RETURNING h.id, h.task_id, h.attempt, h.cause, h.scheduled_for, h.run_id, h.queue, h.namespace,
     was.status = 'QUEUED' AS was_queued, NOT (was.status = 'SCHEDULED' AND (
-        was.reason = 'overlap' AND was.trigger IN ('CATCH_UP', 'BACKFILL') OR was.reason = 'dependency'
+        was.reason = 'overlap' AND was.trigger IN ('CATCH_UP', 'BACKFILL') OR was.reason IN ('dependency', 'catch_up')
     )) AS made_busy
 ), noted AS ({endings.NOTE}), told AS ({changes.of("ended")})
 SELECT * FROM ended
@@ -360,7 +377,7 @@ CANCEL_CHANNEL = "execution_cancel"
 _REQUEST_CANCEL = """
 UPDATE task_execution_history h
 SET cancel_requested_at = coalesce(h.cancel_requested_at, %(now)s), reason = coalesce(h.reason, %(reason)s)
-WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status = 'RUNNING'
+WHERE h.id = ANY(%(id)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status || '' = 'RUNNING'
 """
 
 _NOTIFY_CANCEL = "SELECT pg_notify(%s, id) FROM unnest(%s::text[]) AS u (id)"

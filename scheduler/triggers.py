@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from itertools import chain
 from uuid import UUID
 
@@ -15,7 +14,8 @@ from scheduler.engine.identity import event_cause
 from scheduler.engine.states import Reason, Status, TaskStatus, Trigger
 from scheduler.errors import TaskDeleted, TaskNotFound
 from scheduler.permits import Permits
-from scheduler.records import DueTask, LockedEvent, NewExecution, Ready
+from scheduler.records import DueTask, NewExecution, Ready
+from scheduler.requested import LockedEvent
 
 _PAUSED = Admission(Status.SKIPPED, Reason.PAUSED)
 
@@ -78,7 +78,7 @@ def _admitted(
 
 
 def _admit(task: DueTask, standing: Standing, limits: Permits, trigger: Trigger) -> Admission:
-    take = partial(limits.take, overlaps.keys_of(task))
+    take = overlaps.taking(limits, task)
     return standing.admit(task.overlap_policy, trigger, limit=task.max_concurrency, take=take)
 
 

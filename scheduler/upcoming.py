@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from scheduler import schedules
+from scheduler.engine.calendars import InvalidCalendar
 from scheduler.engine.schedules import InvalidSchedule
 from scheduler.engine.states import TaskStatus
 from scheduler.models import Task
@@ -25,5 +26,5 @@ def upcoming(task: Task, *, count: int) -> list[datetime]:
         first = max(first, task.paused_until)
     try:
         return schedules.coming(task, after=first - _TICK, count=count)
-    except InvalidSchedule:
+    except (InvalidSchedule, InvalidCalendar):
         return []  # its next claim pauses it, with the reason

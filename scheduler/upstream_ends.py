@@ -7,7 +7,7 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler.engine.identity import retry_id
+from scheduler.engine.identity import id_bounds, retry_id
 from scheduler.records import UpstreamEnd
 
 DEPENDENTS_CHANNEL = "execution_dependents"
@@ -38,7 +38,7 @@ SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[])
 _ADOPT = """
 UPDATE task_execution_history h SET run_id = u.run_id
 FROM unnest(%(id)s::uuid[], %(run_id)s::uuid[]) AS u (id, run_id)
-WHERE h.id = u.id AND h.id BETWEEN %(low)s AND %(high)s AND h.run_id IS NULL
+WHERE h.id = u.id AND h.id = ANY(%(ids)s::text::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.run_id IS NULL
 """
 
 
@@ -54,8 +54,7 @@ def note(connection: psycopg.Connection, finals: Sequence[Final]) -> None:
     # What was recorded before its task had dependents becomes the root of a run all the same.
     adopted = {one.id: run for one, run in zip(finals, runs, strict=True) if one.run_id is None}
     if adopted:
-        bounds = {"low": min(adopted), "high": max(adopted)}
-        connection.execute(_ADOPT, {"id": list(adopted), "run_id": list(adopted.values()), **bounds})
+        connection.execute(_ADOPT, {"id": list(adopted), "run_id": list(adopted.values())} | id_bounds(adopted))
     connection.execute("SELECT pg_notify(%s, '')", (DEPENDENTS_CHANNEL,))
 
 

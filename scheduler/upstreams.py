@@ -1,6 +1,6 @@
 """What the upstreams of a slot came to: in its run; of those that follow other roots at that slot or the one before."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -8,7 +8,7 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import runs, workflows
+from scheduler import backfilled, runs, workflows
 from scheduler.engine.workflows import MISSING, PENDING, Finding, Graph, Upstream, Verdict, judge, verdict
 from scheduler.runs import Latest
 from scheduler.workflows import Workflow
@@ -16,6 +16,9 @@ from scheduler.workflows import Workflow
 
 class Slot(Protocol):
     """A slot of a task that waits for others; `run_id` None where it is in no run."""
+
+    @property
+    def is_of_backfill(self) -> bool: ...
 
     @property
     def task_id(self) -> UUID: ...
@@ -41,6 +44,8 @@ class _Reading:
     roots: dict[UUID, UUID] = field(default_factory=dict)
     in_runs: dict[tuple[UUID, UUID], Latest] = field(default_factory=dict)
     at_slots: dict[tuple[UUID, datetime], Latest] = field(default_factory=dict)
+    backfilled: dict[tuple[UUID, datetime], Latest] = field(default_factory=dict)
+    to_be_backfilled: dict[tuple[UUID, datetime], datetime] = field(default_factory=dict)
     unseen: set[UUID] = field(default_factory=set)
     _lines: dict[UUID, list[UUID]] = field(default_factory=dict)
 
@@ -85,6 +90,7 @@ def _found(connection: psycopg.Connection, workflow: Workflow, slots: Sequence[S
     reading.roots = {run_id: root.task_id for run_id, root in runs.roots(connection, run_ids).items()}
     reading.read_runs({pair for slot in slots for pair in _in_its_run(reading, slot)})
     _read_slots(reading, {pair for slot in slots for pair in _of_other_roots(reading, slot)})
+    _read_backfills(reading, {pair for slot in slots if slot.is_of_backfill for pair in _of_other_roots(reading, slot)})
     return [
         [Found(one, _finding(reading, slot, one.task_id)) for one in workflow.graph.upstreams(slot.task_id)]
         for slot in slots
@@ -120,13 +126,30 @@ def _of_other_roots(reading: _Reading, slot: Slot) -> Iterator[tuple[UUID, datet
 
 def _read_slots(reading: _Reading, pairs: Collection[tuple[UUID, datetime]]) -> None:
     """Read the latest slots of these tasks and of their roots, and of those that follow how far that run has come."""
-    wanted = {(end, slot) for task_id, slot in pairs for end in (task_id, reading.line(task_id)[-1])}
-    reading.at_slots = runs.at_slots(reading.connection, wanted)
+    reading.at_slots = runs.at_slots(reading.connection, _with_roots(reading, pairs))
+    _read_lines(reading, pairs, reading.at_slots)
+
+
+def _read_backfills(reading: _Reading, pairs: Collection[tuple[UUID, datetime]]) -> None:
+    """Read the same of backfills, and what they have not come to yet."""
+    wanted = _with_roots(reading, pairs)
+    reading.backfilled = backfilled.newest(reading.connection, wanted)
+    reading.to_be_backfilled = backfilled.to_come(reading.connection, wanted)
+    _read_lines(reading, pairs, reading.backfilled)
+
+
+def _with_roots(reading: _Reading, pairs: Collection[tuple[UUID, datetime]]) -> set[tuple[UUID, datetime]]:
+    return {(end, slot) for task_id, slot in pairs for end in (task_id, reading.line(task_id)[-1])}
+
+
+def _read_lines(
+    reading: _Reading, pairs: Collection[tuple[UUID, datetime]], slots: Mapping[tuple[UUID, datetime], Latest]
+) -> None:
     reading.read_runs(
         {
             (one, root.run_id)
             for task_id, slot in pairs
-            for root in [reading.at_slots.get((reading.line(task_id)[-1], slot))]
+            for root in [slots.get((reading.line(task_id)[-1], slot))]
             if root is not None and root.run_id is not None
             for one in reading.line(task_id)[:-1]
         }
@@ -138,6 +161,8 @@ def _finding(reading: _Reading, slot: Slot, task_id: UUID) -> Finding:
         return latest.finding
     if slot.run_id is not None and (part := _part_of_run(reading, task_id, slot.run_id)):
         return PENDING if _is_coming(reading, part, slot.run_id) else MISSING
+    if slot.is_of_backfill and (found := _by_backfill(reading, task_id, slot.scheduled_for)) is not None:
+        return found
     return _at_slot(reading, task_id, slot.scheduled_for)
 
 
@@ -152,8 +177,25 @@ def _is_coming(reading: _Reading, line: Sequence[UUID], run_id: UUID) -> bool:
     return latest is not None and not latest.finding.is_final
 
 
+def _by_backfill(reading: _Reading, task_id: UUID, slot: datetime) -> Finding | None:
+    """Return what a backfill has made of the slot that counts for one of another backfill, or will make of it.
+
+    None where the schedule's own slot is what counts: it is the later one, or no backfill has run it.
+    """
+    *following, root = reading.line(task_id)
+    own, again = reading.at_slots.get((task_id, slot)), reading.backfilled.get((task_id, slot))
+    counts = max((one.scheduled_for for one in (own, again) if one is not None), default=slot)
+    begun, coming = reading.backfilled.get((root, slot)), reading.to_be_backfilled.get((root, slot))
+    if coming is not None and (coming >= counts or (own is None and again is None)):
+        return PENDING
+    if following and begun is not None and begun.run_id is not None and (task_id, begun.run_id) not in reading.in_runs:
+        if not begun.finding.is_final or _is_coming(reading, [*following[1:], root], begun.run_id):
+            return PENDING
+    return again.finding if again is not None and again.scheduled_for == counts else None
+
+
 def _at_slot(reading: _Reading, task_id: UUID, slot: datetime) -> Finding:
-    """Return what a task that follows another root came to at a slot, or at its latest one before (issue 6 point 4)."""
+    """Return what a task that follows another root came to at a slot, or at its latest one before."""
     *following, root = reading.line(task_id)
     to_come = reading.workflow.next_slots.get(root)
     if to_come is not None and to_come <= slot:

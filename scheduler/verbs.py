@@ -12,6 +12,7 @@ from uuid import UUID
 import psycopg
 
 from scheduler import audit, claims, firing, pauses, revisions, transitions, triggers
+from scheduler.engine.schedules.instants import written
 from scheduler.engine.states import Reason, TaskStatus
 from scheduler.models.choices import AuditVerb
 from scheduler.records import Done, DueTask, Ready
@@ -40,7 +41,7 @@ def pause(
     refused |= {task.id: COMPLETED for task in tasks if task.status == TaskStatus.COMPLETED}
     paused = [task.id for task in tasks if task.id not in refused]
     connection.execute(_PAUSE, {"ids": paused, "reason": reason, "until": until})
-    after = {"status": TaskStatus.PAUSED, "pauseReason": reason, "pausedUntil": until and until.isoformat()}
+    after = {"status": TaskStatus.PAUSED, "pauseReason": reason, "pausedUntil": until and written(until)}
     audit.record_many(connection, paused, verb=AuditVerb.PAUSE, after=after, now=now)
     return Done(paused, refused, ready)
 

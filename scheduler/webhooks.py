@@ -1,9 +1,9 @@
-"""Webhooks: turns what has happened into messages for whoever wants them, and notes how each try went."""
+"""Webhooks: turns what has happened into deliveries for whoever wants them, and notes how each try went."""
 
 import json
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -11,14 +11,16 @@ from uuid import UUID
 
 import psycopg
 
-from scheduler import audit, claims, notices, outbox
+from scheduler import audit, circuits, claims, notices, outbox
 from scheduler.audit import Entry
 from scheduler.claims import Untold
 from scheduler.engine import webhooks as rules
+from scheduler.engine.circuits import Call
+from scheduler.engine.schedules.instants import told, written
 from scheduler.halving import in_halves
 from scheduler.models.choices import AuditKind, AuditVerb
-from scheduler.news import News, instant, news_of
-from scheduler.records import DueDelivery
+from scheduler.news import News, news_of
+from scheduler.outgoing import DueDelivery
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ FORGET_BATCH: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class _Hook:
-    """A webhook as messages are made for it."""
+    """A webhook as deliveries are made for it."""
 
     id: UUID
     namespace: str | None
@@ -60,7 +62,7 @@ _HOOKS = "SELECT id, namespace, events::text FROM scheduler_webhooks WHERE is_ac
 
 
 def fan_out(connection: psycopg.Connection, *, now: datetime) -> int:
-    """Make the messages and notices of a few entries of the outbox, in one transaction; return how many entries.
+    """Make the deliveries and notices of a few entries of the outbox, in one transaction; return how many entries.
 
     A second copy takes others; where the process dies before the commit the entries are there for another, and what
     is made twice meets the primary key. An entry that cannot be told stays, and holds up no other.
@@ -121,7 +123,7 @@ def _body(news: News, delivery: UUID) -> str:
     message = {
         "id": str(delivery),
         "type": news.event,
-        "occurredAt": instant(news.at),
+        "occurredAt": written(news.at),
         "namespace": news.namespace,
         "data": news.data,
     }
@@ -129,10 +131,18 @@ def _body(news: News, delivery: UUID) -> str:
 
 
 def send_test(connection: psycopg.Connection, webhook: UUID, namespace: str | None, *, now: datetime) -> UUID:
-    """Make a message that says nothing, inside the caller's transaction; return its id. Each time it is another one."""
+    """Make a delivery that says nothing, inside the caller's transaction; return its id. Each time it is another."""
     news = News(rules.TEST, f"test:{now.isoformat()}", namespace, now, {})
     _write(connection, [(_Hook(webhook, namespace, ()), news)], now=now)
     return rules.delivery_id(webhook, news.subject)
+
+
+_TRY_NOW = "UPDATE scheduler_webhooks SET not_before = NULL WHERE id = %s AND not_before IS NOT NULL"
+
+
+def try_now(connection: psycopg.Connection, webhook: UUID) -> None:
+    """Leave a webhook that fails in peace no longer: somebody who knows of it asks. A further failure begins anew."""
+    connection.execute(_TRY_NOW, (webhook,))
 
 
 _OF_NAMESPACE = """
@@ -162,8 +172,38 @@ WHERE id = %(id)s
 
 
 def replay(connection: psycopg.Connection, delivery: UUID, *, now: datetime) -> None:
-    """Send a message that the caller has locked once more, under its own id, with as many tries as the first time."""
+    """Send a delivery that the caller has locked once more, under its own id, with as many tries as the first time."""
     connection.execute(_REPLAY, {"id": delivery, "tries": rules.MOST_TRIES, "now": now})
+
+
+# In order of what happened, as far as somebody may ask at once; whoever asks holds the webhook.
+_REPLAY_MANY = """
+UPDATE scheduler_deliveries SET status = 'PENDING', tries_left = %(tries)s, next_attempt_at = %(now)s, ended_at = NULL
+WHERE status <> 'PENDING' AND id = ANY (ARRAY(
+    SELECT id FROM scheduler_deliveries
+    WHERE webhook_id = %(webhook)s AND status = %(status)s
+        AND created_at >= coalesce(%(begin)s::timestamptz, '-infinity')
+        AND created_at < coalesce(%(end)s::timestamptz, 'infinity')
+        AND (%(event)s::text IS NULL OR event = %(event)s)
+    ORDER BY created_at, id LIMIT %(limit)s
+))
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Which:
+    """Deliveries of a webhook that have come to their end: with this status, made in begin <= instant < end."""
+
+    status: str
+    event: str | None = None
+    begin: datetime | None = None
+    end: datetime | None = None
+
+
+def replay_many(connection: psycopg.Connection, webhook: UUID, which: Which, *, limit: int, now: datetime) -> int:
+    """Send up to `limit` deliveries of a webhook that the caller has locked once more, the oldest; return how many."""
+    parameters = asdict(which) | {"webhook": webhook, "limit": limit, "tries": rules.MOST_TRIES, "now": now}
+    return connection.execute(_REPLAY_MANY, parameters).rowcount
 
 
 _NOTE = """
@@ -197,7 +237,7 @@ def note(connection: psycopg.Connection, tried: Tried, *, now: datetime) -> None
     wait = rules.wait(rules.MOST_TRIES - delivery.tries_left, delivery=delivery.id)
     status = "DELIVERED" if tried.is_delivered else "FAILED" if wait is None else "PENDING"
     attempt = {
-        "at": instant(tried.at), "status": tried.status, "error": tried.error, "durationMs": tried.duration_ms,
+        "at": written(tried.at), "status": tried.status, "error": tried.error, "durationMs": tried.duration_ms,
     }  # fmt: skip
     parameters = {
         "id": delivery.id, "count": delivery.attempt_count, "status": status, "now": now, "shown": ATTEMPTS_SHOWN,
@@ -206,10 +246,19 @@ def note(connection: psycopg.Connection, tried: Tried, *, now: datetime) -> None
     with connection.transaction():
         if not connection.execute(_NOTE, parameters).rowcount:
             return
+        circuits.note_call(connection, delivery.host, _as_call(tried))
         if tried.is_delivered:
             connection.execute(_WORKS, (delivery.webhook_id,))
         else:
             _count_failure(connection, tried, now=now)
+
+
+def _as_call(tried: Tried) -> Call:
+    ended_at = tried.at + timedelta(milliseconds=tried.duration_ms)
+    return Call(
+        tried.delivery.id, tried.at, ended_at, rules.has_host_failed(tried.status),
+        timedelta(seconds=rules.ANSWER_SECONDS),
+    )  # fmt: skip
 
 
 def _count_failure(connection: psycopg.Connection, tried: Tried, *, now: datetime) -> None:
@@ -221,7 +270,7 @@ def _count_failure(connection: psycopg.Connection, tried: Tried, *, now: datetim
     if tried.status == rules.GONE:
         _switch_off(connection, tried.delivery.webhook_id, "It answered 410: there is nobody any more.", now=now)
     elif rules.is_given_up(failures=failures, failing_for=now - since):
-        reason = f"{failures} tries in a row have failed since {instant(since)}; the last: {tried.error}"
+        reason = f"{failures} tries in a row have failed since {told(since)}; the last: {tried.error}"
         _switch_off(connection, tried.delivery.webhook_id, reason, now=now)
 
 
@@ -257,5 +306,5 @@ DELETE FROM scheduler_deliveries WHERE id = ANY (ARRAY(
 
 
 def forget(connection: psycopg.Connection, *, now: datetime, limit: int = FORGET_BATCH) -> int:
-    """Delete up to `limit` messages that are older than they are kept; return how many."""
+    """Delete up to `limit` deliveries that are older than they are kept; return how many."""
     return connection.execute(_FORGET, (now - DELIVERIES_KEPT, limit)).rowcount

@@ -11,6 +11,7 @@ from scheduler.answers.calendars import (
     ClosedDaysAnswer,
     RangeAnswer,
 )
+from scheduler.answers.circuits import CircuitAnswer, CircuitPage
 from scheduler.answers.common import (
     Answer,
     ChannelAnswer,
@@ -47,10 +48,12 @@ from scheduler.answers.platform import (
     NewTokenAnswer,
     NodeAnswer,
     NodePage,
+    QueuePage,
     TokenAnswer,
     TokenPage,
 )
 from scheduler.answers.predictions import ForecastAnswer, PredictionAnswer
+from scheduler.answers.protection import ExceededAnswer, ProtectionAnswer
 from scheduler.answers.revisions import RevisionAnswer, RevisionPage, WholeRevisionAnswer
 from scheduler.answers.sla import BreachPage, SlaReportAnswer
 from scheduler.answers.stats import (
@@ -61,6 +64,7 @@ from scheduler.answers.stats import (
     OverviewAnswer,
     QueueDepthAnswer,
     SchedulersAnswer,
+    SlotFaultPage,
     TimelineAnswer,
     WorkersAnswer,
 )
@@ -94,6 +98,7 @@ from scheduler.answers.webhooks import (
     DeliveryAnswer,
     DeliveryPage,
     NewWebhookAnswer,
+    ReplayedAnswer,
     TryAnswer,
     WebhookAnswer,
     WebhookPage,
@@ -101,11 +106,14 @@ from scheduler.answers.webhooks import (
 from scheduler.answers.words import (
     CALENDAR_POLICIES,
     CHANNEL_KINDS,
+    CIRCUIT_POLICIES,
+    CIRCUIT_STATES,
     DELIVERY_STATUSES,
     EXECUTION_STATUSES,
     EXPLAINED_OUTCOMES,
     OCCASIONS,
     OVERLAP_POLICIES,
+    PROTECTION_LEVELS,
     RECORD_OUTCOMES,
     ROLES,
     TASK_STATUSES,
@@ -124,12 +132,15 @@ from scheduler.answers.workflows import (
 __all__ = [
     "CALENDAR_POLICIES",
     "CHANNEL_KINDS",
+    "CIRCUIT_POLICIES",
+    "CIRCUIT_STATES",
     "DELIVERY_STATUSES",
     "EXECUTION_STATUSES",
     "EXPLAINED_OUTCOMES",
     "FLOW_MODES",
     "OCCASIONS",
     "OVERLAP_POLICIES",
+    "PROTECTION_LEVELS",
     "RECORD_OUTCOMES",
     "ROLES",
     "TASK_STATUSES",
@@ -147,6 +158,8 @@ __all__ = [
     "CalendarPage",
     "CandidateAnswer",
     "ChannelAnswer",
+    "CircuitAnswer",
+    "CircuitPage",
     "ClosedDayAnswer",
     "ClosedDaysAnswer",
     "DefinitionAnswer",
@@ -158,6 +171,7 @@ __all__ = [
     "EventAnswer",
     "EventCountsAnswer",
     "EventPage",
+    "ExceededAnswer",
     "ExecutionAnswer",
     "ExecutionPage",
     "ExplanationAnswer",
@@ -198,10 +212,13 @@ __all__ = [
     "PredictionAnswer",
     "PreviewAnswer",
     "ProblemAnswer",
+    "ProtectionAnswer",
     "QueueDepthAnswer",
+    "QueuePage",
     "RangeAnswer",
     "RecordAnswer",
     "RefusalAnswer",
+    "ReplayedAnswer",
     "RetriedRunAnswer",
     "RetryPolicyAnswer",
     "RevisionAnswer",
@@ -212,6 +229,7 @@ __all__ = [
     "SchedulersAnswer",
     "SlaReportAnswer",
     "SlotExplanationAnswer",
+    "SlotFaultPage",
     "StartedAnswer",
     "StepAnswer",
     "TaskAnswer",

@@ -11,7 +11,7 @@ from scheduler.models.choices import AuditKind, AuditVerb, Via
 class AuditAnswer(Answer):
     id = serializers.IntegerField()
     recordedAt = serializers.DateTimeField(help_text="When the request came in.")
-    actor = serializers.CharField(help_text="A token's name, a user of the console, a command, or platform.")
+    actor = serializers.CharField(help_text="A token's name, a user of the dashboard, a command, or platform.")
     via = serializers.ChoiceField(Via.values)
     tokenId = serializers.IntegerField(allow_null=True)
     address = serializers.IPAddressField(allow_null=True, help_text="Where from; null where it is not known.")

@@ -35,6 +35,27 @@ class NodeAnswer(Answer):
     load = serializers.JSONField()
 
 
+class QueueAnswer(Answer):
+    queue = serializers.CharField()
+    depth = serializers.IntegerField(help_text="Executions QUEUED.")
+    isDepthEstimated = serializers.BooleanField(help_text="There are more than that.")
+    oldestQueuedAt = serializers.DateTimeField(allow_null=True)
+    oldestWaitSeconds = serializers.FloatField()
+    running = serializers.IntegerField(help_text="Executions RUNNING.")
+    arrivalsPerSecond = serializers.FloatField(help_text="Mean of the last five minutes.")
+    servedPerSecond = serializers.FloatField(help_text="Mean of the last five minutes.")
+    meanServiceSeconds = serializers.FloatField(allow_null=True, help_text="null where nothing has ended lately.")
+    forecastBusy = serializers.FloatField(help_text="Most work forecast within the lead, in seconds a second.")
+    workers = serializers.IntegerField(help_text="Live workers that take from it.")
+    concurrency = serializers.IntegerField(help_text="Executions that they run at once.")
+    suggestedConcurrency = serializers.IntegerField()
+    suggestedWorkers = serializers.IntegerField()
+
+
+class QueuePage(PageAnswer):
+    content = QueueAnswer(many=True)
+
+
 class NamespaceAnswer(Answer):
     name = serializers.CharField()
     weight = serializers.IntegerField(help_text="Its share of a backlog, relative to others; 1 to 100.")
@@ -43,7 +64,9 @@ class NamespaceAnswer(Answer):
         child=serializers.CharField(), help_text="Secrets that its tasks may name; without any, SECRET_NAMES says."
     )
     notifyChannel: Any = ChannelAnswer(allow_null=True, help_text="By which people are notified.")
-    retentionDays = serializers.IntegerField(allow_null=True, help_text="Always null in this version.")
+    retentionDays = serializers.IntegerField(
+        allow_null=True, help_text="How long its history is kept, where that is shorter than the installation's."
+    )
     version = serializers.IntegerField(help_text="Grows with each change; the ETag.")
     createdAt = serializers.DateTimeField()
     createdBy = serializers.CharField(allow_null=True)

@@ -12,7 +12,7 @@ class ComplianceAnswer(Answer):
     slots = serializers.IntegerField(help_text="Under an SLA and decided; a range row counts with all its slots.")
     kept = serializers.IntegerField()
     broken = serializers.IntegerField(help_text="Slots that broke any promise.")
-    compliance = serializers.FloatField(allow_null=True, help_text="kept / slots, 0 to 1; null without slots.")
+    compliance = serializers.FloatField(allow_null=True, help_text="Kept / slots, 0 to 1; null without slots.")
     breaches: Any = serializers.DictField(child=serializers.IntegerField(), help_text="Slots by promise broken.")
 
 

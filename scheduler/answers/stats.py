@@ -4,8 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from scheduler.answers.common import Answer
+from scheduler.answers.common import Answer, PageAnswer
 from scheduler.engine.flow import FlowMode
+from scheduler.engine.slotaudit import SlotFault
 
 
 class NumberAnswer(Answer):
@@ -19,6 +20,7 @@ class EndedAnswer(Answer):
 
     succeeded = NumberAnswer()
     failed = NumberAnswer(help_text="FAILED, TIMED_OUT and LOST.")
+    successRate = serializers.FloatField(allow_null=True, help_text="What succeeded among both; 0 to 1.")
 
     def get_fields(self) -> Any:
         """Return the fields with `from`, which is a word of Python, among them."""
@@ -51,10 +53,15 @@ class SchedulersAnswer(Answer):
 
 
 class QueueDepthAnswer(Answer):
-    name = serializers.CharField()
+    queue = serializers.CharField()
     depth = NumberAnswer()
     oldestQueuedAt = serializers.DateTimeField()
     oldestWaitSeconds = serializers.FloatField()
+    oldestUnpublishedAt = serializers.DateTimeField(
+        allow_null=True,
+        help_text="Since when the first waits that the broker has not taken yet; null if it has all.",
+    )
+    isServed = serializers.BooleanField(help_text="A worker that beats takes from it.")
 
 
 class FlowOverviewAnswer(Answer):
@@ -106,3 +113,21 @@ class TimelineAnswer(Answer):
     window = serializers.CharField()
     intervalSeconds = serializers.IntegerField()
     intervals: Any = IntervalAnswer(many=True, help_text="Oldest first.")
+
+
+class SlotFaultAnswer(Answer):
+    id = serializers.IntegerField()
+    taskId = serializers.UUIDField()
+    taskName = serializers.CharField()
+    namespace = serializers.CharField()
+    kind = serializers.ChoiceField([kind.value for kind in SlotFault])
+    scheduledFor = serializers.DateTimeField(help_text="The slot.")
+    lateSeconds = serializers.FloatField(
+        allow_null=True,
+        help_text="How late it was recorded, or was when it was found waiting; null where it is not LATE.",
+    )
+    foundAt = serializers.DateTimeField()
+
+
+class SlotFaultPage(PageAnswer):
+    content = SlotFaultAnswer(many=True)

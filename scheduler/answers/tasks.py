@@ -7,6 +7,7 @@ from rest_framework import serializers
 from scheduler.answers.common import Answer, ChannelAnswer, PageAnswer
 from scheduler.answers.words import (
     CALENDAR_POLICIES,
+    CIRCUIT_POLICIES,
     CONDITIONS,
     DEPENDENCY_MODES,
     OCCASIONS,
@@ -63,6 +64,7 @@ class DefinitionAnswer(Answer):
     startAt = serializers.DateTimeField(allow_null=True)
     endAt = serializers.DateTimeField(allow_null=True)
     jitterSeconds = serializers.IntegerField(help_text="Each slot is due later by a stable share of it.")
+    flexSeconds = serializers.IntegerField(help_text="Each slot is due where its window behind the slot has room.")
     calendar = serializers.CharField(allow_null=True, help_text="Name of a calendar.")
     calendarPolicy = serializers.ChoiceField(CALENDAR_POLICIES)
     misfirePolicy = serializers.ChoiceField(MisfirePolicy.values)
@@ -76,6 +78,8 @@ class DefinitionAnswer(Answer):
     dependencies = DependencyAnswer(many=True, help_text="Tasks that it waits for.")
     dependencyMode = serializers.ChoiceField(DEPENDENCY_MODES)
     listensTo: Any = ListenerAnswer(many=True, help_text="Events that start it.")
+    uses = serializers.ListField(child=serializers.CharField(), help_text="Services that it calls.")
+    circuitPolicy = serializers.ChoiceField(CIRCUIT_POLICIES)
     timeoutSeconds = serializers.IntegerField()
     maxRetryCount = serializers.IntegerField()
     retryPolicy = RetryPolicyAnswer()

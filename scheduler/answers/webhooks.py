@@ -27,7 +27,7 @@ class WebhookAnswer(Answer):
 
 
 class NewWebhookAnswer(WebhookAnswer):
-    secret = serializers.CharField(help_text="Shown this once; messages are signed with it.")
+    secret = serializers.CharField(help_text="Shown this once; deliveries are signed with it.")
 
 
 class TryAnswer(Answer):
@@ -48,6 +48,11 @@ class DeliveryAnswer(Answer):
     nextAttemptAt = serializers.DateTimeField(allow_null=True, help_text="null where it has come to its end.")
     createdAt = serializers.DateTimeField()
     endedAt = serializers.DateTimeField(allow_null=True)
+
+
+class ReplayedAnswer(Answer):
+    replayed = serializers.IntegerField(help_text="How many deliveries are on their way again.")
+    mayBeMore = serializers.BooleanField(help_text="As many as one request may ask for: ask again for the others.")
 
 
 class WebhookPage(PageAnswer):

@@ -1,11 +1,13 @@
 """All SQL that locks rows: tasks and executions are taken here, and written by whoever asked, in one transaction.
 
 Tasks are locked FOR NO KEY UPDATE: plain FOR UPDATE skips a row that a foreign-key check holds, and blocks inserts
-of history. Order of locks: the graph of dependencies, executions before tasks, tasks by id, then limits by key; what
-another transaction holds is skipped wherever the next pass finds it again. Release, and whoever decides on what waits
-for other tasks, take their executions last, and never wait for one.
+of history. Order of locks: the graph of dependencies, executions before tasks, tasks by id, then limits by key,
+circuits by name; what another transaction holds is skipped wherever the next pass finds it again. Release, and whoever
+decides on what waits for other tasks, take their executions last, and never wait for one.
 """
 
+from scheduler.claims.catchups import catchup, catchup_to_complete, caught_up, dropped, next_caught_up
+from scheduler.claims.circuits import calls, circuits, circuits_to_look_at, host_circuits
 from scheduler.claims.dependents import awaited, awaiting, concerned, edit_graph, upstream_ends
 from scheduler.claims.executions import (
     EVERYWHERE,
@@ -25,6 +27,7 @@ from scheduler.claims.executions import (
 )
 from scheduler.claims.holds import (
     HELD_BATCH,
+    IS_GATED,
     TOKENS,
     deciding,
     executions_in_the_way,
@@ -37,7 +40,15 @@ from scheduler.claims.holds import (
     permits,
     standings,
 )
-from scheduler.claims.outgoing import Untold, delivery, due_deliveries, due_message, outbox, webhook_to_edit
+from scheduler.claims.outgoing import (
+    HOST_OF_WEBHOOK,
+    Untold,
+    delivery,
+    due_deliveries,
+    due_message,
+    outbox,
+    webhook_to_edit,
+)
 from scheduler.claims.requested import (
     calendar_to_delete,
     calendar_to_edit,
@@ -48,9 +59,12 @@ from scheduler.claims.requested import (
     namespace_to_edit,
     operation,
     operation_on_many,
+    operation_to_edit,
+    protection,
     template_to_edit,
 )
 from scheduler.claims.tasks import (
+    CLAIM_CHANNEL,
     FIRST_CLAIM,
     busy_tasks,
     due_of_namespaces,
@@ -59,7 +73,6 @@ from scheduler.claims.tasks import (
     ending_tasks,
     held_by_lifted,
     lock_tasks,
-    locked_tasks,
     namespaces_due,
     task,
     tasks,
@@ -68,9 +81,12 @@ from scheduler.claims.tasks import (
 )
 
 __all__ = [
+    "CLAIM_CHANNEL",
     "EVERYWHERE",
     "FIRST_CLAIM",
     "HELD_BATCH",
+    "HOST_OF_WEBHOOK",
+    "IS_GATED",
     "RECENT",
     "TOKENS",
     "Untold",
@@ -82,9 +98,16 @@ __all__ = [
     "busy_tasks",
     "calendar_to_delete",
     "calendar_to_edit",
+    "calls",
+    "catchup",
+    "catchup_to_complete",
+    "caught_up",
+    "circuits",
+    "circuits_to_look_at",
     "concerned",
     "deciding",
     "delivery",
+    "dropped",
     "due_deliveries",
     "due_message",
     "due_of_namespaces",
@@ -102,18 +125,21 @@ __all__ = [
     "held_by_lifted",
     "held_by_limits",
     "held_executions",
+    "host_circuits",
     "keep_calendars",
     "keep_template",
     "lock_tasks",
-    "locked_tasks",
     "namespace_to_edit",
     "namespaces_due",
+    "next_caught_up",
     "next_held",
     "operation",
     "operation_on_many",
+    "operation_to_edit",
     "outbox",
     "permits",
     "promising",
+    "protection",
     "published_executions",
     "ready",
     "recent",

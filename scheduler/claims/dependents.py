@@ -51,7 +51,7 @@ def awaited(connection: psycopg.Connection, *, now: datetime, low: UUID, limit: 
 
 
 _AWAITING = f"""
-SELECT h.id, h.task_id, h.run_id, h.trigger, h.due_at, h.scheduled_for, h.queue, h.namespace
+SELECT h.id, h.task_id, h.run_id, h.trigger, h.due_at, h.scheduled_for, h.queue, h.namespace, h.priority
 FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
 WHERE {_IS_DUE} AND h.task_id = ANY(%(tasks)s::uuid[]) AND {KEYS} <@ %(keys)s::text[]
 ORDER BY h.not_before, h.id LIMIT %(limit)s

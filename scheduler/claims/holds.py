@@ -1,23 +1,34 @@
 """What is held: executions that wait for an overlap or a limit, what their tasks have open, and the limits."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
 import psycopg
 
 from scheduler.engine.admission import Standing
-from scheduler.engine.states import Status, Trigger
+from scheduler.engine.gates import LOAD, SERVICE
+from scheduler.engine.protection import CRITICAL_PRIORITY
+from scheduler.engine.states import GATED, Status, Trigger
 from scheduler.records import Flowing, Gate, Held
 
 # Decided under the lock of its task: what may not overlap, and what is limited to so many at once.
 _IS_BOUND = "(t.max_concurrency IS NOT NULL OR (h.reason = 'overlap' AND t.overlap_policy <> 'ALLOW'))"
 
-KEYS = "ARRAY['all', 'queue:' || h.queue, 'namespace:' || h.namespace, 'class:' || t.task_class]"
+# The same as `engine.gates.gates_of`.
+KEYS = f"""(
+    ARRAY['all', 'queue:' || h.queue, 'namespace:' || h.namespace, 'class:' || t.task_class]
+    || CASE WHEN h.priority < {CRITICAL_PRIORITY} THEN ARRAY['{LOAD}'] ELSE ARRAY[]::text[] END
+    || ARRAY(SELECT '{SERVICE}' || u.name FROM unnest(t.uses) AS u (name))
+)"""  # noqa: S608 - our own words
 
-_IS_DUE = """
-h.status = 'SCHEDULED' AND h.not_before <= %(now)s AND h.id >= %(low)s AND h.reason IS DISTINCT FROM 'dependency'
-    AND h.reason IS DISTINCT FROM 'flow'    AND t.status IN ('ACTIVE', 'COMPLETED')
+# Held by a key, whose tokens let it go (`flowing`).
+IS_GATED = "reason IN ('" + "', '".join(sorted(GATED)) + "')"
+
+_IS_DUE = f"""
+h.status = 'SCHEDULED' AND h.not_before <= %(now)s AND h.id >= %(low)s
+    AND (h.reason IN ('dependency', 'catch_up')) IS NOT TRUE
+    AND (h.{IS_GATED}) IS NOT TRUE AND t.status IN ('ACTIVE', 'COMPLETED')
 """
 
 
@@ -37,7 +48,7 @@ def deciding(connection: psycopg.Connection, *, now: datetime, low: UUID, limit:
 
 _HELD = f"""
 SELECT h.id, h.task_id, h.trigger, h.reason, h.due_at, h.scheduled_for, h.queue, h.namespace, t.task_class,
-    t.overlap_policy, t.max_concurrency, h.priority
+    t.overlap_policy, t.max_concurrency, h.priority, t.uses
 FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
 WHERE {_IS_DUE} AND {KEYS} <@ %(keys)s::text[] AND (h.task_id = ANY(%(tasks)s::uuid[]) OR NOT {_IS_BOUND})
 ORDER BY h.not_before, h.id LIMIT %(limit)s
@@ -71,8 +82,8 @@ _IS_HELD = "h.status = 'SCHEDULED' AND h.reason = 'overlap'"
 _TAKES_TURNS = "h.trigger IN ('CATCH_UP', 'BACKFILL')"
 
 
-# What waits for other tasks is in nobody's way until they let it go.
-_AWAITS = "h.status = 'SCHEDULED' AND h.reason = 'dependency'"
+# What waits for other tasks, or for its catch-up, is in nobody's way until they let it go.
+_AWAITS = "h.status = 'SCHEDULED' AND h.reason IN ('dependency', 'catch_up')"
 
 
 _STANDINGS = f"""
@@ -92,18 +103,23 @@ def standings(connection: psycopg.Connection, task_ids: Collection[UUID]) -> dic
 
 
 _NEXT_HELD = f"""
-SELECT next.id FROM unnest(%s::uuid[]) AS u (task_id) CROSS JOIN LATERAL (
+SELECT next.id FROM unnest(%(tasks)s::uuid[], %(counts)s::int[]) AS u (task_id, count) CROSS JOIN LATERAL (
     SELECT h.id FROM task_execution_history h
     WHERE h.task_id = u.task_id AND h.status = 'SCHEDULED' AND h.reason IN ('overlap', 'limit')
-    ORDER BY {_TAKES_TURNS}, h.due_at, h.scheduled_for, h.id LIMIT 1
+        AND h.not_before > %(now)s
+    ORDER BY {_TAKES_TURNS}, h.due_at, h.scheduled_for, h.id LIMIT u.count
     FOR UPDATE SKIP LOCKED
 ) next
 """  # noqa: S608 - the conditions stand above
 
 
-def next_held(connection: psycopg.Connection, task_ids: Collection[UUID]) -> list[UUID]:
-    """Lock the execution of each task that is the next to go of those held for an overlap or a limit."""
-    return [row[0] for row in connection.execute(_NEXT_HELD, (list(task_ids),))]
+def next_held(connection: psycopg.Connection, counts: Mapping[UUID, int], *, now: datetime) -> list[UUID]:
+    """Lock the next executions of each task, so many, of those held for an overlap or a limit.
+
+    Not those that are being looked at already: an end just before this one has had them looked at.
+    """
+    parameters = {"tasks": list(counts), "counts": list(counts.values()), "now": now}
+    return [row[0] for row in connection.execute(_NEXT_HELD, parameters)]
 
 
 HELD_BATCH = 500
@@ -126,7 +142,8 @@ least(p.burst, p.tokens + p.rate * greatest(extract(epoch FROM %(now)s::timestam
 """
 
 _GATES = f"""
-SELECT p.key, p.capacity - p.used, {TOKENS}, p.is_paused, p.has_waiting FROM scheduler_permits p
+SELECT p.key, p.capacity - p.used, {TOKENS}, p.is_paused, p.has_waiting, coalesce(p.rate = 0, false)
+FROM scheduler_permits p
 WHERE p.key = ANY(%(keys)s) ORDER BY p.key FOR NO KEY UPDATE
 """  # noqa: S608 - the arithmetic stands above
 
@@ -146,7 +163,7 @@ _WAITING = f"""
 SELECT h.id, h.task_id, {_IS_BOUND}, {KEYS}
 FROM unnest(%(keys)s::text[], %(counts)s::int[]) AS u (key, count) CROSS JOIN LATERAL (
     SELECT w.* FROM task_execution_history w JOIN scheduler_tasks t ON t.id = w.task_id
-    WHERE w.status = 'SCHEDULED' AND w.reason = 'flow' AND w.held_by = u.key AND w.id >= %(low)s
+    WHERE w.status = 'SCHEDULED' AND w.{IS_GATED} AND w.held_by = u.key AND w.id >= %(low)s
         AND t.status IN ('ACTIVE', 'COMPLETED')
     ORDER BY w.held_by, w.priority DESC, w.due_at, w.id LIMIT u.count
 ) h JOIN scheduler_tasks t ON t.id = h.task_id
@@ -169,10 +186,10 @@ def flowing(connection: psycopg.Connection, *, now: datetime, low: UUID, limit: 
 
 _FLOW_HELD = f"""
 SELECT h.id, h.task_id, h.trigger, h.reason, h.due_at, h.scheduled_for, h.queue, h.namespace, t.task_class,
-    t.overlap_policy, t.max_concurrency, h.priority
+    t.overlap_policy, t.max_concurrency, h.priority, t.uses
 FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
 WHERE h.id = ANY(%(ids)s::uuid[]) AND h.id BETWEEN %(first)s AND %(last)s
-    AND h.status = 'SCHEDULED' AND h.reason = 'flow' AND t.status IN ('ACTIVE', 'COMPLETED')
+    AND h.status = 'SCHEDULED' AND h.{IS_GATED} AND t.status IN ('ACTIVE', 'COMPLETED')
     AND {KEYS} <@ %(keys)s::text[] AND (h.task_id = ANY(%(tasks)s::uuid[]) OR NOT {_IS_BOUND})
 ORDER BY h.priority DESC, h.due_at, h.scheduled_for, h.id
 FOR UPDATE OF h SKIP LOCKED
@@ -180,7 +197,7 @@ FOR UPDATE OF h SKIP LOCKED
 
 
 def flow_held(connection: psycopg.Connection, found: Flowing) -> list[Held]:
-    """Lock those of the found executions that flow control still holds, the most urgent first.
+    """Lock those of the found executions that a key still holds, the most urgent first.
 
     Only what the tasks and keys that were found can decide on, which the caller has locked.
     """

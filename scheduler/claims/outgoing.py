@@ -1,13 +1,15 @@
 """What goes out to others: what they have not been told of yet, and the messages that are due."""
 
 import json
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 import psycopg
 
-from scheduler.records import DueDelivery, DueMessage
+from scheduler.engine.circuits import HOST
+from scheduler.outgoing import DueDelivery, DueMessage
 
 _OUTBOX = """
 DELETE FROM scheduler_outbox WHERE id IN (
@@ -30,32 +32,52 @@ def outbox(connection: psycopg.Connection, *, limit: int) -> list[Untold]:
     return [Untold(*row) for row in connection.execute(_OUTBOX, (limit,))]
 
 
+# The name of the circuit of a webhook's host: stored URLs are as `engine.urls` writes them.
+HOST_OF_WEBHOOK = f"('{HOST}' || coalesce(substring(w.url FROM '^https?://([^/?#]+)'), ''))"
+
 # A few of each webhook, so that one that does not answer holds up no other.
-_DUE = """
+_DUE = f"""
 UPDATE scheduler_deliveries d
 SET attempt_count = d.attempt_count + 1, tries_left = d.tries_left - 1, next_attempt_at = %(until)s
 FROM (
-    SELECT due.id, w.url, w.secret_version, w.secret_changed_at
-    FROM scheduler_webhooks w CROSS JOIN LATERAL (
-        SELECT one.id, one.next_attempt_at FROM scheduler_deliveries one
-        WHERE one.webhook_id = w.id AND one.status = 'PENDING' AND one.next_attempt_at <= %(now)s
-        ORDER BY one.next_attempt_at, one.id LIMIT %(of_each)s
-        FOR UPDATE SKIP LOCKED
-    ) due
-    WHERE w.is_active AND (w.not_before IS NULL OR w.not_before <= %(now)s)
-    ORDER BY due.next_attempt_at, due.id LIMIT %(limit)s
+    SELECT * FROM (
+        SELECT due.id, due.next_attempt_at, w.url, w.secret_version, w.secret_changed_at, {HOST_OF_WEBHOOK} AS host,
+            row_number() OVER (PARTITION BY {HOST_OF_WEBHOOK} ORDER BY due.next_attempt_at, due.id) AS place
+        FROM scheduler_webhooks w CROSS JOIN LATERAL (
+            SELECT one.id, one.next_attempt_at FROM scheduler_deliveries one
+            WHERE one.webhook_id = w.id AND one.status = 'PENDING' AND one.next_attempt_at <= %(now)s
+            ORDER BY one.next_attempt_at, one.id LIMIT %(of_each)s
+            FOR UPDATE SKIP LOCKED
+        ) due
+        WHERE w.is_active AND (w.not_before IS NULL OR w.not_before <= %(now)s)
+            AND {HOST_OF_WEBHOOK} <> ALL (%(shut)s::text[])
+    ) found
+    WHERE place = 1 OR host <> ALL (%(probed)s::text[])
+    ORDER BY next_attempt_at, id LIMIT %(limit)s
 ) taken
 WHERE d.id = taken.id
 RETURNING d.id, d.webhook_id, d.event, d.body, d.attempt_count, d.tries_left, taken.url, taken.secret_version,
-    taken.secret_changed_at
-"""
+    taken.secret_changed_at, taken.host
+"""  # noqa: S608 - the expression stands above
 
 
 def due_deliveries(
-    connection: psycopg.Connection, *, now: datetime, until: datetime, of_each: int, limit: int
+    connection: psycopg.Connection,
+    *,
+    now: datetime,
+    until: datetime,
+    of_each: int,
+    limit: int,
+    shut: Collection[str] = (),
+    probed: Collection[str] = (),
 ) -> list[DueDelivery]:
-    """Take messages that are due, as one more try each; one that nobody reports on is due again at `until`."""
-    parameters = {"now": now, "until": until, "of_each": of_each, "limit": limit}
+    """Take messages that are due, as one more try each; one that nobody reports on is due again at `until`.
+
+    None to the hosts that are `shut`, and one to each of those that are to be `probed`, by their circuits' names.
+    """
+    parameters = {
+        "now": now, "until": until, "of_each": of_each, "limit": limit, "shut": list(shut), "probed": list(probed),
+    }  # fmt: skip
     return [DueDelivery(*row) for row in connection.execute(_DUE, parameters)]
 
 

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Collection
+from datetime import datetime
 from uuid import UUID
 
 import psycopg
 
-from scheduler.records import LockedAction, LockedEvent, LockedOperation
+from scheduler.engine.protection import Level, Protection
+from scheduler.requested import LockedAction, LockedEvent, LockedOperation
 
 # Whoever sets a calendar on a task keeps it; an edit of its rules goes on beside them, a deletion does not.
 _KEEP_CALENDARS = """
@@ -81,6 +83,11 @@ def operation(connection: psycopg.Connection, operation_id: UUID, *, waits: bool
     return LockedOperation(row[0], row[1], json.loads(row[2]), *row[3:]) if row else None
 
 
+def operation_to_edit(connection: psycopg.Connection, operation_id: UUID) -> None:
+    """Lock an operation of any kind, ended or not: until the transaction ends nobody else changes it."""
+    connection.execute("SELECT FROM scheduler_operations WHERE id = %s FOR UPDATE", (operation_id,))
+
+
 _ON_MANY = """
 SELECT id, arguments::text, errors::text, done_count, failed_count, skipped_count, created_by, abort_requested_at
 FROM scheduler_operations
@@ -106,3 +113,21 @@ def event(connection: psycopg.Connection, event_id: UUID) -> LockedEvent | None:
     """Lock one event; None where all that listen have been started, or another node is at it."""
     row = connection.execute(_EVENT, (event_id,)).fetchone()
     return LockedEvent(*row) if row else None
+
+
+_BEGIN_PROTECTION = """
+INSERT INTO scheduler_protection (id, level, since, exceeded, measured) VALUES (1, 'NORMAL', %s, '[]', '{}')
+ON CONFLICT (id) DO NOTHING
+"""
+
+_PROTECTION = """
+SELECT level, since, rate, usual, decided_at FROM scheduler_protection WHERE id = 1 FOR NO KEY UPDATE SKIP LOCKED
+"""
+
+
+def protection(connection: psycopg.Connection, *, now: datetime) -> Protection | None:
+    """Lock what is decided of the platform's load; None where another node is deciding."""
+    if (row := connection.execute(_PROTECTION).fetchone()) is None:
+        connection.execute(_BEGIN_PROTECTION, (now,))
+        row = connection.execute(_PROTECTION).fetchone()
+    return Protection(Level(row[0]), *row[1:]) if row is not None else None

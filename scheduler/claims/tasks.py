@@ -8,6 +8,7 @@ from uuid import UUID
 import psycopg
 
 from scheduler.engine.bundles import KNOWN_AFTER_RUNS
+from scheduler.engine.identity import id_array
 from scheduler.records import DueTask, EndingTask
 
 _OF_ITS_CALENDAR = """
@@ -27,6 +28,7 @@ _EXPRESSIONS = {
     "calendar_version": _OF_ITS_CALENDAR.format("version"),
     "expected_ms": _EXPECTED,
     "sla": "sla::text",
+    "uses": "nullif(uses, '{}')",
 }
 
 
@@ -40,6 +42,9 @@ ORDER BY claim_at, id LIMIT %(limit)s
 FOR NO KEY UPDATE SKIP LOCKED
 """  # noqa: S608 - the columns are those of DueTask
 
+
+# Told by the statement that has a task looked at at another time than before; not by claims (migration 0052).
+CLAIM_CHANNEL = "scheduler_claims"
 
 # When the claim has to look next: one probe of its index, however many tasks are registered.
 FIRST_CLAIM = "(SELECT claim_at FROM scheduler_tasks WHERE claim_at IS NOT NULL ORDER BY claim_at LIMIT 1)"
@@ -202,25 +207,14 @@ def held_by_lifted(connection: psycopg.Connection, *, limit: int) -> list[UUID]:
 
 _ENDING_TASKS = """
 SELECT id, status, version, timeout_seconds, max_retry_count, retry_policy::text, retry_on::text, overlap_policy,
-    interval_mode, max_concurrency, task_class, auto_pause_after_failures, has_dependents
-FROM scheduler_tasks WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+    interval_mode, max_concurrency, task_class, auto_pause_after_failures, has_dependents, uses
+FROM scheduler_tasks WHERE id = ANY(%s::text::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
 
 
 def ending_tasks(connection: psycopg.Connection, task_ids: Collection[UUID]) -> dict[UUID, EndingTask]:
     """Lock the tasks whose executions have just ended, in order of id."""
-    return {row[0]: EndingTask(*row) for row in connection.execute(_ENDING_TASKS, (list(task_ids),))}
-
-
-_LOCKED_TASKS = f"""
-SELECT {_TASK_COLUMNS} FROM scheduler_tasks WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
-"""  # noqa: S608 - the columns are those of DueTask
-
-
-def locked_tasks(connection: psycopg.Connection, task_ids: Collection[UUID]) -> dict[UUID, DueTask]:
-    """Lock tasks in order of id, waiting for whoever holds them, and return them."""
-    rows = connection.execute(_LOCKED_TASKS, (list(task_ids),)).fetchall() if task_ids else []
-    return {row[0]: DueTask(*row) for row in rows}
+    return {row[0]: EndingTask(*row) for row in connection.execute(_ENDING_TASKS, (id_array(task_ids),))}
 
 
 _LOCK_TASKS = """

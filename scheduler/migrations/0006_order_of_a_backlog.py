@@ -1,7 +1,9 @@
 """The index that a backlog is claimed by: inside a priority by namespace, each from its oldest on."""
 
-from django.contrib.postgres.operations import AddIndexConcurrently, RemoveIndexConcurrently
+from django.contrib.postgres.operations import RemoveIndexConcurrently
 from django.db import migrations, models
+
+from scheduler.migration_operations import AddIndexConcurrently
 
 
 class Migration(migrations.Migration):

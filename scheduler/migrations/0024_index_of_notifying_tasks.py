@@ -1,7 +1,8 @@
 """An index of a table that is written meanwhile; running it again goes on after an interruption."""
 
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
+
+from scheduler.migration_operations import AddIndexConcurrently
 
 
 class Migration(migrations.Migration):

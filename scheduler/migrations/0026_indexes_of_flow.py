@@ -1,10 +1,9 @@
 """Indexes of tables that are written meanwhile; running it again goes on after an interruption."""
 
 import scheduler.engine.states
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 
-from scheduler.migration_operations import AddPartitionedIndex
+from scheduler.migration_operations import AddIndexConcurrently, AddPartitionedIndex
 
 
 class Migration(migrations.Migration):

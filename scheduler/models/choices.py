@@ -31,11 +31,13 @@ class IntervalMode(models.TextChoices):
 class OperationKind(models.TextChoices):
     BACKFILL = "BACKFILL"
     BULK_ACTION = "BULK_ACTION"
+    CATCH_UP = "CATCH_UP"
 
 
 class OperationStatus(models.TextChoices):
     PENDING = "PENDING"
     RUNNING = "RUNNING"
+    HELD = "HELD"
     COMPLETED = "COMPLETED"
     ABORTED = "ABORTED"
     FAILED = "FAILED"
@@ -78,6 +80,7 @@ class AuditKind(models.TextChoices):
     REQUEST = "request"
     EVENT = "event"
     WEBHOOK = "webhook"
+    CIRCUIT = "circuit"
 
 
 class AuditVerb(models.TextChoices):
@@ -99,4 +102,5 @@ class AuditVerb(models.TextChoices):
     ROTATE = "rotate"
     SEND = "send"
     SWITCH_OFF = "switch_off"
+    RESET = "reset"
     REFUSED = "refused"

@@ -3,18 +3,20 @@
 from django.db import models
 from django.db.models import Q
 
-from scheduler.engine.states import OPEN, Reason, Status, Trigger
+from scheduler.engine.states import GATED, OPEN, Reason, Status, Trigger
 from scheduler.models.choices import choices
 from scheduler.models.task import Task
 
 # What operators look for among what went well; so few rows that an index of them costs the hot path nothing.
 TROUBLES = frozenset({Status.FAILED, Status.TIMED_OUT, Status.LOST, Status.CANCELLED})
+UNUSUAL = TROUBLES | {Status.SKIPPED}
 
 
 class Execution(models.Model):
     """Partitioned by ranges of `id`, which begins with the slot's milliseconds (`scheduler.partitions`).
 
-    No foreign key points here: dropping a partition would fail on it. Names up to `execution_time_ms` are the seed's.
+    No foreign key points here: dropping a partition would fail on it. Names up to `execution_time_ms` are those of the
+    first design.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
@@ -50,7 +52,7 @@ class Execution(models.Model):
     handed_back_count = models.IntegerField(default=0, db_default=0, help_text="How often it was won and not begun.")
     lacked_by = models.CharField(max_length=100, null=True, blank=True, help_text="A node that has no such handler.")
     held_by = models.CharField(
-        max_length=300, null=True, blank=True, help_text="The key whose flow control holds it, while it does."
+        max_length=300, null=True, blank=True, help_text="The key that holds it (scheduler.permits), or left it out."
     )
     fence = models.BigIntegerField(null=True, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
@@ -67,7 +69,17 @@ class Execution(models.Model):
             models.Index(
                 fields=["held_by", "-priority", "due_at", "id"],
                 condition=Q(status=Status.SCHEDULED, reason=Reason.FLOW),
-                name="history_flow",
+                name="history_flow",  # nodes of the version before look by it
+            ),
+            models.Index(
+                fields=["held_by", "-priority", "due_at", "id"],
+                condition=Q(status=Status.SCHEDULED, reason__in=sorted(GATED)),
+                name="history_gated",
+            ),
+            models.Index(
+                fields=["held_by", "-priority", "due_at", "id"],
+                condition=Q(status=Status.SCHEDULED, reason=Reason.CATCH_UP),
+                name="history_catch_up",
             ),
             models.Index(fields=["lease_expires_at", "id"], condition=Q(status=Status.RUNNING), name="history_running"),
             models.Index(
@@ -77,6 +89,24 @@ class Execution(models.Model):
             ),
             models.Index(fields=["task"], condition=Q(status__in=sorted(OPEN)), name="history_open"),
             models.Index(fields=["-id"], condition=Q(status__in=sorted(TROUBLES)), name="history_troubles"),
+            # What lists are filtered by, in their order. Only the first three are written for every execution.
+            # A namespace's with what else every execution has: several filters together are met within it.
+            models.Index(fields=["namespace", "-id"], include=["queue", "node_id"], name="history_within_namespace"),
+            models.Index(fields=["queue", "-id"], name="history_queue"),
+            models.Index(fields=["node_id", "-id"], condition=Q(node_id__isnull=False), name="history_node"),
+            models.Index(fields=["run_id", "-id"], condition=Q(run_id__isnull=False), name="history_run"),
+            models.Index(fields=["trigger", "-id"], condition=~Q(trigger=Trigger.SCHEDULE), name="history_trigger"),
+            # With all that they are filtered by besides: whatever is combined with a status is found in the index.
+            models.Index(
+                fields=["status", "-id", "namespace", "queue", "trigger", "node_id", "task", "scheduled_for"],
+                condition=Q(status__in=sorted(UNUSUAL)),
+                name="history_unusual",
+            ),
+            models.Index(
+                fields=["task", "-id", "status", "scheduled_for"],
+                condition=Q(status__in=sorted(UNUSUAL)),
+                name="history_task_unusual",
+            ),
             # Their ids hold the instant of the request, not that of the slot.
             models.Index(
                 fields=["task", "scheduled_for"], condition=Q(cause__startswith="backfill:"), name="history_backfills"

@@ -3,6 +3,8 @@
 from django.db import models
 from django.db.models import Q
 
+from scheduler.engine.schedules.instants import told
+
 
 class FlowControl(models.Model):
     """One thing asked for; it holds from `starts_at` until `expires_at`, or until another one begins."""
@@ -30,7 +32,7 @@ class FlowControl(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.document.get('mode')} from {self.starts_at:%Y-%m-%d %H:%M}"
+        return f"{self.document.get('mode')} from {told(self.starts_at)}"
 
 
 class FlowState(models.Model):

@@ -1,5 +1,6 @@
 """Forecasts: slots times expected duration of the hours to come. Only `scheduler.forecasts` writes them."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 
@@ -37,3 +38,21 @@ class Forecast(models.Model):
 
     def __str__(self) -> str:
         return f"{self.hour} {self.queue} {self.namespace}"
+
+
+class ForecastDay(models.Model):
+    """What each minute of the day that follows brings to a queue, in ms of work (`scheduler.engine.flex.DayLoad`)."""
+
+    pk = models.CompositePrimaryKey("run_id", "queue")
+    run = models.ForeignKey(
+        ForecastRun, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    queue = models.CharField(max_length=100)
+    level = ArrayField(models.FloatField(), help_text="All of it; what has a window is spread evenly over that.")
+    moving = ArrayField(models.FloatField(), help_text="What has a window, at the minutes of its slots.")
+
+    class Meta:
+        db_table = "scheduler_forecast_days"
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.queue}"

@@ -1,5 +1,8 @@
 """The catalogue: task classes that workers have announced; register and the admin validate against it."""
 
+import json
+from functools import cached_property
+
 from django.db import models
 
 
@@ -19,3 +22,8 @@ class Handler(models.Model):
 
     def __str__(self) -> str:
         return self.task_class
+
+    @cached_property
+    def schema_text(self) -> str:
+        """The schema as text: what checks by it is remembered under this, one for thousands of tasks."""
+        return json.dumps(self.schema)

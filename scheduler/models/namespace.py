@@ -13,6 +13,7 @@ class Namespace(models.Model):
     )
     notify_channel = models.JSONField(null=True, blank=True, help_text="Where failures of its tasks are told.")
     retention_days = models.IntegerField(null=True, blank=True, help_text="How long its history is kept.")
+    pruned_until = models.DateTimeField(null=True, blank=True, help_text="What began before has been removed, or some.")
     version = models.IntegerField(default=1, db_default=1)
     created_at = models.DateTimeField(db_default=Now())
     created_by = models.CharField(max_length=100, null=True, blank=True)

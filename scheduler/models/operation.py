@@ -4,12 +4,15 @@ import uuid
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Now
 
 from scheduler.models.choices import OperationKind, OperationStatus
 from scheduler.models.task import Task
 
 UNFINISHED = (OperationStatus.PENDING, OperationStatus.RUNNING)
+# A catch-up may also wait for somebody to approve it.
+GOES_ON = (*UNFINISHED, OperationStatus.HELD)
 
 
 class Operation(models.Model):
@@ -37,6 +40,14 @@ class Operation(models.Model):
 
     class Meta:
         db_table = "scheduler_operations"
+        constraints = [
+            # Of two claims that find the same outage the second waits, and joins the catch-up of the first.
+            models.UniqueConstraint(
+                KeyTextTransform("group", "arguments"),
+                condition=Q(kind=OperationKind.CATCH_UP, status__in=GOES_ON),
+                name="scheduler_operations_one_catch_up",
+            ),
+        ]
         indexes = [
             models.Index(
                 fields=["created_at", "id"], condition=Q(status__in=UNFINISHED), name="scheduler_operations_open"

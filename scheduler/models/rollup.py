@@ -21,6 +21,27 @@ class Ending(models.Model):
         return str(self.pk)
 
 
+class LastRun(models.Model):
+    """When the latest of a task's executions began that has ended and been counted: what lists are sorted by.
+
+    An index of `scheduler_tasks.last_executed_at` would be written by every end, and all others of its row with it.
+    """
+
+    task = models.OneToOneField(
+        Task, on_delete=models.DO_NOTHING, primary_key=True, db_constraint=False, related_name="last_run"
+    )
+    began_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "scheduler_last_runs"
+        indexes = [
+            models.Index(fields=["began_at", "task"], name="scheduler_last_runs_oldest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task_id} {self.began_at}"
+
+
 class Counts(models.Model):
     """How many ended, by status."""
 
@@ -74,3 +95,39 @@ class NamespaceRollUp(Counts):
 
     def __str__(self) -> str:
         return f"{self.span} {self.begin} {self.namespace}"
+
+
+class QueueRollUp(models.Model):
+    """What has come to a queue in one minute, and what has ended in it of what it ran.
+
+    What was queued counts once it has ended: until then its row is open, and counted there.
+    """
+
+    pk = models.CompositePrimaryKey("queue", "minute")
+    queue = models.CharField(max_length=100)
+    minute = models.DateTimeField()
+    arrived = models.IntegerField(db_default=0, default=0)
+    ended = models.IntegerField(db_default=0, default=0)
+    busy_ms = models.BigIntegerField(db_default=0, default=0)
+
+    class Meta:
+        db_table = "scheduler_queue_rollups"
+        indexes = [models.Index(fields=["minute"], name="scheduler_queue_rollups_minute")]
+
+    def __str__(self) -> str:
+        return f"{self.queue} {self.minute}"
+
+
+class Failing(models.Model):
+    """A task or a task class whose last executions have all failed; gone with the first that succeeds."""
+
+    key = models.CharField(max_length=300, primary_key=True, help_text="task:<id> or class:<name>.")
+    failure_count = models.IntegerField()
+    task_id = models.UUIDField(help_text="Whose execution failed last.")
+    is_shared = models.BooleanField(help_text="They were of more than one task.")
+
+    class Meta:
+        db_table = "scheduler_failing"
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.failure_count}"

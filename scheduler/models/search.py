@@ -1,10 +1,8 @@
-"""What lists of tasks are searched by, beside the hot table. Only a trigger of the database writes it."""
+"""What lists of tasks are searched and sorted by, beside the hot table. Only a trigger of the database writes it."""
 
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import Q
 
-from scheduler.engine.states import TaskStatus
 from scheduler.models.task import Task
 
 
@@ -16,20 +14,31 @@ class TaskSearch(models.Model):
     """
 
     task = models.OneToOneField(
-        Task, on_delete=models.DO_NOTHING, primary_key=True, db_constraint=False, related_name="+"
+        Task, on_delete=models.DO_NOTHING, primary_key=True, db_constraint=False, related_name="search"
     )
     name = models.TextField(help_text="In upper case.")
     task_class = models.CharField(max_length=255)
     labels = models.JSONField()
     status = models.CharField(max_length=50)
+    # NULL only until the migration that added them has filled them in.
+    own_name = models.CharField(max_length=255, null=True, help_text="As it was given.")
+    namespace = models.CharField(max_length=100, null=True)
+    queue = models.CharField(max_length=100, null=True)
+    priority = models.IntegerField(null=True)
+    created_at = models.DateTimeField(null=True)
+    updated_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "scheduler_task_search"
         indexes = [
-            models.Index(fields=["task_class", "task"], name="scheduler_task_search_class"),
-            models.Index(
-                fields=["status", "task"], condition=~Q(status=TaskStatus.ACTIVE), name="scheduler_search_status"
-            ),
+            models.Index(fields=["status", "task"], name="scheduler_search_by_status"),
+            models.Index(fields=["own_name", "task"], name="scheduler_search_own_name"),
+            models.Index(fields=["priority", "task"], name="scheduler_search_priority"),
+            models.Index(fields=["updated_at", "task"], name="scheduler_search_updated"),
+            models.Index(fields=["-created_at", "task"], name="scheduler_search_newest"),
+            models.Index(fields=["namespace", "-created_at", "task"], name="scheduler_search_namespace"),
+            models.Index(fields=["queue", "-created_at", "task"], name="scheduler_search_queue"),
+            models.Index(fields=["task_class", "-created_at", "task"], name="scheduler_search_class_new"),
             GinIndex(OpClass("labels", name="jsonb_path_ops"), name="scheduler_search_labels"),
         ]
 

@@ -35,13 +35,9 @@ class Breach(models.Model):
         return f"{self.promise} {self.task_id} {self.scheduled_for}"
 
 
-class SlaRollUp(models.Model):
-    """A task's slots under an SLA on one day (UTC) of which all is known, or that have broken a promise already."""
+class SlaCounts(models.Model):
+    """Slots under an SLA, and of them those that broke it."""
 
-    pk = models.CompositePrimaryKey("task_id", "day")
-    task = models.ForeignKey(Task, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
-    day = models.DateField()
-    namespace = models.CharField(max_length=100)
     slots = models.BigIntegerField(db_default=0, default=0)
     broken = models.BigIntegerField(db_default=0, default=0, help_text="Slots that broke any promise.")
     lateness = models.BigIntegerField(db_default=0, default=0, help_text="Slots that broke this one.")
@@ -49,8 +45,36 @@ class SlaRollUp(models.Model):
     deadline = models.BigIntegerField(db_default=0, default=0, help_text="Slots that broke this one.")
 
     class Meta:
+        abstract = True
+
+
+class SlaRollUp(SlaCounts):
+    """A task's slots under an SLA on one day (UTC) of which all is known, or that have broken a promise already."""
+
+    pk = models.CompositePrimaryKey("task_id", "day")
+    task = models.ForeignKey(Task, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    day = models.DateField()
+    namespace = models.CharField(max_length=100)
+
+    class Meta:
         db_table = "scheduler_sla_rollups"
         indexes = [models.Index(fields=["day", "namespace"], name="scheduler_sla_rollups_day")]
 
     def __str__(self) -> str:
         return f"{self.task_id} {self.day}"
+
+
+class SlaWeek(SlaCounts):
+    """The days of one week added up. Only a trigger of the database writes it."""
+
+    pk = models.CompositePrimaryKey("task_id", "week")
+    task = models.ForeignKey(Task, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    week = models.DateField(help_text="Its Monday.")
+    namespace = models.CharField(max_length=100)
+
+    class Meta:
+        db_table = "scheduler_sla_weeks"
+        indexes = [models.Index(fields=["week"], name="scheduler_sla_weeks_week")]
+
+    def __str__(self) -> str:
+        return f"{self.task_id} {self.week}"

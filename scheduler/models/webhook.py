@@ -66,6 +66,7 @@ class Delivery(models.Model):
 
     class Meta:
         db_table = "scheduler_deliveries"
+        verbose_name_plural = "deliveries"
         indexes = [
             models.Index(
                 fields=["webhook", "next_attempt_at", "id"],

@@ -117,7 +117,7 @@ def test_a_release_that_waits_for_a_task_is_in_nobodys_way(
         claims.lock_tasks(ending, [minutely])
         release = pool.submit(releases.release, releasing, now=now + MINUTE, low=NOBODY)
         until_it_waits(connection, releasing)
-        assert claims.next_held(ending, [minutely]) == [executions(connection, minutely)[1]["id"]]
+        assert claims.next_held(ending, {minutely: 1}, now=now) == [executions(connection, minutely)[1]["id"]]
     assert release.result(PATIENCE_SECONDS) == []
 
 

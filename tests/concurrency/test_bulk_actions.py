@@ -72,7 +72,7 @@ def test_what_a_node_had_not_committed_another_does(
     dying = open_connection()
     with pytest.raises(psycopg.OperationalError), dying.transaction():
         _advance(dying, now=now)
-        connection.execute("SELECT pg_terminate_backend(%s)", (dying.info.backend_pid,))
+        connection.execute("SELECT pg_terminate_backend(%s, 5000)", (dying.info.backend_pid,))
         dying.execute("SELECT 1")
 
     ready = _advance(connection, now=now)

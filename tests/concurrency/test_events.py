@@ -65,7 +65,7 @@ def test_what_a_node_had_not_committed_another_starts(
     dying = open_connection()
     with pytest.raises(psycopg.OperationalError), dying.transaction():
         events.step(dying, event, now=now)
-        connection.execute("SELECT pg_terminate_backend(%s)", (dying.info.backend_pid,))
+        connection.execute("SELECT pg_terminate_backend(%s, 5000)", (dying.info.backend_pid,))
         dying.execute("SELECT 1")
 
     ready = _advance(connection, now=now)

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from scheduler import notices, outbox
-from scheduler.records import DueMessage
+from scheduler.outgoing import DueMessage
 from tests.concurrency.together import together
 from tests.hot_paths import Open
 

@@ -10,7 +10,8 @@ import pytest
 
 from scheduler import claims, rollups, transitions, webhooks
 from scheduler.engine.states import Status
-from scheduler.records import DueDelivery, Outcome
+from scheduler.outgoing import DueDelivery
+from scheduler.records import Outcome
 from tests.concurrency.together import flat, in_turn, together
 from tests.hot_paths import Open, add_task, add_webhook, deliveries, start_one
 
@@ -49,7 +50,7 @@ def test_what_a_copy_had_not_committed_another_tells(
     dying = open_connection()
     with pytest.raises(psycopg.OperationalError), dying.transaction():
         webhooks.fan_out(dying, now=now)
-        connection.execute("SELECT pg_terminate_backend(%s)", (dying.info.backend_pid,))
+        connection.execute("SELECT pg_terminate_backend(%s, 5000)", (dying.info.backend_pid,))
         dying.execute("SELECT 1")
 
     while webhooks.fan_out(connection, now=now):

@@ -31,7 +31,7 @@ def hands(now: datetime, monkeypatch: pytest.MonkeyPatch) -> Hands:
 def node(hands: Hands, store: redis.Redis) -> Iterator[SchedulerNode]:
     """A node whose passes the test makes."""
     made = SchedulerNode()
-    for timer in (made._lease_timer, made._release_timer, *made._sweep_timers, *made.publisher.timers):
+    for timer in (made._lease_timer, made._release_timer, *made.sweeping._timers, *made.publisher.timers):
         timer.due_at = hands.second
     yield made
 

@@ -56,7 +56,7 @@ def test_a_claim_that_does_not_commit_has_none(connection: psycopg.Connection, n
 def test_the_broker_that_is_away_leaves_its_rows_to_the_sweep(
     connection: psycopg.Connection, claimed: firing.Claimed, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ):
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise BrokerUnavailable("away")
 
     assert claimed.batch is not None

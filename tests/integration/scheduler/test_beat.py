@@ -15,11 +15,14 @@ from django_celery_beat.schedulers import DatabaseScheduler
 from platform_scheduler.celery import app
 from scheduler import beat, clock, housekeeping
 from scheduler.beat import BeatScheduler, install_chores
+from scheduler.connections import current
+from scheduler.metrics import NodeMetrics
 from scheduler.node import SchedulerNode
 from workers import deliveries
 
 CHORE = housekeeping.CHORES[0]
-CHORES = [chore.task for chore in housekeeping.CHORES]
+# What is sent where nobody is to be told of anything.
+CHORES = [chore.task for chore in housekeeping.CHORES if chore.sign == "true"]
 
 
 class Node(SchedulerNode):
@@ -34,6 +37,7 @@ class Node(SchedulerNode):
         self.epoch = epoch
         self.is_stopped = False
         self.has_released = False
+        self.metrics = NodeMetrics()
 
     def start(self) -> None:
         pass
@@ -102,7 +106,72 @@ def test_it_asks_nothing_of_the_database_without_the_lease(scheduler: BeatSchedu
 @pytest.mark.usefixtures("due")
 def test_it_sends_an_interval_once(scheduler: BeatScheduler, sent: list[str]):
     tick(scheduler, times=6)
-    assert len(sent) == len(housekeeping.CHORES)
+    assert len(sent) == len(CHORES)
+
+
+@pytest.mark.usefixtures("due")
+def test_it_hears_within_seconds_that_a_row_was_changed(scheduler: BeatScheduler):
+    tick(scheduler)
+    changed = PeriodicTask.objects.get(name=CHORE.name)
+    changed.enabled = False
+    changed.save()
+
+    assert CHORE.name in scheduler.schedule
+    scheduler._asks_again_at = 0
+    assert CHORE.name not in scheduler.schedule
+
+
+def test_it_seldom_asks_whether_a_row_was_changed(
+    scheduler: BeatScheduler, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+):
+    asked: list[datetime | None] = []
+    changes = scheduler.Changes.last_change
+    monkeypatch.setattr(scheduler.Changes, "last_change", lambda: asked.append(changes()))
+    tick(scheduler)
+    with django_assert_num_queries(0):
+        tick(scheduler, times=3)
+    assert len(asked) <= 1
+    scheduler._asks_again_at = 0
+    tick(scheduler)
+    assert len(asked) == 2
+
+
+MESSAGES = {
+    "something to work out": "INSERT INTO scheduler_outbox (executions) VALUES ('{}')",
+    "a channel's notices": """
+        INSERT INTO scheduler_channels (key, namespace, channel, next_at) VALUES ('key', 'default', '{}', now())
+    """,
+    "a delivery": """
+        WITH hook AS (
+            INSERT INTO scheduler_webhooks (id, namespace, url, events)
+            VALUES (gen_random_uuid(), 'default', 'https://example.org', '[]') RETURNING id
+        )
+        INSERT INTO scheduler_deliveries (id, webhook_id, event, subject, body, tries_left, created_at, next_attempt_at)
+        SELECT gen_random_uuid(), id, 'execution.failed', '-', '{}', 5, now(), now() FROM hook
+    """,
+}
+
+
+@pytest.mark.usefixtures("due")
+@pytest.mark.parametrize("statement", MESSAGES.values(), ids=MESSAGES)
+def test_it_sends_deliveries_off_where_somebody_is_to_be_told(
+    scheduler: BeatScheduler, sent: list[str], connection: psycopg.Connection, statement: str
+):
+    connection.execute(statement)
+    tick(scheduler)
+    assert sorted(sent) == sorted([*CHORES, deliveries.deliver.name])
+
+
+@pytest.mark.usefixtures("due")
+def test_it_sends_nothing_off_for_deliveries_until_there_are_some(
+    scheduler: BeatScheduler, sent: list[str], connection: psycopg.Connection
+):
+    tick(scheduler)
+    connection.execute(MESSAGES["something to work out"])
+    PeriodicTask.objects.update(last_run_at=clock.now() - timedelta(days=1))
+    scheduler.node = Node(epoch=2)
+    tick(scheduler)
+    assert sent.count(deliveries.deliver.name) == 1
 
 
 def test_it_reads_the_schedule_anew_under_another_epoch(scheduler: BeatScheduler, sent: list[str], due: datetime):
@@ -132,6 +201,16 @@ def test_it_takes_over_again_where_taking_over_has_failed(
         scheduler.tick()
     tick(scheduler)
     assert sorted(sent) == sorted(CHORES)
+
+
+@pytest.mark.usefixtures("due")
+def test_it_takes_over_after_an_outage_that_ended_its_connection(scheduler: BeatScheduler):
+    """It met the dead server, and another node held the lease before it looked again."""
+    tick(scheduler)
+    current().close()
+    scheduler.node = Node(epoch=2)
+    tick(scheduler)
+    assert scheduler._epoch == 2
 
 
 def test_it_starts_without_a_database(monkeypatch: pytest.MonkeyPatch):
@@ -214,6 +293,13 @@ def signals() -> Iterator[None]:
         signal.signal(number, handler)
 
 
+class Unobserved:
+    """Watches over nothing."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.loop = SimpleNamespace(start=lambda: None)
+
+
 class Service:
     """Celery's beat service, as far as the start looks at it."""
 
@@ -229,6 +315,7 @@ class Service:
 def test_it_starts_its_node_with_beat(scheduler: BeatScheduler, monkeypatch: pytest.MonkeyPatch):
     node = Node()
     monkeypatch.setattr(beat, "SchedulerNode", lambda: node)
+    monkeypatch.setattr(beat, "Observer", Unobserved)
     beat.start_node(sender=Service(scheduler))
     assert scheduler.node == node
 
@@ -236,7 +323,8 @@ def test_it_starts_its_node_with_beat(scheduler: BeatScheduler, monkeypatch: pyt
 @pytest.mark.usefixtures("signals")
 def test_it_asks_beat_to_stop_on_sigterm(scheduler: BeatScheduler, monkeypatch: pytest.MonkeyPatch):
     service = Service(scheduler)
-    monkeypatch.setattr(beat, "SchedulerNode", lambda: SimpleNamespace(id=1, start=lambda: None))
+    monkeypatch.setattr(beat, "SchedulerNode", Node)
+    monkeypatch.setattr(beat, "Observer", Unobserved)
     beat.start_node(sender=service)
     signal.raise_signal(signal.SIGTERM)
     assert service.is_stopping

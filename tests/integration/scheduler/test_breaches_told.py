@@ -175,7 +175,7 @@ def test_a_node_that_dies_before_its_commit_has_told_nothing(
     dying = open_connection()
     with pytest.raises(psycopg.OperationalError), dying.transaction():
         assert _look(dying, now=now + MINUTE) == 1
-        connection.execute("SELECT pg_terminate_backend(%s)", (dying.info.backend_pid,))
+        connection.execute("SELECT pg_terminate_backend(%s, 5000)", (dying.info.backend_pid,))
         dying.execute("SELECT 1")
 
     assert _outbox(connection) == []
@@ -192,7 +192,7 @@ def test_what_a_worker_that_dies_had_not_committed_another_tells(
     dying = open_connection()
     with pytest.raises(psycopg.OperationalError), dying.transaction():
         assert webhooks.fan_out(dying, now=now + MINUTE) == 1
-        connection.execute("SELECT pg_terminate_backend(%s)", (dying.info.backend_pid,))
+        connection.execute("SELECT pg_terminate_backend(%s, 5000)", (dying.info.backend_pid,))
         dying.execute("SELECT 1")
 
     _tell(connection, now=now + timedelta(hours=1))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -12,7 +12,7 @@ from scheduler import claims, delays, firing, releases, requests, sweep, transit
 from scheduler.claims import EVERYWHERE
 from scheduler.engine.states import Status
 from scheduler.records import Started
-from tests.hot_paths import MINUTE, SECOND, Open, add_task, change, executions, queue_one, start_one, task
+from tests.hot_paths import MINUTE, SECOND, Open, add_task, audited, change, executions, queue_one, start_one, task
 from tests.integration.scheduler.lifecycle import end, start
 
 DELAY = timedelta(minutes=10)
@@ -167,6 +167,45 @@ def test_nothing_moves_where_the_end_does_not_commit(connection: psycopg.Connect
     assert state(connection, delayed) == ["ACTIVE", None, None, None]
     end(connection, running, now=now + 2 * MINUTE)
     assert task(connection, delayed)["next_slot_for"] == now + 2 * MINUTE + DELAY
+
+
+@pytest.fixture
+def unreadable(connection: psycopg.Connection, add_delayed: AddDelayed, now: datetime) -> Started:
+    """A run of a task whose calendar cannot be read any more when it ends."""
+    calendar_id = uuid4()
+    connection.execute("INSERT INTO scheduler_calendars (id, name) VALUES (%s, 'Atlantis')", (calendar_id,))
+    running = begin(connection, add_delayed(calendar_id=calendar_id, max_retry_count=0), now=now)
+    change(connection, "scheduler_calendars", calendar_id, rules='{"dates": "sunk"}')
+    return running
+
+
+def test_a_task_whose_next_slot_cannot_be_worked_out_is_paused_at_the_end(
+    connection: psycopg.Connection, unreadable: Started, now: datetime
+):
+    end(connection, unreadable, now=now + MINUTE)
+    (row,) = executions(connection, unreadable.task_id)
+    stands = task(connection, unreadable.task_id)
+    assert (row["status"], stands["status"]) == ("SUCCESS", "PAUSED")
+    assert stands["pause_reason"].startswith("Its next slot cannot be worked out: ")
+    assert audited(connection, unreadable.task_id) == [("platform", "pause", "PAUSED")]
+
+
+def test_it_holds_up_no_other_end(connection: psycopg.Connection, unreadable: Started, now: datetime):
+    """The sweep ends what is LOST many at once: one that raises would keep all of them RUNNING."""
+    other = start_one(connection, add_task(connection), now=now)
+    assert sweep.lose(connection, now=now + MINUTE, low=EVERYWHERE) == 2
+    assert executions(connection, other.task_id)[0]["status"] == "LOST"
+
+
+def test_it_revives_no_task_whose_next_slot_cannot_be_worked_out(
+    connection: psycopg.Connection, unreadable: Started, add_delayed: AddDelayed, now: datetime
+):
+    change(connection, "task_execution_history", unreadable.id, status="SUCCESS")
+    other = add_delayed()
+    change(connection, "scheduler_tasks", other, next_slot_for=None, claim_at=None, last_slot_for=now)
+    delays.revive(connection, now=now + MINUTE, limit=9)
+    assert [task(connection, one)["status"] for one in (unreadable.task_id, other)] == ["PAUSED", "ACTIVE"]
+    assert task(connection, other)["next_slot_for"] == now + MINUTE + DELAY
 
 
 def test_it_revives_a_task_whose_slot_was_recorded_before(connection: psycopg.Connection, delayed: UUID, now: datetime):

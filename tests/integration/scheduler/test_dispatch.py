@@ -156,6 +156,13 @@ def test_it_delivers_in_order_within_a_priority(broker: Broker, consumer: Connec
     assert received_ids(consumer, 5) == [str(item.id) for item in items]
 
 
+def test_what_goes_ahead_is_delivered_before_what_waits_in_its_order(broker: Broker, consumer: Connection):
+    waiting, ahead = [ready() for _ in range(3)], [ready() for _ in range(3)]
+    broker.publish(waiting)
+    broker.publish(ahead, is_ahead=True)
+    assert received_ids(consumer, 6) == [str(item.id) for item in (*ahead, *waiting)]
+
+
 def test_it_keeps_each_priority_in_a_list_of_its_own(broker: Broker, store: redis.Redis):
     broker.publish([ready(priority=priority) for priority in range(1, 11)])
     assert len(list(store.scan_iter(f"{key_prefix()}default*"))) == 10
@@ -232,7 +239,7 @@ def test_it_opens_another_connection_after_a_failure(broker: Broker, monkeypatch
     assert broker.depth("default") == 2
 
 
-def fail(*_: object) -> None:
+def fail(*_: object, **__: object) -> None:
     raise ConnectionResetError("gone")
 
 
@@ -362,7 +369,7 @@ def test_it_lets_requests_pass_while_the_broker_rests(
     web: dispatch.Outlet, now: datetime, monkeypatch: pytest.MonkeyPatch
 ):
     dispatch.publish_after_commit([ready()], now=now)
-    monkeypatch.setattr(Broker, "publish", lambda *_: pytest.fail("the broker was asked"))
+    monkeypatch.setattr(Broker, "publish", lambda *_, **__: pytest.fail("the broker was asked"))
     dispatch.publish_after_commit([ready()], now=now)
     assert not web.is_open
 

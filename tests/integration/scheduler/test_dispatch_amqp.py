@@ -34,7 +34,7 @@ from tests.rabbitmq import (
 )
 from tests.valve import valve
 
-pytestmark = [pytest.mark.external, needs_rabbitmq]
+pytestmark = needs_rabbitmq
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ def told(connection: psycopg.Connection, now: datetime) -> None:
 
 
 def test_it_starts_them_and_publishes(node: SchedulerNode, connection: psycopg.Connection) -> None:
-    node._sweep(connection)
+    node.sweeping.turn(connection)
 
     handed = node.publisher.batches.get_nowait()
     assert handed is not None
@@ -35,6 +35,6 @@ def test_it_starts_nothing_while_too_much_waits_for_the_broker(
 ) -> None:
     monkeypatch.setattr("scheduler.sweep.MOST_UNPUBLISHED", -1)
 
-    node._sweep(connection)
+    node.sweeping.turn(connection)
 
     assert statuses(connection) == []

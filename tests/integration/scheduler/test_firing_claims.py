@@ -5,6 +5,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.test import override_settings
 from psycopg.types.json import Json
 
 from scheduler import clock, firing, transitions
@@ -143,6 +144,7 @@ def test_it_goes_on_where_more_than_a_hundred_slots_are_due(connection: psycopg.
     assert slots(connection, task_id) == [due + number * MINUTE for number in range(250)]
 
 
+@override_settings(CATCH_UP_AT_ONCE=10_000)
 def test_it_bounds_the_rows_of_one_claim(connection: psycopg.Connection, now: datetime):
     for _ in range(12):
         add_task(connection, next_slot_for=now - 99 * MINUTE, misfire_policy="FIRE_ALL")

@@ -64,7 +64,7 @@ class FailsFor:
         return schedule.next_after(instant)
 
 
-@pytest.mark.parametrize("step", ["due_at", "first_shown", "looked_at"])
+@pytest.mark.parametrize("step", ["due_at", "place"])
 def test_it_pauses_a_task_that_cannot_be_moved_on_alone(
     connection: psycopg.Connection, now: datetime, monkeypatch: pytest.MonkeyPatch, step: str
 ):

@@ -12,6 +12,8 @@ from scheduler.loops import Loop, Timer
 from tests.hot_paths import Open
 
 PATIENCE_SECONDS = 10
+# As they are where no test is impatient.
+WAITS = {name: getattr(loops, name) for name in ("BUG_SECONDS", "RETRY_SECONDS")}
 
 Step = Callable[[psycopg.Connection], Any]
 
@@ -256,6 +258,27 @@ def test_it_lets_the_parts_behind_a_failing_one_have_their_turn(time: Callable[[
     assert seen == ["second pass"]
 
 
+@pytest.mark.parametrize("period", [0.5, 1, 60])
+def test_a_part_that_fails_each_time_leaves_those_behind_it_their_turn(monkeypatch: pytest.MonkeyPatch, period: float):
+    """The whole loop waits after a bug; where that is no shorter than the part waits, it comes first each time."""
+    for name, seconds in WAITS.items():
+        monkeypatch.setattr(loops, name, seconds / 10)
+    acted = threading.Event()
+    timers = Timer(period / 10, lambda: bug(None)), Timer(0, acted.set)
+
+    def body(_: psycopg.Connection) -> float:
+        for timer in timers:
+            timer.run()
+        return 0.01
+
+    loop = Loop("partly broken", body)
+    loop.start()
+    has_acted = acted.wait(2)
+    loop.stop()
+    loop.join(PATIENCE_SECONDS)
+    assert has_acted
+
+
 def test_a_timer_that_is_called_while_it_acts_acts_again():
     """A notice that comes while the held rows are being read would otherwise wait for the next second."""
     notices: list[Callable[[], None]] = [lambda: timer.make_due(), lambda: None]
@@ -264,3 +287,72 @@ def test_a_timer_that_is_called_while_it_acts_acts_again():
     timer.run()
     timer.run()
     assert notices == []
+
+
+# Loops that hear
+
+
+@pytest.mark.usefixtures("no_database")
+def test_a_loop_that_hears_is_called_for_what_others_tell() -> None:
+    """The second pass would else come after an hour."""
+    passes = threading.Semaphore(0)
+
+    def body(connection: psycopg.Connection) -> float:
+        connection.execute("LISTEN something")
+        passes.release()
+        return 3600
+
+    loop = Loop("hearing", body, gathers_for=0.001)
+    loop.start()
+    assert passes.acquire(timeout=PATIENCE_SECONDS)
+    with connections.connect(application_name="another") as other:
+        other.execute("NOTIFY something")
+
+    assert passes.acquire(timeout=PATIENCE_SECONDS)
+    loop.stop()
+    loop.join(PATIENCE_SECONDS)
+    assert not loop.is_alive()
+
+
+@pytest.mark.usefixtures("no_database")
+def test_a_loop_that_hears_gathers_what_is_told_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waited.append(seconds)
+        return False
+
+    loop = Loop("hearing", good, gathers_for=0.02)
+    monkeypatch.setattr(loop._stopping, "wait", wait)
+    with connections.connect(application_name="hearing") as connection:
+        connection.execute("LISTEN something")
+        with connections.connect(application_name="another") as other:
+            other.execute("NOTIFY something")
+        began = clock.monotonic()
+        loop._wait(connection, 3600)
+        loop._wait(connection, 0.007)
+        passed = clock.monotonic() - began
+
+    # What is left of the time, for it has passed a moment until it heard.
+    assert waited == [pytest.approx(0.02, abs=passed), pytest.approx(0.007, abs=passed)]
+    assert max(waited) <= 0.02
+
+
+@pytest.mark.usefixtures("no_database")
+def test_a_loop_that_hears_nothing_does_not_wake_up_to_gather(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = Loop("hearing", good, gathers_for=0.001)
+    monkeypatch.setattr(loop._stopping, "wait", lambda _: pytest.fail("There is nothing to gather."))
+    with connections.connect(application_name="hearing") as connection:
+        loop._wait(connection, 0.01)
+
+
+@pytest.mark.usefixtures("no_database")
+def test_a_loop_that_hears_waits_as_long_as_its_body_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be done for five seconds is not tried ten times meanwhile."""
+    monkeypatch.setattr(loops, "STOP_SECONDS", 0.01)
+    loop = Loop("hearing", good, gathers_for=0.001)
+    with connections.connect(application_name="hearing") as connection:
+        began = clock.monotonic()
+        loop._wait(connection, 0.1)
+
+    assert clock.monotonic() - began >= 0.1

@@ -89,14 +89,14 @@ def test_it_counts_what_the_broker_takes(node: SchedulerNode, connection: psycop
 def test_it_counts_and_shows_a_broker_that_is_away(
     node: SchedulerNode, connection: psycopg.Connection, now: datetime, monkeypatch: pytest.MonkeyPatch
 ):
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise BrokerUnavailable("away")
 
     add_task(connection, next_slot_for=now)
     node._claim(connection)
     monkeypatch.setattr(node.publisher.outlet._broker, "publish", refuse)
     node.publisher.turn(connection)
-    node._sweep(connection)
+    node.sweeping.turn(connection)
     assert value(node.metrics, "publish_failures_total") == 1
     assert value(node.metrics, "executions_dispatched_total") == 0
     assert value(node.metrics, "broker_reachable") == 0
@@ -121,10 +121,10 @@ def test_it_counts_what_is_lost(
     node: SchedulerNode, connection: psycopg.Connection, now: datetime, monkeypatch: pytest.MonkeyPatch
 ):
     start_one(connection, add_task(connection), now=now - MINUTE)
-    node.sweep_loop.steady_since = 0.0
-    node.sweep_loop.last_pass_at = 20.0
+    node.sweeping.loop.steady_since = 0.0
+    node.sweeping.loop.last_pass_at = 20.0
     monkeypatch.setattr(clock, "monotonic", lambda: 21.0)
-    node._lose(connection, now + SECOND)
+    node.sweeping._lose(connection, now + SECOND)
     assert value(node.metrics, "executions_lost_total") == 1
 
 

@@ -6,9 +6,11 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from platform_scheduler.embedded.waiting import wait_until
 from scheduler import claims, partitions, sweep
 from scheduler.broker import Broker
-from scheduler.node import SchedulerNode
+from scheduler.loops import Timer
+from scheduler.node import GATHER_SECONDS, REST_SECONDS, TICK_SECONDS, SchedulerNode
 from tests.hot_paths import DAY, SECOND, Open, add_task, executions, queue_one, start_one, statuses
 from tests.integration.scheduler.hands import Hands
 
@@ -28,8 +30,50 @@ def test_it_claims_again_at_once_where_more_is_due(node: SchedulerNode, connecti
     assert node._claim(connection) == 0
 
 
-def test_it_rests_for_a_tick_where_nothing_is_due(node: SchedulerNode, connection: psycopg.Connection):
-    assert node._claim(connection) == 0.05
+def test_it_rests_for_a_second_where_nothing_is_due(node: SchedulerNode, connection: psycopg.Connection):
+    assert node._claim(connection) == REST_SECONDS
+
+
+def test_it_rests_no_longer_than_until_it_looks_at_what_is_held(
+    node: SchedulerNode, connection: psycopg.Connection, hands: Hands
+):
+    node._claim(connection)
+    hands.move(timedelta(milliseconds=875))
+    assert node._claim(connection) == 0.125
+
+
+def test_it_looks_again_soon_where_it_was_told_in_the_middle_of_a_pass(
+    node: SchedulerNode,
+    connection: psycopg.Connection,
+    open_connection: Open,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """What is registered between its look and its next statement wakes nobody: that statement takes the notice."""
+    register = open_connection()
+
+    def release(connection: psycopg.Connection, now: datetime) -> None:
+        add_task(register, next_slot_for=now)
+        assert wait_until(lambda: connection.execute("SELECT 1") and node._is_told, seconds=10, every=0.001)
+
+    node._claim(connection)
+    timer = Timer(1, release)
+    timer.make_due()
+    monkeypatch.setattr(node, "_release_timer", timer)
+    assert node._claim(connection) == GATHER_SECONDS
+
+
+def test_it_goes_on_at_once_where_it_heard_of_an_end_after_it_looked_at_what_is_held(
+    node: SchedulerNode, connection: psycopg.Connection
+):
+    node._claim(connection)
+    node._release_timer.make_due()
+    assert node._longest_rest() == 0
+
+
+def test_it_rests_for_a_tick_while_something_waits_for_its_rate(node: SchedulerNode, connection: psycopg.Connection):
+    connection.execute("INSERT INTO scheduler_permits (key, has_waiting) VALUES ('all', true)")
+    assert node._claim(connection) == TICK_SECONDS
 
 
 def test_it_releases_beside_the_claim(node: SchedulerNode, connection: psycopg.Connection, now: datetime, hands: Hands):
@@ -104,13 +148,13 @@ def flooded(
     monkeypatch.setattr(sweep, "MOST_UNPUBLISHED", 1)
     for number in range(2):
         queue_one(connection, add_task(connection, next_slot_for=now + DAY), now=now - number * SECOND)
-    node._sweep(connection)
+    node.sweeping.turn(connection)
     return node
 
 
 def test_it_claims_nothing_in_a_flood(flooded: SchedulerNode, connection: psycopg.Connection, now: datetime):
     task_id = add_task(connection, next_slot_for=now)
-    assert (flooded._claim(connection), executions(connection, task_id)) == (0.05, [])
+    assert (flooded._claim(connection), executions(connection, task_id)) == (TICK_SECONDS, [])
 
 
 def test_it_says_that_a_flood_holds_the_claim(flooded: SchedulerNode):
@@ -129,7 +173,7 @@ def test_it_claims_again_after_the_flood(
     hands.move(6 * SECOND)
     flooded.publisher.batches.put(([], None))
     flooded.publisher.turn(connection)
-    flooded._sweep(connection)
+    flooded.sweeping.turn(connection)
     flooded._claim(connection)
     assert (statuses(connection, task_id), flooded.ready()[1]["isClaimHeldByFlood"]) == (["QUEUED"], False)
 
@@ -152,7 +196,7 @@ def test_it_rests_for_a_tick_where_another_node_is_claiming(
     add_task(connection, next_slot_for=now)
     with connection.transaction():
         claims.due_tasks(connection, now=now, limit=1)
-        assert node._claim(open_connection()) == 0.05
+        assert node._claim(open_connection()) == TICK_SECONDS
 
 
 # The second thread of a backlog

@@ -18,7 +18,7 @@ from tests.integration.scheduler.rollups.counting import run, spans
 def steady(node: SchedulerNode, hands: Hands) -> None:
     """Let the sweep have run for long enough to judge others."""
     for _ in range(5):
-        node.sweep_loop._note(0.5)
+        node.sweeping.loop._note(0.5)
         hands.move(4 * SECOND)
 
 
@@ -62,7 +62,7 @@ def test_it_gives_the_lease_up(node: SchedulerNode, connection: psycopg.Connecti
 
 
 def test_it_says_when_it_ended(node: SchedulerNode, connection: psycopg.Connection, now: datetime):
-    node._sweep(connection)
+    node.sweeping.turn(connection)
     node.take_leave(connection)
     assert connection.execute("SELECT id, ended_at FROM scheduler_nodes").fetchall() == [(node.id, now)]
 
@@ -71,7 +71,7 @@ def test_it_says_when_it_ended(node: SchedulerNode, connection: psycopg.Connecti
 
 
 def test_it_writes_down_that_it_lives(node: SchedulerNode, connection: psycopg.Connection, now: datetime):
-    node._sweep(connection)
+    node.sweeping.turn(connection)
     rows = connection.execute("SELECT id, role, heartbeat_at FROM scheduler_nodes").fetchall()
     assert rows == [(node.id, "scheduler", now)]
 
@@ -83,7 +83,7 @@ def test_it_loses_nothing_before_it_has_been_steady(
     task_id = add_task(connection, next_slot_for=now + DAY)
     start_one(connection, task_id, now=now)
     hands.move(LEASE + 30 * SECOND)
-    node._sweep(connection)
+    node.sweeping.turn(connection)
     assert statuses(connection, task_id) == ["RUNNING"]
 
 
@@ -93,7 +93,7 @@ def test_it_loses_what_nobody_renews_once_it_has_been_steady(
     task_id = add_task(connection, next_slot_for=now + DAY, max_retry_count=0)
     start_one(connection, task_id, now=now - LEASE)
     steady(node, hands)
-    node._sweep(connection)
+    node.sweeping.turn(connection)
     assert statuses(connection, task_id) == ["LOST"]
 
 
@@ -104,7 +104,7 @@ def test_it_loses_nothing_right_after_an_outage(
     started = start_one(connection, task_id, now=now)
     steady(node, hands)
     hands.move(LEASE)
-    node._sweep(connection)
+    node.sweeping.turn(connection)
     assert execution(connection, started.id)["status"] == "RUNNING"
 
 
@@ -114,10 +114,10 @@ def test_it_loses_nothing_right_after_the_databases_clock_has_jumped(
     """Workers renew by the same clock, within a quarter of their lease: until then every lease seems to be over."""
     task_id = add_task(connection, next_slot_for=now + DAY)
     started = start_one(connection, task_id, now=now)
-    node._sweep(connection)
+    node.sweeping.turn(connection)
     steady(node, hands)
     hands.now += 2 * LEASE
-    node._sweep(connection)
+    node.sweeping.turn(connection)
     assert execution(connection, started.id)["status"] == "RUNNING"
 
 
@@ -127,16 +127,16 @@ def test_it_loses_again_once_the_clock_has_been_steady(
     task_id = add_task(connection, next_slot_for=now + DAY, max_retry_count=0)
     start_one(connection, task_id, now=now)
     hands.now += 2 * LEASE
-    node._sweep(connection)
+    node.sweeping.turn(connection)
     steady(node, hands)
-    node._sweep(connection)
+    node.sweeping.turn(connection)
     assert statuses(connection, task_id) == ["LOST"]
 
 
 def test_it_makes_partitions_ahead(node: SchedulerNode, connection: psycopg.Connection, now: datetime, hands: Hands):
     with connection.transaction(force_rollback=True):
         hands.move(DAY)
-        node._sweep(connection)
+        node.sweeping.turn(connection)
         found = partitions.existing(connection, "task_execution_history")
     assert found[-1].name == f"task_execution_history_p{now + 15 * DAY:%Y%m%d}"
 
@@ -149,7 +149,7 @@ def test_it_gives_up_on_partitions_that_claims_are_in_the_way_of(
         raise psycopg.errors.LockNotAvailable
 
     monkeypatch.setattr(partitions, "ensure", in_the_way)
-    node._make_partitions(connection, now)
+    node.sweeping._make_partitions(connection, now)
     assert "not made" in caplog.text
 
 
@@ -159,7 +159,7 @@ def test_it_goes_through_all_busy_tasks_in_turns(
     monkeypatch.setattr(sweep, "BATCH", 1)
     tasks = [add_task(connection, next_slot_for=now, overlap_policy="SKIP", open_count=3) for _ in range(3)]
     for _ in range(4):
-        node._recount_open(connection, now)
+        node.sweeping._recount_open(connection, now)
     assert [task(connection, one)["open_count"] for one in tasks] == [0, 0, 0]
 
 
@@ -172,7 +172,7 @@ def test_it_takes_what_has_ended_into_the_roll_ups_each_second(
     monkeypatch.setattr(rollups, "BATCH", 1)
     run(connection, add_task(connection), at=now)
     run(connection, add_task(connection), at=now)
-    node._sweep(connection)
+    node.sweeping.turn(connection)
     assert [row["success"] for row in spans(connection, "hour")] == [2]
 
 

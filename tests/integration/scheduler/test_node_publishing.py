@@ -1,5 +1,6 @@
 """What a node publishes, and publishes again where the broker was away or has lost it."""
 
+import queue
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -30,7 +31,16 @@ def test_it_leaves_rows_to_the_sweep_where_publishing_is_behind(node: SchedulerN
     assert node.publisher.batches.full()
 
 
-def fails(*_: object) -> None:
+def test_what_is_critical_is_published_before_what_waits(node: SchedulerNode):
+    handed = [[Ready(uuid4(), "default", priority, 60)] for priority in (5, 9, 10, 1, 10)]
+    for ready in handed:
+        node.publisher.hand_over(ready)
+
+    went = [node.publisher.batches.get() for _ in handed]
+    assert [ready for ready, _ in filter(None, went)] == [handed[2], handed[4], handed[0], handed[1], handed[3]]
+
+
+def fails(*_: object, **__: object) -> None:
     raise BrokerUnavailable("away")
 
 
@@ -41,6 +51,21 @@ def test_it_lets_the_broker_rest_after_a_failure(
     node.publisher.batches.put(([], None))
     node.publisher.turn(connection)
     assert node.live()[1]["isBrokerReachable"] is False
+
+
+def test_it_wakes_up_when_something_is_due(
+    node: SchedulerNode, connection: psycopg.Connection, broker: Broker, hands: Hands, monkeypatch: pytest.MonkeyPatch
+):
+    waited: list[float] = []
+
+    def nothing(timeout: float) -> None:
+        waited.append(timeout)
+        raise queue.Empty
+
+    monkeypatch.setattr(node.publisher.batches, "get", nothing)
+    node.publisher.turn(connection)
+    node.publisher.turn(connection)
+    assert waited == [0.5, 1]
 
 
 def test_it_publishes_what_nobody_has_once_the_broker_is_back(

@@ -13,7 +13,8 @@ from scheduler.engine.notifications import GATHERED_FOR, SILENT_FOR
 from scheduler.engine.states import Status
 from scheduler.models.choices import AuditVerb
 from scheduler.notices import Message
-from scheduler.records import DueMessage, Outcome
+from scheduler.outgoing import DueMessage
+from scheduler.records import Outcome
 from tests.hot_paths import MINUTE, SECOND, add_task, change, start_one
 
 MAIL = {"kind": "EMAIL", "to": ["ops@example.com"]}
@@ -35,9 +36,13 @@ def report(connection: psycopg.Connection) -> UUID:
     return add_task(connection, name="report", max_retry_count=0)
 
 
-def _end(connection: psycopg.Connection, task: UUID, status: Status, *, now: datetime, text: str = "no") -> None:
+def _finish(connection: psycopg.Connection, task: UUID, status: Status, *, now: datetime, text: str = "no") -> None:
     started = start_one(connection, task, now=now)
     transitions.finish(connection, [Outcome(started.id, started.fence, status, now, error_message=text)], now=now)
+
+
+def _end(connection: psycopg.Connection, task: UUID, status: Status, *, now: datetime, text: str = "no") -> None:
+    _finish(connection, task, status, now=now, text=text)
     _tell(connection, now=now)
 
 
@@ -102,6 +107,18 @@ class TestWhatIsTold:
             _end(connection, task, status, now=now + second * SECOND)
 
         assert [row[:2] for row in _waiting(connection)] == [("RECOVERY", "report")]
+
+    def test_it_tells_of_a_recovery_that_is_counted_with_its_failure(
+        self, connection: psycopg.Connection, now: datetime
+    ) -> None:
+        notify_on = json.dumps([{"outcomes": ["FAILURE", "RECOVERY"], "channel": None}])
+        task = add_task(connection, name="report", max_retry_count=0, notify_on=notify_on)
+        for second, status in enumerate((Status.SUCCESS, Status.FAILED, Status.SUCCESS)):
+            _finish(connection, task, status, now=now + second * SECOND)
+
+        _tell(connection, now=now)
+
+        assert [row[0] for row in _waiting(connection)] == ["FAILURE", "RECOVERY"]
 
     def test_it_tells_what_the_platform_pauses(
         self, connection: psycopg.Connection, report: UUID, now: datetime

@@ -11,7 +11,7 @@ import pytest
 from scheduler import claims, firing, permits, releases, requests, sweep, transitions
 from scheduler.claims import EVERYWHERE
 from scheduler.engine.states import Status
-from scheduler.records import Started
+from scheduler.records import Outcome, Started
 from tests.hot_paths import MINUTE, SECOND, add_task, audited, change, execution, executions, queue_one, statuses, task
 from tests.integration.scheduler.lifecycle import end, start
 
@@ -198,6 +198,18 @@ def test_nothing_is_freed_where_the_end_does_not_commit(connection: psycopg.Conn
     assert used(connection, "queue:default") == 1
 
 
+def test_what_waits_for_one_limit_goes_beside_what_waits_for_another(connection: psycopg.Connection, now: datetime):
+    for key in ("queue:mails", "queue:reports"):
+        permits.limit(connection, key, 1, now=now)
+    add_due(connection, 4, now=now, queue="mails")
+    add_due(connection, 2, now=now, queue="reports")
+    firing.claim(connection, now=now)
+    running = [run(connection, each, now=now) for each in queued(connection)]
+    transitions.finish(connection, [Outcome(each.id, each.fence, Status.SUCCESS) for each in running], now=now)
+    went = release(connection, now=now)
+    assert sorted(execution(connection, each)["queue"] for each in went) == ["mails", "reports"]
+
+
 # A task's own limit, maxConcurrency
 
 
@@ -212,6 +224,20 @@ def test_an_end_lets_the_next_slot_of_the_task_go(connection: psycopg.Connection
     firing.claim(connection, now=now)
     end(connection, run(connection, queued(connection)[0], now=now), now=now)
     assert release(connection, now=now) == [executions(connection, one)[1]["id"]]
+
+
+@pytest.mark.parametrize("are_at_once", [True, False])
+def test_as_many_go_as_have_ended(connection: psycopg.Connection, now: datetime, are_at_once: bool):
+    """Else the places of a task stand empty: what is not woken looks by itself, up to a minute later."""
+    one = add_task(connection, next_slot_for=now + MINUTE, max_concurrency=3)
+    for _ in range(9):
+        queue_one(connection, one, now=now)
+    running = [run(connection, each, now=now) for each in queued(connection)]
+    ends = [Outcome(each.id, each.fence, Status.SUCCESS) for each in running]
+    for batch in [ends] if are_at_once else [[each] for each in ends]:
+        transitions.finish(connection, batch, now=now)
+    assert len(release(connection, now=now)) == 3
+    assert sorted(statuses(connection, one)) == ["QUEUED"] * 3 + ["SCHEDULED"] * 3 + ["SUCCESS"] * 3
 
 
 def test_a_later_claim_counts_what_the_task_has_open(connection: psycopg.Connection, now: datetime):

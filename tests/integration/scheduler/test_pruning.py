@@ -1,4 +1,4 @@
-"""Every hot statement reads the partitions of its batch and no other (design §4), whichever plan PostgreSQL makes."""
+"""Every hot statement reads the partitions of its batch and no other, whichever plan PostgreSQL makes."""
 
 import re
 from collections.abc import Callable
@@ -11,13 +11,16 @@ import pytest
 from psycopg import sql
 
 from scheduler import claims, publications, rollups, runs, throttles, transitions
-from scheduler.engine.states import Reason, Status
-from scheduler.records import Admitted, HeldFor, Outcome, Started
+from scheduler.engine.identity import execution_id
+from scheduler.engine.states import Reason, Status, Trigger
+from scheduler.records import Admitted, HeldFor, NewExecution, Outcome, Started
 from tests.hot_paths import LEASE, add_task, lock_held, start_one
 
 DAY = timedelta(days=1)
 
 _NAMED = re.compile(r"%\((\w+)\)s")
+# An index of history, and what is looked for in it.
+_LOOKED_UP = re.compile(r"(?:Scan using|Bitmap Index Scan on) (task_execution_history_\w+) .*\n *Index Cond: (.*)")
 _SCANNED = re.compile(r"(?<!Bitmap Index) Scan.* on (task_execution_history_\w+)")
 
 Write = Callable[[psycopg.Connection, list[Started], datetime], object]
@@ -97,6 +100,7 @@ class Explainer:
     def __init__(self, connection: psycopg.Connection) -> None:
         self.execute = connection.execute
         self.scanned: set[str] = set()
+        self.lookups: list[tuple[str, str]] = []
 
     def __call__(self, query: str, parameters: Any = None) -> Any:
         if isinstance(parameters, dict):
@@ -109,8 +113,9 @@ class Explainer:
         numbered = _NAMED.sub(lambda match: f"${names.index(match[1]) + 1}", query)
         values = sql.SQL(", ").join(sql.Literal(parameters[name]) for name in names)
         self.execute(f"PREPARE probe AS {numbered}")
-        for (line,) in self.execute(sql.SQL("EXPLAIN EXECUTE probe ({})").format(values)):
-            self.scanned.update(_SCANNED.findall(line))
+        plan = "\n".join(line for (line,) in self.execute(sql.SQL("EXPLAIN EXECUTE probe ({})").format(values)))
+        self.scanned.update(_SCANNED.findall(plan))
+        self.lookups += _LOOKED_UP.findall(plan)
         self.execute("DEALLOCATE probe")
 
 
@@ -157,6 +162,39 @@ def test_it_reads_two_partitions_for_executions_of_two_days(
 ):
     write(connection, batch, now)
     assert explainer.scanned == {partition(now), partition(now + DAY)}
+
+
+@pytest.fixture
+def grown(connection: psycopg.Connection, batch: list[Started], now: datetime) -> None:
+    """Fill both partitions with what else is open, as many as a plan has to mind, and have PostgreSQL look at it.
+
+    Of many namespaces, all day long: with one, looking for ids within it costs what their own index does, and which
+    of the two is taken is a matter of chance.
+    """
+    task_id = batch[0].task_id
+    for day in (now, now + DAY):
+        rows = [
+            NewExecution(
+                id=execution_id(task_id, cause=str(number), at=at, attempt=1), task_id=task_id, cause=str(number),
+                attempt=1, trigger=Trigger.MANUAL, status=Status.QUEUED, scheduled_for=at, due_at=at,
+                namespace=f"team-{number % 50}", queue="default", priority=5, timeout_seconds=60, revision=1,
+            )
+            for number in range(2_000)
+            for at in [day + timedelta(seconds=20 * number)]
+        ]  # fmt: skip
+        transitions.record(connection, rows, now=now)
+    connection.execute("ANALYZE task_execution_history")
+
+
+@pytest.mark.parametrize("write", [one for one in WRITES if one is not see_runs])
+@pytest.mark.usefixtures("grown")
+def test_it_finds_rows_by_their_ids_and_reads_no_range(
+    batch: list[Started], explainer: Explainer, connection: psycopg.Connection, now: datetime, write: Write
+):
+    """Neither what lies between the first id and the last, nor all that is queued, held or running."""
+    write(connection, batch, now)
+    assert explainer.lookups
+    assert [one for one in explainer.lookups if not one[0].endswith("_pkey") or "(id = " not in one[1]] == []
 
 
 Look = Callable[[psycopg.Connection, datetime], object]

@@ -292,7 +292,7 @@ class TestBatches:
 
     def test_a_node_moves_them_all(self, connection: psycopg.Connection, node: SchedulerNode, hands: Hands, many: None):
         due = hands.now + DAY
-        node._sweep(connection)
+        node.sweeping.turn(connection)
         assert self.shown(connection) == {due + DAY: 1500}
 
 
@@ -326,7 +326,7 @@ def test_a_slot_whose_partition_is_missing_moves_once_there_is_one(
     monkeypatch.setattr(transitions, "record", _missing)
     add_daily(connection, calendar, hands.now - HOUR, claim_at=hands.now + HOUR)
     edit(connection, calendar, weekdays=[])
-    node._sweep(connection)
+    node.sweeping.turn(connection)
     assert made == [hands.now]
 
 

@@ -146,6 +146,24 @@ def test_it_drops_what_was_detached_and_left(connection: psycopg.Connection, lat
     assert name not in tables(connection)
 
 
+def test_logs_whose_executions_went_go_with_the_next_call(connection: psycopg.Connection, later: datetime):
+    """A process died in between, or the locks of the logs were not to be had."""
+    connection.execute(f"DROP TABLE {names(connection)[1]}")
+    left = names(connection, LOGS)[1]
+    retention.prune(connection, Limits(days=1_000), now=later)
+    assert (left in tables(connection), len(names(connection, LOGS))) == (False, len(names(connection)))
+
+
+def test_logs_of_a_day_that_has_executions_stay(connection: psycopg.Connection, later: datetime):
+    """A slot of long ago came late: its partition has other bounds than that of the logs of then."""
+    for gone in names(connection)[1:4]:
+        connection.execute(f"DROP TABLE {gone}")
+    partitions.fill(connection, now=later)
+    before = names(connection, LOGS)
+    retention.prune(connection, Limits(days=1_000), now=later)
+    assert names(connection, LOGS) == before
+
+
 def test_two_at_once_remove_each_once(connection: psycopg.Connection, open_connection: Open, later: datetime):
     holding = open_connection()
     holding.execute("SELECT pg_advisory_lock(%s)", (retention._ADVISORY_KEY,))

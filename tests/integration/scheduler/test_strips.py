@@ -37,6 +37,15 @@ def run(minutes: int, status: Status, attempt: int = 1) -> Run:
 def test_the_latest_slot_that_was_not_left_out_decides_on_trouble():
     failed = run(1, Status.FAILED)
     assert trouble_of([run(0, Status.SUCCESS), failed, run(2, Status.SKIPPED)]) is failed
-    assert trouble_of([failed, run(2, Status.RUNNING)]) is None
+    assert trouble_of([failed, run(2, Status.RUNNING)]) is failed
+    assert trouble_of([failed, run(2, Status.SUCCESS), run(3, Status.RUNNING)]) is None
     assert trouble_of([failed, run(1, Status.SUCCESS, attempt=2)]) is None
     assert trouble_of([]) is None
+
+
+def test_a_second_slot_that_fails_is_trouble_though_both_are_tried_again():
+    failing = [run(minutes, Status.FAILED) for minutes in (1, 2)]
+    again = [run(minutes, Status.SCHEDULED, attempt=2) for minutes in (1, 2)]
+    assert trouble_of([failing[0], again[0]]) is None
+    assert trouble_of([*failing, *again]) is failing[1]
+    assert trouble_of([*failing, *again, run(3, Status.SUCCESS)]) is None

@@ -94,7 +94,7 @@ def test_it_loses_what_nobody_has_renewed(connection: psycopg.Connection, report
     assert sweep.lose(connection, now=later, low=EVERYWHERE) == 1
     row = execution(connection, started.id)
     assert (row["status"], row["end_time"]) == ("LOST", later)
-    assert row["error_message"] == f"Node node-7 last renewed its lease until {now + LEASE:%Y-%m-%dT%H:%M:%SZ}."
+    assert row["error_message"] == f"Node node-7 last renewed its lease until {now + LEASE:%Y-%m-%d %H:%M:%S} UTC."
 
 
 def test_it_loses_nothing_whose_lease_still_holds(connection: psycopg.Connection, report: UUID, now: datetime):

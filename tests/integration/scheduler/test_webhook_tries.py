@@ -9,7 +9,7 @@ import pytest
 
 from scheduler import claims, webhooks
 from scheduler.engine.webhooks import MOST_TRIES
-from scheduler.records import DueDelivery
+from scheduler.outgoing import DueDelivery
 from scheduler.webhooks import Tried
 from tests.hot_paths import MINUTE, SECOND, add_webhook, deliveries, webhook
 
@@ -169,7 +169,8 @@ class TestSwitchingOff:
 
         row = webhook(connection, hook)
         assert (row["is_active"], row["switched_off_at"]) == (False, now)
-        assert "20 tries in a row have failed" in row["switched_off_reason"]
+        since = f"{now - timedelta(hours=24):%Y-%m-%d %H:%M:%S} UTC"
+        assert row["switched_off_reason"].startswith(f"20 tries in a row have failed since {since}; ")
         assert _take(connection, now=now + timedelta(days=1)) == []
 
     def test_it_stays_on_for_less_than_a_day(

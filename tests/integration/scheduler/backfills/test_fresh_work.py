@@ -100,7 +100,7 @@ def test_fresh_work_that_came_later_starts_first(
 def test_a_node_advances_it_and_publishes_behind(
     node: SchedulerNode, connection: psycopg.Connection, hourly: UUID, three: UUID
 ):
-    node._sweep(connection)
+    node.sweeping.turn(connection)
     ready, _ = node.publisher.batches.get_nowait() or ([], None)
     assert [one.id for one in ready] == [executions(connection, hourly)[0]["id"]]
 
@@ -109,10 +109,10 @@ def test_a_node_hears_that_one_has_ended(
     node: SchedulerNode, connection: psycopg.Connection, hourly: UUID, three: UUID, now: datetime, hands: Hands
 ):
     node._claim(connection)
-    node._sweep(connection)
+    node.sweeping.turn(connection)
     run(connection, (node.publisher.batches.get_nowait() or ([], None))[0], now=now)
     node._claim(connection)
-    node._sweep(connection)
+    node.sweeping.turn(connection)
     assert statuses(connection, hourly) == ["SUCCESS", "QUEUED"]
 
 
@@ -121,7 +121,7 @@ def test_a_node_advances_nothing_while_too_much_waits_for_the_broker(
 ):
     monkeypatch.setattr(sweep, "MOST_UNPUBLISHED", 0)
     queue_one(connection, add_task(connection), now=operation(connection, three)["created_at"])
-    node._sweep(connection)
+    node.sweeping.turn(connection)
     assert statuses(connection, hourly) == []
 
 
@@ -129,9 +129,9 @@ def test_a_node_makes_the_partition_that_it_lacks(
     node: SchedulerNode, connection: psycopg.Connection, hourly: UUID, gap: datetime
 ):
     add_backfill(connection, hourly, begin=gap - timedelta(hours=3), end=gap - timedelta(hours=1), now=gap)
-    node._sweep(connection)
-    node._backfill_timer.make_due()
-    node._sweep(connection)
+    node.sweeping.turn(connection)
+    node.sweeping.backfill_timer.make_due()
+    node.sweeping.turn(connection)
     assert statuses(connection, hourly) == ["QUEUED"]
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from scheduler import flow, permits, sweep, throttles
+from scheduler import flow, holding, permits, sweep, throttles
 from scheduler.claims import EVERYWHERE
 from scheduler.engine.states import Status
 from tests.hot_paths import SECOND, add_task, change, executions, queue_one
@@ -109,5 +109,5 @@ def test_random_flow_control_loses_nothing(desk: Desk, seed: int):
     assert not {"SCHEDULED", "QUEUED", "RUNNING"} & left.keys()
     assert desk.connection.execute("SELECT count(*) FROM scheduler_permits").fetchone() == (0,)
     assert desk.connection.execute("SELECT sum(open_count) FROM scheduler_tasks").fetchone() == (0,)
-    assert throttles.held_count(desk.connection, limit=1) == 0
+    assert not holding.by_reason(desk.connection, limit=1)
     assert throttles.release(desk.connection, now=desk.now, low=EVERYWHERE) == []

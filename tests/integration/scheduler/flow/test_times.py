@@ -132,7 +132,7 @@ def test_a_lift_is_found_by_the_sweep_of_a_node(desk: Desk, node: SchedulerNode,
     desk.set(FREE)
     for _ in range(3):
         desk.now = hands.move(SECOND)
-        node._sweep(desk.connection)
+        node.sweeping.turn(desk.connection)
     tick(node, desk, hands, SECOND)
     assert statuses(desk.connection) == ["QUEUED"]
 
@@ -141,7 +141,7 @@ def test_a_node_tells_of_a_stop_and_of_what_it_holds(desk: Desk, node: Scheduler
     desk.set(STOP)
     queue_one(desk.connection, add_task(desk.connection), now=desk.now)
     tick(node, desk, hands, SECOND)
-    node.flow.count(desk.connection, desk.now)
+    node.flow.count(desk.connection, desk.now, show=node.metrics.held.show)
     facts, scraped = node.ready()[1], node.metrics.render("text/plain")[0].decode()
     assert (facts["isStoppedByFlowControl"], facts["heldByFlowControl"]) == (True, 1)
     assert "platform_scheduler_flow_stopped 1.0" in scraped

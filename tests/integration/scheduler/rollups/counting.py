@@ -30,6 +30,12 @@ def take_all_in(connection: psycopg.Connection) -> None:
         pass
 
 
+def last_run(connection: psycopg.Connection, task_id: UUID) -> datetime | None:
+    """Return when the latest run of a task began that has been counted."""
+    row = connection.execute("SELECT began_at FROM scheduler_last_runs WHERE task_id = %s", (task_id,)).fetchone()
+    return row[0] if row else None
+
+
 def hours(connection: psycopg.Connection, task_id: UUID) -> list[dict[str, Any]]:
     """Return a task's roll-ups, oldest first."""
     cursor = connection.cursor(row_factory=dict_row)

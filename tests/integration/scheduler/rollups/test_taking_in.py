@@ -11,7 +11,7 @@ from scheduler.engine.states import Reason, Status
 from scheduler.records import Outcome
 from tests.hot_paths import DAY, MINUTE, SECOND, Open, add_backfill, add_task, executions, queue_one, start_one
 from tests.integration.scheduler.lifecycle import end, start
-from tests.integration.scheduler.rollups.counting import histogram, hours, run, spans, take_all_in
+from tests.integration.scheduler.rollups.counting import histogram, hours, last_run, run, spans, take_all_in
 
 HOUR = timedelta(hours=1)
 
@@ -63,6 +63,20 @@ def test_a_later_pass_adds_to_what_is_there(connection: psycopg.Connection, hour
     (row,) = hours(connection, hourly)
     assert row["durations"] == histogram(5_000) | dict.fromkeys(histogram(100), 2)
     assert (row["success"], row["duration_sum_ms"]) == (3, 5_200)
+
+
+def test_it_notes_when_a_task_ran_last(connection: psycopg.Connection, hourly: UUID, now: datetime):
+    for at in (now + MINUTE, now + HOUR, now):
+        run(connection, hourly, at=at)
+        take_all_in(connection)
+    assert last_run(connection, hourly) == now + HOUR
+
+
+def test_what_never_began_is_no_run(connection: psycopg.Connection, hourly: UUID, now: datetime):
+    waiting = queue_one(connection, hourly, now=now)
+    transitions.cancel_waiting(connection, [waiting], reason=Reason.REQUESTED, now=now)
+    take_all_in(connection)
+    assert last_run(connection, hourly) is None
 
 
 def test_a_retry_counts_in_the_hour_of_its_slot(connection: psycopg.Connection, hourly: UUID, now: datetime):
@@ -233,3 +247,14 @@ def test_the_oldest_are_forgotten_some_at_a_time(connection: psycopg.Connection,
     later = now + DAY + rollups.HOURS_KEPT
     assert [rollups.forget(connection, now=later, limit=2) for _ in range(4)] == [2, 2, 2, 0]
     assert hours(connection, hourly) == []
+
+
+def test_it_never_compares_all_that_has_ended_with_all(connection: psycopg.Connection, now: datetime):
+    ended = f"SELECT %(hour)s::timestamptz AS hour, {rollups.MEASURED} FROM task_execution_history h"  # noqa: S608
+    statement = f"EXPLAIN WITH ended AS MATERIALIZED ({ended}) {rollups.COUNT_BY_TASK}"
+
+    rows = connection.execute(statement.encode(), {"hour": now, "bounds": [1, 2, 3]}).fetchall()
+
+    plan = "\n".join(row[0] for row in rows)
+    assert "Nested Loop" not in plan
+    assert "Join" not in plan

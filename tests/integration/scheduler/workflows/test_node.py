@@ -65,7 +65,7 @@ def test_it_looks_at_a_slot_that_it_has_just_recorded(
 def test_it_carries_nothing_on_while_the_broker_is_flooded(
     node: SchedulerNode, connection: psycopg.Connection, ended: Workflow
 ):
-    node._is_flooded = True
+    node.sweeping.is_flooded = True
     node._ended.set()
     node._carry_on(connection)
     assert ended.rows("report") == []
