@@ -7,6 +7,12 @@ import sys
 from django.core.management import execute_from_command_line
 
 if __name__ == "__main__":
+    if sys.argv[1:] in (["version"], ["--version"]):
+        # Django would answer with its own.
+        from platform_scheduler import __version__
+
+        sys.stdout.write(f"{__version__}\n")
+        sys.exit()
     settings = {"up": "up", "drill": "up", "bench": "bench"}
     if sys.argv[1:2] and sys.argv[1] in settings:
         # They make what every other profile insists on: servers, passwords, a key.

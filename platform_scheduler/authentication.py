@@ -86,7 +86,7 @@ class HasRole(BasePermission):
 
 
 def required_role(view: "APIView", method: str) -> str:
-    """Return the least role that may use `method` of `view`."""
+    """Return the least role that may use `method` of `view`; HEAD tells of an answer, and so takes what GET does."""
     default = Role.VIEWER if method in SAFE_METHODS else Role.EDITOR
     roles: dict[str, str] = getattr(view, "required_roles", {})
-    return roles.get(method, default)
+    return roles.get("GET" if method == "HEAD" else method, default)

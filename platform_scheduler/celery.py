@@ -5,7 +5,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import setup_logging
 
-app = Celery("platform_scheduler")
+app = Celery("platform_scheduler", fixups=["platform_scheduler.fixups:fixup"])
 app.config_from_object("django.conf:settings", namespace="CELERY")
 # For every thread, not only the one that imports this: elsewhere Celery would answer with an app of its own, and its
 # default broker.

@@ -8,6 +8,38 @@ from platform_scheduler.refusals import RESPONSES
 from platform_scheduler.vocabulary.descriptions import DESCRIPTIONS
 from platform_scheduler.vocabulary.examples import EXAMPLES
 from platform_scheduler.vocabulary.parameters import PARAMETER_DESCRIPTIONS, PARAMETER_EXAMPLES
+from register.api.fields import RECORDS_MAX_COUNT
+from register.templating.instances import MOST_AT_ONCE
+
+
+def _one_of_these(types: Mapping[str, str]) -> dict[str, Any]:
+    """Return that one of the fields at least is there, and is not null."""
+    return {"anyOf": [{"required": [name], "properties": {name: {"type": of}}} for name, of in types.items()]}
+
+
+# What bodies ask of several of their fields, also within a change, where the generator takes nothing for needed.
+_ASKED: Final[dict[str, dict[str, Any]]] = {
+    "Channel": {
+        "oneOf": [
+            {"required": ["kind", "to"], "properties": {"kind": {"const": "EMAIL"}, "url": False, "webhookId": False}},
+            {"required": ["kind", "url"], "properties": {"kind": {"const": "CHAT"}, "to": False, "webhookId": False}},
+            {
+                "required": ["kind", "webhookId"],
+                "properties": {"kind": {"const": "WEBHOOK"}, "to": False, "url": False},
+            },
+        ]
+    },
+    "Dependency": _one_of_these({"taskId": "string", "name": "string"}),
+    "Instances": {"if": {"required": ["instances"]}, "then": {"maxProperties": 1}},
+    "Listener": {"required": ["event"]},
+    "Notify": {"required": ["outcomes"]},
+    "Sla": _one_of_these({"maxLatenessSeconds": "integer", "maxDurationSeconds": "integer", "deadlineAt": "string"}),
+}
+
+_BOUNDED: Final[dict[str, dict[str, Any]]] = {
+    "Bulk.tasks": {"maxItems": RECORDS_MAX_COUNT},
+    "Instances.instances": {"minItems": 1, "maxItems": MOST_AT_ONCE},
+}
 
 _INSTANT: Final = "2030-01-31T06:00:00Z"
 _OF_FORMAT: Final = {
@@ -28,6 +60,9 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         properties = schema.get("properties", {})
         for field, found in properties.items():
             properties[field] = _described(own_name(name), field, found, schemas)
+        if name.endswith("Request"):
+            schema["additionalProperties"] = False  # `register.api.strict`: a name that is not known is refused
+            schema |= _ASKED.get(own_name(name), {})
     for path, operation in _operations(result):
         for parameter in operation.get("parameters", []):
             _describe_parameter(path, parameter)
@@ -50,6 +85,7 @@ def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, An
 def _described(own: str, field: str, found: dict[str, Any], schemas: Mapping[str, Any]) -> dict[str, Any]:
     # Beside a reference nothing else was allowed before 3.1, and not every reader knows 3.1.
     schema: dict[str, Any] = {"allOf": [found]} if "$ref" in found else dict(found)
+    schema |= _BOUNDED.get(f"{own}.{field}", {})
     if schema.get("oneOf") == _ANYTHING_OR_NULL:
         # null is both, and so neither.
         del schema["oneOf"]
@@ -98,6 +134,8 @@ def _resolved(schema: Mapping[str, Any], schemas: Mapping[str, Any]) -> Mapping[
 
 def _describe_parameter(path: str, parameter: dict[str, Any]) -> None:
     name = parameter["name"]
+    if parameter["in"] == "query" and not parameter.get("required"):
+        parameter["allowEmptyValue"] = True  # nothing behind a name is as good as no name
     if "description" not in parameter and name in PARAMETER_DESCRIPTIONS:
         parameter["description"] = PARAMETER_DESCRIPTIONS[name]
     example = PARAMETER_EXAMPLES.get(f"{path} {name}", _of_type(parameter["schema"]))

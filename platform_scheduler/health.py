@@ -3,6 +3,7 @@
 import logging
 
 import psycopg
+from django.conf import settings
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
@@ -28,7 +29,7 @@ class _Migrated:
 @require_safe
 def live(request: HttpRequest) -> HttpResponseBase:
     """Answer 200 while the process answers at all; no dependency is asked, or its outage would restart us."""
-    return JsonResponse({"status": "up"})
+    return JsonResponse({"status": "up", "version": settings.VERSION})
 
 
 @csrf_exempt
@@ -46,7 +47,7 @@ def ready(request: HttpRequest) -> HttpResponseBase:
     if not migrated:
         return _not_ready(database="up", migrations="missing")
     checks = {"database": "up", "migrations": "applied", **_replica()}
-    return JsonResponse({"status": "up", "checks": checks})
+    return JsonResponse({"status": "up", "version": settings.VERSION, "checks": checks})
 
 
 def _replica() -> dict[str, object]:
@@ -66,7 +67,9 @@ def _is_migrated() -> bool:
 
 def _not_ready(**checks: str) -> HttpResponseBase:
     return JsonResponse(
-        {"status": "down", "checks": checks}, status=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)}
+        {"status": "down", "version": settings.VERSION, "checks": checks},
+        status=503,
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
     )
 
 

@@ -1,10 +1,13 @@
 """`Idempotency-Key` on every POST of the API: the request runs once, and whoever repeats it gets the same answer.
 
 The answer is committed with the work that it tells of, so a process that dies leaves both or neither. What a request
-did is undone where its key was taken over while it ran.
+did is undone where its key was taken over while it ran. An answer that no cache may store holds a secret: it is kept
+sealed.
 """
 
+import hashlib
 import logging
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +20,7 @@ from rest_framework.views import APIView
 
 from platform_scheduler.parsing import body_of, limit_of
 from platform_scheduler.problems import Problem, invalid_input, plain_answer
+from platform_scheduler.sealing import seal, unseal
 from scheduler import idempotency
 from scheduler.connections import current
 from scheduler.errors import Fault, InvalidInput
@@ -34,8 +38,9 @@ logger = logging.getLogger(__name__)
 HEADER = "Idempotency-Key"
 MEMBER = "idempotencyKey"
 REPLAYED = "Idempotency-Replayed"
+LONGEST_PATH = 500
 
-_KEPT_HEADERS = ("Content-Type", "ETag", "Location")
+_KEPT_HEADERS = ("Content-Type", "ETag", "Location", "Cache-Control")
 _REPEATABLE = frozenset({"PUT", "PATCH", "DELETE"})
 
 _IN_PROGRESS = Problem(
@@ -53,7 +58,12 @@ _OTHERWISE_USED = Problem(
 _NOT_TAKEN = Fault(
     HEADER, "unavailable", "Only a POST takes it. Leave it out: If-Match keeps a change from being made twice."
 )
-
+_SEALED_OTHERWISE = Problem(
+    409,
+    "answer-sealed",
+    f"The request with this {HEADER} was carried out. Its answer holds a secret and was sealed with another "
+    "SECRET_KEY, so it cannot be given again: look for what was made, and make a new secret.",
+)
 
 _TWO_NAMES = f"{HEADER} and {MEMBER} are two names of one key: send one of them, or the same in both."
 
@@ -87,7 +97,7 @@ class _Keyed(_View):
         if found is Standing.TAKEN:
             return self._answer_once(use, request, *args, **kwargs)
         if isinstance(found, Answer):
-            return HttpResponse(found.body, status=found.status, headers={**found.headers, REPLAYED: "true"})
+            return _given_again(found)
         return plain_answer(_IN_PROGRESS if found is Standing.IN_PROGRESS else _OTHERWISE_USED)
 
     def _answer_once(self, use: Use, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -143,7 +153,12 @@ def _use_of(request: Request, view: APIView) -> Use | None:
     if key is None:
         return None
     digest = idempotency.digest(method="POST", query=request.META.get("QUERY_STRING", ""), body=body)
-    return Use(cast(ApiToken, request.user).id, request.path, key, digest)
+    return Use(cast(ApiToken, request.user).id, _place(request.path), key, digest)
+
+
+def _place(path: str) -> str:
+    """Return what tells a path from others: itself, or its hash where an index would not take it."""
+    return path if len(path) <= LONGEST_PATH else hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _member(data: Any) -> str | None:
@@ -154,7 +169,19 @@ def _member(data: Any) -> str | None:
 
 def _kept(answer: HttpResponse) -> Answer:
     headers = {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
-    return Answer(answer.status_code, headers, answer.content)
+    content = bytes(answer.content)
+    return Answer(answer.status_code, headers, seal(content) if _is_secret(headers) else content)
+
+
+def _given_again(kept: Answer) -> HttpResponse:
+    body = unseal(bytes(kept.body)) if _is_secret(kept.headers) else kept.body
+    if body is None:
+        return plain_answer(_SEALED_OTHERWISE)
+    return HttpResponse(body, status=kept.status, headers={**kept.headers, REPLAYED: "true"})
+
+
+def _is_secret(headers: Mapping[str, str]) -> bool:
+    return headers.get("Cache-Control") == "no-store"
 
 
 def _release(use: Use, *, taken_at: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.permissions import SAFE_METHODS
 
@@ -39,7 +39,7 @@ class DocumentedView(AutoSchema):
     """Adds to each operation what all have in common: its refusals, and the role that it needs."""
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the operation with its refusals."""
+        """Return the operation with its refusals and its role, however its view describes it."""
         operation: Any = super().get_operation(*args, **kwargs)
         if operation:
             if self.method not in SAFE_METHODS:
@@ -49,11 +49,25 @@ class DocumentedView(AutoSchema):
             self.resolve_serializer(ProblemAnswer, "response")
             role = str(required_role(self.view, self.method))
             operation["responses"] |= refusals(operation, method=self.method, path=self.path, role=role)
+            operation["description"] = f"{operation.get('description', '')}\n\nRole: {role}."
         return operation
 
-    def get_description(self) -> str:  # type: ignore[override]  # drf-spectacular's own has no arguments
-        """Return the description with the role."""
-        return f"{super().get_description()}\n\nRole: {required_role(self.view, self.method)}."
+
+class StatedField(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Says of a field what its class states beyond type and length; it registers itself."""
+
+    @classmethod
+    def _matches(cls, target: Any) -> bool:
+        return hasattr(target, "stated")
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: str) -> Any:
+        """Return the field's own schema with that."""
+        field: Any = self.target
+        own: Any = auto_schema._map_serializer_field  # noqa: SLF001
+        schema: Any = own(field, direction, bypass_extensions=True)
+        if isinstance(schema.get("type"), list):
+            schema["type"] = schema["type"][0]  # whoever asks adds null, too
+        return schema | field.stated
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -15,6 +15,7 @@ from prometheus_client import Counter
 
 from platform_scheduler.metrics import registry
 from platform_scheduler.problems import RETRY_AFTER_SECONDS, Problem, plain_answer
+from platform_scheduler.strain import Strain
 from scheduler.exposition import NAMESPACE
 
 refusals = Counter(
@@ -37,6 +38,7 @@ class Overload:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
         self._most = {"write": settings.WEB_WRITES_AT_ONCE, "read": settings.WEB_REQUESTS_AT_ONCE}
+        self._strain = Strain()
         self._lock = Lock()
         self._open = 0
 
@@ -46,10 +48,11 @@ class Overload:
         if kind is None:
             return self._get_response(request)
         with self._counted() as before:
-            if before < self._most[kind]:
+            is_strained = kind == "write" and self._strain.is_heavy
+            if before < self._most[kind] and not is_strained:
                 return self._get_response(request)
         refusals.labels(kind=kind).inc()
-        return plain_answer(_overloaded(kind))
+        return plain_answer(_strained() if is_strained else _overloaded(kind))
 
     @contextmanager
     def _counted(self) -> Iterator[int]:
@@ -69,6 +72,14 @@ def kind_of(request: HttpRequest) -> str | None:
         return None
     is_brake = path.startswith(_FLOW) or path.endswith(_BRAKES)
     return "read" if request.method in _SAFE or is_brake or path.startswith("/admin/") else "write"
+
+
+def _strained() -> Problem:
+    detail = (
+        "The platform is under more load than it bears, and lets only what is critical go (GET /api/v1/protection says"
+        " why). Nothing was changed; reads are still answered."
+    )
+    return Problem(503, "overloaded", detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
 def _overloaded(kind: str) -> Problem:

@@ -1,9 +1,9 @@
-"""The one place where a refusal becomes an HTTP answer: application/problem+json (RFC 9457), contract §3."""
+"""The one place where a refusal becomes an HTTP answer: application/problem+json (RFC 9457)."""
 
 import json
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -18,12 +18,14 @@ from rest_framework.request import Request
 from register import journal
 from register.api.faults import faults_of
 from register.errors import (
+    AppliedInPart,
     AuditRecordNotFound,
     BackfillOpen,
     BoundForbidden,
     CalendarInUse,
     CalendarNameTaken,
     CalendarNotFound,
+    CircuitNotFound,
     DeliveryNotFound,
     DeliveryPending,
     EventNotFound,
@@ -34,6 +36,7 @@ from register.errors import (
     NamespaceNotFound,
     NamespaceTaken,
     NameTaken,
+    NotACatchUp,
     NothingFailed,
     NotPaused,
     NotRetryable,
@@ -41,6 +44,7 @@ from register.errors import (
     OperationNotFound,
     RecordsRefused,
     SharedForbidden,
+    StoredInPart,
     TaskCompleted,
     TaskInUse,
     TemplateInUse,
@@ -137,8 +141,8 @@ def problem_of(exception: Exception) -> Problem | None:
         return invalid_input(list(faults_of(exception.detail)))
     if isinstance(exception, APIException):
         return _of_framework(exception)
-    if kind := _SAYING_WHY.get(type(exception)):
-        return Problem(409, kind, str(exception))
+    if (problem := _SAYING_WHY.get(type(exception))) is not None:
+        return replace(problem, detail=str(exception))
     for family, problem in _KNOWN:
         if isinstance(exception, family):
             return problem
@@ -158,7 +162,8 @@ def _refused_input(exception: InvalidInput) -> Problem:
 def invalid_input(faults: Iterable[Fault]) -> Problem:
     """Return 422 where all that was sent is well-formed, else 400; with every fault."""
     faults = tuple(faults)
-    count = "One field is" if len(faults) == 1 else f"{len(faults)} faults are"
+    fields = len({fault.field for fault in faults})
+    count = "One field is" if fields == 1 else f"{fields} fields are"
     if all(fault.is_impossible for fault in faults):
         return Problem(422, "impossible", f"{count} well-formed and still cannot be; see errors.", faults)
     return Problem(400, "invalid-input", f"{count} not as the API has it; see errors.", faults)
@@ -171,15 +176,19 @@ def not_found(request: HttpRequest) -> Problem:
     return Problem(404, "not-found", "There is nothing here.")
 
 
-# Conflicts whose messages say more than their names.
-_SAYING_WHY: dict[type[Exception], str] = {
-    NotRetryable: "not-retryable",
-    BackfillOpen: "backfill-open",
-    CalendarInUse: "calendar-in-use",
-    NamespaceInUse: "namespace-in-use",
-    TemplateInUse: "template-in-use",
-    NothingFailed: "nothing-failed",
-    TaskInUse: "task-in-use",
+_AGAIN = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+
+# Refusals whose messages say more than their names.
+_SAYING_WHY: dict[type[Exception], Problem] = {
+    NotRetryable: Problem(409, "not-retryable", ""),
+    BackfillOpen: Problem(409, "backfill-open", ""),
+    CalendarInUse: Problem(409, "calendar-in-use", ""),
+    NamespaceInUse: Problem(409, "namespace-in-use", ""),
+    TemplateInUse: Problem(409, "template-in-use", ""),
+    NothingFailed: Problem(409, "nothing-failed", ""),
+    TaskInUse: Problem(409, "task-in-use", ""),
+    StoredInPart: Problem(503, "stored-in-part", "", headers=_AGAIN),
+    AppliedInPart: Problem(503, "applied-in-part", "", headers=_AGAIN),
 }
 
 
@@ -191,7 +200,7 @@ _UNAVAILABLE = Problem(
     503,
     "unavailable",
     "The database does not answer in time. Nothing was changed; try again.",
-    headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+    headers=_AGAIN,
 )
 
 _KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem], ...] = (
@@ -203,9 +212,10 @@ _KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem], ...
     (CalendarNotFound, Problem(404, "not-found", "There is no such calendar.")),
     (TemplateNotFound, Problem(404, "not-found", "There is no such template.")),
     (WebhookNotFound, Problem(404, "not-found", "There is no such webhook.")),
-    (DeliveryNotFound, Problem(404, "not-found", "The webhook has no such message, or it is no longer kept.")),
+    (DeliveryNotFound, Problem(404, "not-found", "The webhook has no such delivery, or it is no longer kept.")),
     (EventNotFound, Problem(404, "not-found", "There is no such event, or it is no longer kept.")),
     (NamespaceNotFound, Problem(404, "not-found", "There is no such namespace, or it has no settings of its own.")),
+    (CircuitNotFound, Problem(404, "not-found", "There is no circuit of that name: nothing has called it yet.")),
     (FlowPlanNotFound, Problem(404, "not-found", "Nothing of that id is planned, or it has begun already.")),
     (AuditRecordNotFound, Problem(404, "not-found", "There is no such audit record.")),
     (TokenNotFound, Problem(404, "not-found", "There is no such token, or it is revoked.")),
@@ -213,9 +223,10 @@ _KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem], ...
     (TaskDeleted, Problem(409, "task-deleted", "The task is deleted: it can be read, but neither run nor changed.")),
     (TaskCompleted, Problem(409, "task-completed", "No further slot of this task will come: nothing is to be paused.")),
     (WebhookOff, Problem(409, "webhook-off", "The webhook is switched off; switch it on with isActive first.")),
-    (DeliveryPending, Problem(409, "delivery-pending", "The message is still being tried; wait for its end.")),
+    (DeliveryPending, Problem(409, "delivery-pending", "The delivery is still being tried; wait for its end.")),
     (NotPaused, Problem(409, "not-paused", "The task is not paused.")),
     (ExecutionEnded, Problem(409, "execution-ended", "The execution has ended: there is nothing to cancel.")),
+    (NotACatchUp, Problem(409, "not-a-catch-up", "The operation is no catch-up.")),
     (OperationEnded, Problem(409, "operation-ended", "The operation has ended: there is nothing to abort.")),
     (
         NameTaken,
@@ -268,7 +279,7 @@ _KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem], ...
     ),
     (
         BrokerUnavailable,
-        Problem(503, "unavailable", "The broker does not answer.", headers={"Retry-After": str(RETRY_AFTER_SECONDS)}),
+        Problem(503, "unavailable", "The broker does not answer.", headers=_AGAIN),
     ),
     (
         StreamFull,
@@ -276,7 +287,7 @@ _KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem], ...
             503,
             "overloaded",
             "As many clients read the stream as this process serves. Try again, or ask for what you need.",
-            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+            headers=_AGAIN,
         ),
     ),
     (
@@ -285,7 +296,7 @@ _KNOWN: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Problem], ...
             503,
             "unavailable",
             "History has no place for this yet; the scheduler makes it. Nothing was changed; try again.",
-            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+            headers=_AGAIN,
         ),
     ),
     ((OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError), _UNAVAILABLE),

@@ -6,18 +6,18 @@ is better than none, and one that is missing on a copy may be there by now.
 """
 
 import logging
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import psycopg
-from django.db import DEFAULT_DB_ALIAS, Error, InterfaceError, OperationalError, connections
+from django.db import DEFAULT_DB_ALIAS, Error, InterfaceError, OperationalError, ProgrammingError, connections
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from query.cache import Cache
 from scheduler import clock
 from scheduler.errors import ExecutionNotFound, RevisionNotFound, RunNotFound, TaskNotFound
 from scheduler.models import ApiToken
@@ -39,7 +39,11 @@ LAG_KEPT_SECONDS: Final = 1.0
 LEFT_ALONE_SECONDS: Final = 5.0
 
 _MISSING = (TaskNotFound, ExecutionNotFound, RunNotFound, RevisionNotFound)
-_TROUBLE = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
+# A copy that lags behind a migration lacks its tables and columns.
+_TROUBLE = (
+    OperationalError, InterfaceError, ProgrammingError,
+    psycopg.OperationalError, psycopg.InterfaceError, psycopg.ProgrammingError,
+)  # fmt: skip
 
 # One that has all that it has received lags by nothing, however long ago that was; while it is connected.
 _LAG = """
@@ -51,11 +55,41 @@ END::float8
 """
 
 
-class _Standing:
-    """Until which monotonic second the copy is left alone, and by how much it lagged a moment ago."""
+class _Lag:
+    """By how many seconds the copy lagged a moment ago. One thread asks; others do not wait for it."""
 
+    def __init__(self) -> None:
+        self._seconds: float | None = None
+        self._until = 0.0
+        self._asking = threading.Lock()
+
+    def get(self) -> float | None:
+        """Return what is known, or ask the copy, from which this thread reads; None where nothing is known yet."""
+        now = clock.monotonic()
+        if now < self._until or not self._asking.acquire(blocking=False):
+            return self._seconds if now < self._until + LAG_KEPT_SECONDS else None
+        try:
+            was_in_doubt = _Standing.is_in_doubt
+            self._seconds = _measured()
+            self._until = clock.monotonic() + LAG_KEPT_SECONDS
+        finally:
+            self._asking.release()
+        if was_in_doubt:
+            _trust()
+        return self._seconds
+
+    def clear(self) -> None:
+        """Forget what is known."""
+        self._until = 0.0
+
+
+class _Standing:
+    """Until which monotonic second the copy is left alone, and whether it has not answered again since."""
+
+    lock = threading.Lock()
     left_alone_until = 0.0
-    lag: Cache[float | None] = Cache(LAG_KEPT_SECONDS)
+    is_in_doubt = False
+    lag = _Lag()
 
 
 def is_configured() -> bool:
@@ -69,10 +103,12 @@ def routed(routes: Mapping[str, type[APIView]]) -> dict[str, type[APIView]]:
 
 
 def lag_seconds() -> float | None:
-    """Return by how many seconds the copy lags, as it was up to a second ago; None where it does not answer."""
+    """Return by how many seconds the copy lags, as it was a moment ago; None where it is down or left alone."""
+    if not _may_be_asked():
+        return None
     try:
         with reading():
-            return _lag()
+            return _Standing.lag.get()
     except (Error, psycopg.Error) as error:
         _leave_alone(error)
         return None
@@ -106,7 +142,7 @@ class _Routed(_View):
         _give_back_primary()
         try:
             with reading():
-                lag = _lag()
+                lag = _Standing.lag.get()
                 answer: Response = super().get(request, *args, **kwargs)  # type: ignore[misc]
         except _MISSING:
             return None  # it may have been made since
@@ -119,10 +155,21 @@ class _Routed(_View):
 
 
 def _needs_primary(request: Request) -> bool:
-    if clock.monotonic() < _Standing.left_alone_until:
-        return True
     token: Any = request.user
-    return isinstance(token, ApiToken) and _has_just_written(token, caller_of(request).now)
+    if isinstance(token, ApiToken) and _has_just_written(token, caller_of(request).now):
+        return True
+    return not _may_be_asked()
+
+
+def _may_be_asked() -> bool:
+    """Tell whether the copy is to be asked. Whether one that was left alone is back, one thread at a time finds out."""
+    with _Standing.lock:
+        now = clock.monotonic()
+        if now < _Standing.left_alone_until:
+            return False
+        if _Standing.is_in_doubt:
+            _Standing.left_alone_until = now + LEFT_ALONE_SECONDS
+        return True
 
 
 def _has_just_written(token: ApiToken, now: datetime) -> bool:
@@ -136,16 +183,21 @@ def _give_back_primary() -> None:
         primary.close()
 
 
-def _lag() -> float | None:
-    def measure() -> float | None:
-        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-            cursor.execute(_LAG)
-            row = cursor.fetchone()
-        return row[0] if row else None
+def _measured() -> float | None:
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        cursor.execute(_LAG)
+        row = cursor.fetchone()
+    return row[0] if row else None
 
-    return _Standing.lag.get(ALIAS, measure)
+
+def _trust() -> None:
+    with _Standing.lock:
+        _Standing.is_in_doubt = False
+        _Standing.left_alone_until = 0.0
 
 
 def _leave_alone(error: Exception) -> None:
-    _Standing.left_alone_until = clock.monotonic() + LEFT_ALONE_SECONDS
+    with _Standing.lock:
+        _Standing.is_in_doubt = True
+        _Standing.left_alone_until = clock.monotonic() + LEFT_ALONE_SECONDS
     logger.warning("The replica does not answer; reads go to the primary: %s", " ".join(str(error).split()))

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from limits import RateLimitItem
 from limits.errors import StorageError
-from limits.storage import MemoryStorage, RedisStorage, Storage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from platform_scheduler import counting
 from scheduler import clock
 from scheduler.models import ApiToken
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-ANSWER_SECONDS = 0.25
 # After a failure Redis is left alone for so long, or every request would wait for it.
 LEFT_ALONE_SECONDS = 5.0
 
@@ -74,15 +73,5 @@ class TokenRate(BaseThrottle):
 
 @lru_cache(maxsize=1)
 def limiter() -> SlidingWindowCounterRateLimiter:
-    """Return what counts: by two windows and the share of the older one, so that no edge lets twice as many through."""
-    return SlidingWindowCounterRateLimiter(_storage(settings.CELERY_BROKER_URL))
-
-
-def _storage(url: str) -> Storage:
-    if not url.startswith(("redis://", "rediss://")):
-        return MemoryStorage()
-    prefix = settings.CELERY_BROKER_TRANSPORT_OPTIONS.get("global_keyprefix", "")
-    return RedisStorage(
-        url, key_prefix=f"{prefix}requests", wrap_exceptions=True, socket_timeout=ANSWER_SECONDS,
-        socket_connect_timeout=ANSWER_SECONDS,
-    )  # fmt: skip
+    """Return what counts the requests of tokens."""
+    return counting.limiter(counting.shared_storage("requests"))

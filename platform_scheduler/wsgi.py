@@ -1,5 +1,6 @@
 """The WSGI entry point; the settings profile decides what it serves."""
 
+import gc
 import os
 import sys
 
@@ -23,3 +24,6 @@ except REFUSALS as refusal:
 from platform_scheduler.scraping import serve_apart
 
 serve_apart()
+
+# What is loaded by now stays: the collector would look through all of it again and again, in the middle of a request.
+gc.freeze()

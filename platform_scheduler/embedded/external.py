@@ -11,6 +11,7 @@ from platform_scheduler.settings import brokers
 
 from .binaries import OLDEST_POSTGRES, OLDEST_REDIS
 from .errors import CannotStart
+from .variables import value_of
 
 CONNECT_SECONDS = 5
 
@@ -37,6 +38,8 @@ def require_broker(url: str) -> str:
     fault = brokers.fault_of(url, schemes=brokers.SCHEMES)
     if fault:
         raise CannotStart(f"BROKER_URL {fault}.")
+    if brokers.is_sentinel(url):
+        return f"Redis {_require_watched(url)}, by its sentinels"
     if not brokers.is_amqp(url):
         return f"Redis {require_redis(url, variable='BROKER_URL')}"
     with Connection(url, connect_timeout=CONNECT_SECONDS) as connection:
@@ -54,6 +57,29 @@ def require_broker(url: str) -> str:
         return f"{server.server_properties['product']} {server.server_properties['version']}"
 
 
+def _require_watched(url: str) -> str:
+    """Answer the version of the Redis that these sentinels watch, or refuse it."""
+    master = value_of("REDIS_SENTINEL_MASTER")
+    if not master:
+        raise CannotStart("REDIS_SENTINEL_MASTER is missing: set the name under which the sentinels watch Redis.")
+    password = value_of("REDIS_SENTINEL_PASSWORD")
+    options = brokers.transport_options(url, master=master, sentinel_password=password)
+    with Connection(url, transport_options=options | {"max_retries": url.count(";")}) as connection:
+        refusals: tuple[type[BaseException], ...] = (
+            KombuError,
+            *connection.connection_errors,
+            *connection.channel_errors,
+        )
+        try:
+            channel: Any = connection.default_channel
+            version = str(channel.client.info("server")["redis_version"])
+        except refusals as error:
+            raise CannotStart(
+                f"BROKER_URL cannot be used: {_one_line(error)}. Start those servers, or correct the URL."
+            ) from None
+    return _new_enough(version, variable="BROKER_URL")
+
+
 def require_redis(url: str, *, variable: str = "REDIS_URL") -> str:
     """Answer the version of the Redis at REDIS_URL, or refuse it."""
     try:
@@ -65,6 +91,10 @@ def require_redis(url: str, *, variable: str = "REDIS_URL") -> str:
         raise CannotStart(
             f"{variable} cannot be used: {_one_line(error)}. Start that server, or correct the URL."
         ) from None
+    return _new_enough(version, variable=variable)
+
+
+def _new_enough(version: str, *, variable: str) -> str:
     if int(version.split(".")[0]) < OLDEST_REDIS:
         raise CannotStart(f"{variable} leads to Redis {version}: {OLDEST_REDIS} or newer is needed.")
     return version

@@ -6,12 +6,14 @@ from pathlib import Path
 FAULT_WORDS = ("FATAL:", "PANIC:", "error:")
 # PostgreSQL adds these to a fault; they say nothing alone.
 ADDED_WORDS = ("STATEMENT:", "DETAIL:", "HINT:", "CONTEXT:")
+# What our own programs say while all is well is no word of why one has ended.
+CALM_WORDS = (" DEBUG ", " INFO ")
 TAIL_BYTES = 65_536
 
 
 def last_fault(lines: Iterable[str]) -> str:
-    """Pick the last line that names a fault, else the last one: PostgreSQL says good-bye after its fault."""
-    spoken = [line.strip() for line in lines if line.strip() and not _has_one_of(ADDED_WORDS, line)]
+    """Pick the last line that names a fault, else the last that may: PostgreSQL says good-bye after its fault."""
+    spoken = [line.strip() for line in lines if line.strip() and not _has_one_of(ADDED_WORDS + CALM_WORDS, line)]
     faults = [line for line in spoken if _has_one_of(FAULT_WORDS, line)]
     return (faults or spoken or [""])[-1]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .errors import CannotStart
 from .services import PROJECT
+from .variables import Variable
 
 # What a person may say for "every address", and where this machine then reaches itself.
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 # nosec B104
@@ -57,9 +58,10 @@ class Options:
             redis_url=text["redis_url"] or None,
             broker_url=text["broker_url"] or None,
             workers=_number(text, "workers", most=MOST_PROCESSES),
-            schedulers=_number(text, "schedulers", most=MOST_PROCESSES),
-            worker_processes=_number(text, "worker_processes", most=MOST_PROCESSES),
-            examples=text["examples"] not in ("0", "false", "no"),
+            schedulers=_number(text, "schedulers", least=0, most=MOST_PROCESSES),
+            worker_processes=_number(text, "worker_processes", least=0, most=MOST_PROCESSES),
+            # Without a worker nobody announces what they are of.
+            examples=text["examples"] not in ("0", "false", "no") and text["worker_processes"] != "0",
         )
 
 
@@ -71,18 +73,23 @@ def add_arguments(parser: argparse.ArgumentParser, *, env: Mapping[str, str] = o
     add(
         "--data-dir", default=env.get("DATA_DIR") or str(PROJECT / ".local"), help="where everything is kept (DATA_DIR)"
     )
-    add("--database-url", default=env.get("DATABASE_URL"), help="your own PostgreSQL (DATABASE_URL)")
-    add("--redis-url", default=env.get("REDIS_URL"), help="your own Redis (REDIS_URL)")
-    add("--broker-url", default=env.get("BROKER_URL"), help="another broker than that, as RabbitMQ (BROKER_URL)")
-    add("--workers", default=env.get("WORKERS") or "4", help="tasks a worker runs at once (WORKERS)")
+    add("--database-url", default=Variable("DATABASE_URL", env), help="your own PostgreSQL (DATABASE_URL)")
+    add("--redis-url", default=Variable("REDIS_URL", env), help="your own Redis (REDIS_URL)")
+    add("--broker-url", default=Variable("BROKER_URL", env), help="another broker than that, as RabbitMQ (BROKER_URL)")
+    add("--workers", default=env.get("WORKERS") or "4", metavar="N", help="tasks a worker runs at once (WORKERS)")
     add("--examples", default=env.get("EXAMPLES") or "1", help="0 leaves out the example tasks (EXAMPLES)")
-    add("--schedulers", default="1", help="number of scheduler processes")
-    add("--worker-processes", default="1", help="number of workers, each with that many children")
+    add("--schedulers", default="1", metavar="N", help="number of scheduler processes; 0 while a backup is restored")
+    add(
+        "--worker-processes",
+        default="1",
+        metavar="N",
+        help="number of workers, each with that many children; 0 likewise",
+    )
 
 
-def _number(text: Mapping[str, str], name: str, *, most: int) -> int:
+def _number(text: Mapping[str, str], name: str, *, least: int = 1, most: int) -> int:
     given = text[name]
-    if not given.isdecimal() or not 1 <= int(given) <= most:
+    if not given.isdecimal() or not least <= int(given) <= most:
         shown = name.replace("_", "-") if name in ("schedulers", "worker_processes") else name.upper()
-        raise CannotStart(f"{shown}={given} will not do: give a number between 1 and {most}.")
+        raise CannotStart(f"{shown}={given} will not do: give a number between {least} and {most}.")
     return int(given)

@@ -21,6 +21,15 @@ from .ports import free_port, is_free
 from .private_files import write_private
 from .programs import MARKER, Program
 from .state import FILE, State
+from .variables import FROM_FILE, value_of
+
+# What decides which handlers there are and what they may do, how the broker is reached, what is kept for how long and
+# where: a command in another shell has to find the same. Not TASK_SECRET_…: a task's secrets are written nowhere.
+HANDED_ON = (
+    "HANDLER_MODULES", "PYTHONPATH", "SHELL_HANDLER", "CELERY_TARGETS", "CLEANUP_ROOTS", "SECRETS_DIR", "SECRET_NAMES",
+    "HTTP_CA_FILE", "REDIS_SENTINEL_MASTER", "REDIS_SENTINEL_PASSWORD", "BACKUP_DIR", "HISTORY_KEPT_DAYS",
+    "HISTORY_MAX_GB",
+)  # fmt: skip
 
 
 class Plan:
@@ -86,19 +95,26 @@ class Plan:
 
     def environment(self) -> dict[str, str]:
         """Give what every program of ours finds in its environment."""
-        inherited = {name: value for name, value in os.environ.items() if not self._is_misleading(name)}
-        return inherited | self._settings() | {MARKER: str(self.options.data_dir)}
+        ours = self._settings()
+        # A file comes before the variable that it names.
+        files = {f"{name}{FROM_FILE}" for name in ours}
+        inherited = {
+            name: value for name, value in os.environ.items() if name not in files and not self._is_misleading(name)
+        }
+        return inherited | ours | {MARKER: str(self.options.data_dir)}
 
     def write_environment(self) -> None:
         """Leave the settings where a shell can read them, for `manage.py` commands beside a running `up`."""
-        lines = [f"export {name}={shlex.quote(value)}\n" for name, value in sorted(self._settings().items())]
+        handed_on = {name: value for name, value in os.environ.items() if _is_handed_on(name)}
+        told = handed_on | self._settings()
+        lines = [f"export {name}={shlex.quote(value)}\n" for name, value in sorted(told.items())]
         write_private(self.layout.environment_file, "".join(lines))
 
     def _settings(self) -> dict[str, str]:
         return {
             "DATABASE_URL": self.database_url,
             **self.broker,
-            "SECRET_KEY": os.environ.get("SECRET_KEY") or self.state.secret_key,
+            "SECRET_KEY": value_of("SECRET_KEY") or self.state.secret_key,
             "DATA_DIR": str(self.options.data_dir),
             "ALLOWED_HOSTS": ",".join(_allowed_hosts(self.options.host)),
             "HTTP_ALLOWED_ADDRESSES": ",".join(_allowed_addresses(self.options)),
@@ -132,6 +148,10 @@ class Plan:
         return next(engine.url for engine in self.engines if engine.program.name == name)
 
 
+def _is_handed_on(name: str) -> bool:
+    return name in HANDED_ON or name.removesuffix(FROM_FILE) in HANDED_ON
+
+
 def _state(data_dir: Path) -> State:
     path = data_dir / FILE
     if path.exists() and path.stat().st_uid != os.geteuid():
@@ -161,14 +181,14 @@ def _notices(data_dir: Path) -> list[str]:
 
 def _allowed_hosts(host: str) -> list[str]:
     """Name the hosts by which the web server may be called: with HOST=0.0.0.0, all of this machine's."""
-    given = [name for name in os.environ.get("ALLOWED_HOSTS", "").split(",") if name]
+    given = [name for name in value_of("ALLOWED_HOSTS").split(",") if name]
     own = [socket.gethostname(), *_addresses()] if host in ANY_ADDRESS else [_bracketed(host)]
     return list(dict.fromkeys(["127.0.0.1", "localhost", "[::1]", *own, *given]))
 
 
 def _allowed_addresses(options: Options) -> list[str]:
     """Name what `platform.http` may call beside public addresses: the platform's own web server, by its port."""
-    given = [name for name in os.environ.get("HTTP_ALLOWED_ADDRESSES", "").split(",") if name]
+    given = [name for name in value_of("HTTP_ALLOWED_ADDRESSES").split(",") if name]
     return [options.url.removeprefix("http://"), *given]
 
 

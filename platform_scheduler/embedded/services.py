@@ -1,6 +1,7 @@
 """The platform's own programs as data: web, schedulers, workers, and the commands that prepare them."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from .programs import Program
@@ -38,13 +39,15 @@ def scheduler(name: str, *, health_port: int) -> Program:
     return _service(name, command, profile="scheduler", health_port=health_port)
 
 
-def worker(name: str, *, health_port: int, children: int) -> Program:
-    """Describe one worker with so many children, each running one task at a time."""
+def worker(name: str, *, health_port: int, children: int, is_critical: bool = False) -> Program:
+    """Describe one worker with so many children, each running one task at a time; a critical one leaves the rest."""
+    queues = "default" if is_critical else "platform,default"
     command = (
-        f"celery -A platform_scheduler worker -n {name}@%h -Q platform,default --concurrency {children}"
+        f"celery -A platform_scheduler worker -n {name}@%h -Q {queues} --concurrency {children}"
         " --prefetch-multiplier 1 -O fair --without-gossip --without-mingle --without-heartbeat"
     )
-    return _service(name, command, profile="worker", health_port=health_port, stop_seconds=WORKER_STOP_SECONDS)
+    program = _service(name, command, profile="worker", health_port=health_port, stop_seconds=WORKER_STOP_SECONDS)
+    return replace(program, env={**program.env, "WORKER_CRITICAL_ONLY": "1"}) if is_critical else program
 
 
 def bootstrap() -> Program:

@@ -68,6 +68,11 @@ class Status:
     def has_failed(self) -> bool:
         return self.state in ("FATAL", "UNKNOWN")
 
+    @property
+    def is_starting(self) -> bool:
+        """Whether it has not run yet since its last start, or has ended before it did."""
+        return self.state in ("STARTING", "BACKOFF")
+
 
 class SupervisorGone(Exception):
     """The supervisor does not answer any more."""

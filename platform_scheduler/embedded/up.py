@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from platform_scheduler import __version__
+
 from . import orphans
 from .announced import latest_announcement
 from .commands import run_to_end
@@ -30,6 +32,7 @@ from .watching import watch
 SECONDS_FOR_ENGINES = 300
 SECONDS_FOR_BOOTSTRAP = 600
 SECONDS_FOR_SERVICES = 90
+MOST_STARTS = 3
 SECONDS_FOR_ANNOUNCEMENT = 30
 SECONDS_FOR_EXAMPLES = 120
 
@@ -72,7 +75,7 @@ class Up:
     def run(self) -> None:
         """Start, watch, stop; always ends by CannotStart or Interrupted, with everything stopped."""
         data_dir = self._options.data_dir
-        self._console.line(f"Platform Scheduler · data in {_shown(data_dir)}")
+        self._console.line(f"Platform Scheduler {__version__} · data in {_shown(data_dir)}")
         # As root others may pass through, for PostgreSQL is another user then; each secret is 0600.
         make_folder(data_dir, mode=0o711 if os.geteuid() == 0 else 0o700)
         lock = take(data_dir, pause=self._pause, on_wait=self._say_waiting)
@@ -142,9 +145,13 @@ class Up:
         *,
         seconds: float,
     ) -> None:
+        starts: set[int] = set()
+
         def settled() -> bool:
             status = supervisor.status()[program.name]
-            if status.has_failed:
+            starts.update({status.pid} - {0})
+            # Once may be chance; whoever dies of the same fault each time, as of a handler's, would never be ready.
+            if status.has_failed or len(starts) >= MOST_STARTS:
                 raise CannotStart(f"{program.name} does not start: {plan.log(program.name).complaint()}")
             return bool(status.pid) and ready(status.pid)
 
@@ -163,7 +170,8 @@ class Up:
         say(f"  Dashboard    {self._options.url}/admin/")
         say(f"  Login        {user} / {password}   ({_shown(plan.layout.login_file)})")
         say(f"  API token    {token}   ({_shown(plan.layout.token_file)})")
-        say(f"  API          {self._options.url}/api/v1/tasks   (documented at {self._options.url}/api/docs/)")
+        say(f"  API          {self._options.url}/api/v1/tasks")
+        say(f"  Its page     {self._options.url}/api/docs/   (any user name, the token as password)")
         say(f"  Commands     . {_shown(plan.layout.environment_file)} && .venv/bin/python manage.py help")
         say(f"  Logs         {_shown(plan.layout.logs)}/")
         say()

@@ -5,30 +5,45 @@ from typing import Any
 
 from csp.constants import NONE, SELF
 
-from platform_scheduler.settings.brokers import transport_options
+from platform_scheduler import __version__
 from platform_scheduler.settings.environment import (
+    broker_options,
     broker_url,
     database,
     days,
     env,
     gigabytes,
+    grouping,
+    hours,
     json_object,
+    log_level,
     name_lists,
     networks,
+    one_of,
+    port,
+    protection_limits,
     request_rates,
     seconds,
     secret_key,
+    web_address,
     whole_number,
 )
 from scheduler.engine import bundles
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 
+# What nodes, pages and metrics say of their version; a build may name itself, as in 1.0.0+3f2c1ab.
+VERSION: str = env.str("PLATFORM_SCHEDULER_VERSION", "") or __version__
+
 SECRET_KEY = secret_key()
 DEBUG = False
-ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
+# Probes on this machine come by these names, whatever the clients' are.
+ALLOWED_HOSTS: list[str] = [*env.list("ALLOWED_HOSTS", []), "127.0.0.1", "localhost", "[::1]"]
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 DATA_DIR = Path(env.str("DATA_DIR", str(BASE_DIR / ".local")))
+
+# Where `backup` writes; without it into DATA_DIR.
+BACKUP_DIR: Path | None = Path(env.str("BACKUP_DIR")) if env.str("BACKUP_DIR", "") else None
 
 INSTALLED_APPS = [
     # Before the admin, whose templates it overrides.
@@ -51,9 +66,12 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "platform_scheduler.request_ids.RequestIds",
     "platform_scheduler.metrics.RequestMetrics",
+    "platform_scheduler.headers.StrictHeaders",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "platform_scheduler.overload.Overload",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -61,7 +79,6 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "platform_scheduler.acting.Acting",
 ]
 
@@ -78,6 +95,11 @@ TEMPLATES: list[dict[str, Any]] = [
             ]
         },
     }
+]
+
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "platform_scheduler.console.seats.SeatBackend",
 ]
 
 ROOT_URLCONF = "platform_scheduler.urls.all"
@@ -122,6 +144,11 @@ SECURE_REDIRECT_EXEMPT = ["^health/", "^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
+# A working day, whatever the browser keeps open; scripts have no business with either cookie.
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_REFERRER_POLICY = SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -134,7 +161,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["platform_scheduler.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["platform_scheduler.authentication.HasRole"],
     "DEFAULT_THROTTLE_CLASSES": ["platform_scheduler.token_rates.TokenRate"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["platform_scheduler.rendering.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["platform_scheduler.parsing.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "platform_scheduler.openapi.DocumentedView",
     "EXCEPTION_HANDLER": "platform_scheduler.problems.answer",
@@ -143,7 +170,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Platform Scheduler",
-    "VERSION": "v1",
+    "VERSION": VERSION,
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -171,7 +198,7 @@ SPECTACULAR_SETTINGS = {
 CELERY_BROKER_URL = broker_url()
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = transport_options(CELERY_BROKER_URL)
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = broker_options(CELERY_BROKER_URL)
 # RabbitMQ closes the connections of those who promise a sign of life and then send nothing for long.
 CELERY_BROKER_HEARTBEAT = 0
 # On RabbitMQ an argument of each queue that cannot be added later.
@@ -196,6 +223,8 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 # What of history is kept, for operators and metrics; open executions and their retries reach back 8 days.
 HISTORY_KEPT_DAYS: int = whole_number("HISTORY_KEPT_DAYS", 45, least=10, most=60)
 HISTORY_MAX_BYTES: int | None = gigabytes("HISTORY_MAX_GB")
+# When rows of history are deleted, from <= hour < until (UTC).
+QUIET_HOURS: tuple[int, int] = hours("QUIET_HOURS", "1-5")
 
 # How long a worker that has fallen silent keeps what it runs; a quarter of it between renewals. The same
 # everywhere. What is left of it at a renewal must outlast the largest step of the clock that counts as none, 5 s.
@@ -203,10 +232,46 @@ LEASE_SECONDS: int = seconds("LEASE_SECONDS", 30, least=7)
 # After how long a message that no worker has taken counts as gone, while the broker's queue is shorter than its rows.
 REPUBLISH_AFTER_SECONDS: int = seconds("REPUBLISH_AFTER_SECONDS", 300, least=5)
 
+# Catching up after an outage: what a claim finds missed beyond so much at once goes at so many executions a second (0:
+# no budget); above so many somebody has to approve it; by namespace, taskClass or label:<name>.
+CATCH_UP_PER_SECOND: int = whole_number("CATCH_UP_PER_SECOND", 100, least=0, most=1_000_000)
+CATCH_UP_AT_ONCE: int = whole_number("CATCH_UP_AT_ONCE", 300, least=0, most=1_000_000)
+CATCH_UP_APPROVAL_ABOVE: int | None = env.int("CATCH_UP_APPROVAL_ABOVE", None)
+CATCH_UP_GROUP_BY: str = grouping("CATCH_UP_GROUP_BY")
+
+# Whether what fails again and again, by task and by task class, is tried again more slowly than its retry policy says.
+FAILURE_BACKOFF: bool = env.bool("FAILURE_BACKOFF", True)
+
+# How long a new worker needs until it runs something: what is forecast for so long ahead counts in `GET /queues`.
+# And how many executions one runs at once, where none lives to tell.
+WORKER_LEAD_SECONDS: int = seconds("WORKER_LEAD_SECONDS", 300, least=0)
+WORKER_CONCURRENCY: int = whole_number("WORKER_CONCURRENCY", 4, least=1, most=10_000)
+# Whether this worker takes priority 10 alone: its children are free for that while others are busy. On Redis.
+WORKER_CRITICAL_ONLY: bool = env.bool("WORKER_CRITICAL_ONLY", False)
+
 # How many requests a web process of 64 threads has open before it refuses writes, and before it refuses all;
 # they share 8 database connections.
 WEB_WRITES_AT_ONCE: int = whole_number("WEB_WRITES_AT_ONCE", 32, least=1, most=1_000)
 WEB_REQUESTS_AT_ONCE: int = whole_number("WEB_REQUESTS_AT_ONCE", 56, least=1, most=1_000)
+
+# What the platform does by itself under load and while services fail; off, it goes on until something breaks.
+PROTECTION: bool = env.bool("PROTECTION", True)
+# From which values on less is let go, and from which only what is critical: "memoryPercent=85:95; queued=off".
+PROTECTION_LIMITS = protection_limits("PROTECTION_LIMITS")
+# From so many executions on that load holds, fresh slots of low priority are left out; from twice as many of normal.
+PROTECTION_MOST_HELD: int = whole_number("PROTECTION_MOST_HELD", 100_000, least=1_000, most=10_000_000)
+# Where the kernel's control groups are mounted, which say what a container may use.
+CGROUP_ROOT = Path(env.str("CGROUP_ROOT", "/sys/fs/cgroup"))
+# A service's circuit opens where so many percent of its calls fail, or take too long: of those of the last seconds, or
+# of the last few where they go further back. Too long is half of timeoutSeconds, or so many seconds.
+CIRCUIT_WINDOW_SECONDS: int = whole_number("CIRCUIT_WINDOW_SECONDS", 60, least=10, most=3_600)
+CIRCUIT_MINIMUM_CALLS: int = whole_number("CIRCUIT_MINIMUM_CALLS", 10, least=1, most=10_000)
+CIRCUIT_FAILURE_PERCENT: int = whole_number("CIRCUIT_FAILURE_PERCENT", 50, least=1, most=100)
+CIRCUIT_SLOW_PERCENT: int = whole_number("CIRCUIT_SLOW_PERCENT", 80, least=1, most=100)
+CIRCUIT_SLOW_SECONDS: int | None = env.int("CIRCUIT_SLOW_SECONDS", None)
+# After so long a probe goes, twice as long with each trip in a row.
+CIRCUIT_OPEN_SECONDS: int = whole_number("CIRCUIT_OPEN_SECONDS", 30, least=1, most=3_600)
+CIRCUIT_LONGEST_OPEN_SECONDS: int = whole_number("CIRCUIT_LONGEST_OPEN_SECONDS", 300, least=1, most=86_400)
 
 # How many requests a token may send, such as "100/second; 2000/minute"; none is any number.
 TOKEN_RATE_LIMITS = request_rates("TOKEN_RATE_LIMIT")
@@ -255,19 +320,28 @@ EMAIL_USE_TLS: bool = env.bool("EMAIL_USE_TLS", True)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL: str = env.str("EMAIL_FROM", "platform-scheduler@localhost")
 
+# Called with GET each minute while slots are recorded on time, so that somebody outside notices silence.
+WATCHDOG_URL: str | None = web_address("WATCHDOG_URL")
+
 HEALTH_HOST: str = env.str("HEALTH_HOST", "127.0.0.1")
-HEALTH_PORT: int | None = env.int("HEALTH_PORT", None)
+HEALTH_PORT: int | None = port("HEALTH_PORT")
 # The metrics of a web process: to viewers, to everybody, or to everybody who reaches a port of its own.
 METRICS_OPEN: bool = env.bool("METRICS_OPEN", False)
-METRICS_PORT: int | None = env.int("METRICS_PORT", None)
+METRICS_PORT: int | None = port("METRICS_PORT")
 METRICS_DIR: Path | None = DATA_DIR / "metrics"
 
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", "INFO")},
+    "formatters": {
+        "line": {
+            "()": "scheduler.logs.Lines",
+            "format": "%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s",
+        },
+        "json": {"()": "scheduler.logs.JsonLines"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": one_of("LOG_FORMAT", "line", "json")}},
+    "root": {"handlers": ["stderr"], "level": log_level("LOG_LEVEL")},
     # Two lines a message, on the hot path, that say nothing of which execution it was.
     "loggers": {name: {"level": "WARNING"} for name in ("celery.worker.strategy", "celery.app.trace")},
 }

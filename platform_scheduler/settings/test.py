@@ -15,3 +15,5 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"] = os.environ.get("PYTEST_XDIST_WORKER", "main") + ":"
 # Whoever imports the WSGI entry point is no web server here, and counts for itself.
 METRICS_DIR = None
+# The machine that runs the tests may be under any load; whoever tests protection switches it on.
+PROTECTION = False

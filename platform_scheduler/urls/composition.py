@@ -77,7 +77,8 @@ def by_method(classes: Sequence[type[APIView]], *, known: Sequence[type[APIView]
         if "Transfer-Encoding" in request.headers and "Content-Length" not in request.headers:
             # WSGI shows a body of unknown length as none at all: what was sent must not be taken for "nothing".
             return plain_answer(Problem(411, "length-required", "Send the body with its Content-Length."))
-        if refused_key := refusal(request):
+        # A method that nobody has is that first of all, whatever came with it.
+        if request.method in views and (refused_key := refusal(request)):
             return refused_key
         answer = views.get(request.method or "", otherwise)(request, *args, **kwargs)
         _note_write(request)

@@ -5,7 +5,7 @@ from typing import Any, Final
 PARAMETER_DESCRIPTIONS: Final[dict[str, str]] = {
     "by": "What the lines are grouped by.",
     "calendar_id": "The calendar.",
-    "delivery_id": "The message.",
+    "delivery_id": "The delivery.",
     "event_id": "The event.",
     "execution_id": "The execution.",
     "name": "The whole name.",
@@ -59,6 +59,7 @@ PARAMETER_EXAMPLES: Final[dict[str, Any]] = {
     "sort": "name",
     "startDate": "2030-01-01",
     "status": "FAILED",
+    "/api/v1/stats/slot-faults kind": "MISSED,LATE",
     "/api/v1/tasks status": "ACTIVE,PAUSED",
     "taskClass": "platform.http",
     "timeZone": "Europe/Berlin",

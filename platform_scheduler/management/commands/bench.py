@@ -36,7 +36,8 @@ class Command(BaseCommand):
         add("--firings", type=int, metavar="N", help="of the case endurance (default: 5,000,000)")
         add("--tasks", type=int, metavar="N", help="of simulation (default: 10,000,000) and seed-history (100,000)")
         add("--executions", type=int, metavar="N", help="of seed-history, about (default: 10,000,000)")
-        add("--database", metavar="URL", help="what seed-history fills, where it is empty, and query measures on")
+        database = "what seed-history fills, where it is empty; query measures on, may be given several times"
+        add("--database", action="append", metavar="URL", help=database)
         add("--seed", type=int, default=1, metavar="N", help="of simulation and seed-history: the same for the same")
         add("--peer", choices=["beat"], help="in the case burst also measure django-celery-beat's own scheduler")
 

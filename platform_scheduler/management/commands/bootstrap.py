@@ -29,7 +29,10 @@ TOKEN_NAME = "admin-token of `up`"  # noqa: S105 # nosec B105
 
 
 class Command(BaseCommand):
-    help = "Migrate, and write a working admin login and API token into DATA_DIR; harmless when repeated."
+    help = (
+        "Migrate, and write a working admin login and API token into DATA_DIR; harmless when repeated with the same"
+        " one. Another DATA_DIR gets another password of the same admin, and another token."
+    )
 
     def handle(self, *_arguments: Any, **_options: Any) -> None:
         layout = Layout(Path(settings.DATA_DIR))

@@ -20,11 +20,22 @@ class Command(BaseCommand):
     requires_migrations_checks = False
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--minutes", type=float, default=2.0, help="how long it is loaded and struck (2)")
-        parser.add_argument("--seed", type=int, help="of tasks and faults; a random one is drawn and printed")
-        parser.add_argument("--faults", default="all", help="names separated by commas, all (default) or none")
-        parser.add_argument("--tasks", type=int, default=40, help="how many tasks (40)")
+        parser.add_argument(
+            "--minutes", type=float, default=2.0, metavar="N", help="how long it is loaded and struck (default: 2)"
+        )
+        parser.add_argument(
+            "--seed", type=int, metavar="N", help="of tasks and faults; a random one is drawn and printed"
+        )
+        parser.add_argument(
+            "--faults", default="all", metavar="NAMES", help="names separated by commas, all or none (default: all)"
+        )
+        parser.add_argument("--tasks", type=int, default=40, metavar="N", help="how many tasks (default: 40)")
         parser.add_argument("--json", metavar="FILE", help="where to write the report as JSON too")
+        parser.add_argument(
+            "--stress", action="store_true", help="instead of faults: ten times what the workers can do, memory filled,"
+            " a service that does not answer; with --minutes, --json, --keep alone"
+        )  # fmt: skip
+        parser.add_argument("--unprotected", action="store_true", help="under --stress: with protection switched off")
         parser.add_argument("--keep", action="store_true", help="leave logs and data behind")
         parser.add_argument("--list", action="store_true", help="name the faults, and do nothing")
 

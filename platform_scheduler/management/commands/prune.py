@@ -1,12 +1,13 @@
 """`manage.py prune`: removes old history now, or says what would go."""
 
 from argparse import ArgumentTypeError
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from scheduler import clock, retention
+from scheduler import clock, namespace_retention, retention
 from scheduler.connections import current
 from scheduler.retention import Limits, Sized
 
@@ -33,7 +34,8 @@ def _gigabytes(text: str) -> int:
 class Command(BaseCommand):
     help = (
         "Remove whole days of history, the oldest first: those before --keep-days, and what makes it larger than"
-        " --max-gb. Open executions keep their day. Claims go on meanwhile; so does the hourly chore, by the settings."
+        " --max-gb; then what namespaces keep for less (retentionDays). Open executions stay, a whole day with them."
+        " Claims go on meanwhile; so do the chores, by the settings."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -47,11 +49,20 @@ class Command(BaseCommand):
             settings.HISTORY_KEPT_DAYS if days is None else days, settings.HISTORY_MAX_BYTES if size is None else size
         )
         remove = retention.removable if options["dry_run"] else retention.prune
-        gone = remove(current(), limits, now=clock.now())
+        now = clock.now()
+        gone = remove(current(), limits, now=now)
         for one in gone:
             self.stdout.write(_line(one))
         verb = "would go" if options["dry_run"] else "removed"
         self.stdout.write(f"{len(gone)} partitions {verb}, {sum(one.size_bytes for one in gone) / GIGABYTE:.3f} GB.")
+        for namespace, count in _of_namespaces(now, is_dry_run=options["dry_run"]).items():
+            self.stdout.write(f"{namespace}: {count:,} executions {verb}, by its retentionDays.")
+
+
+def _of_namespaces(now: datetime, *, is_dry_run: bool) -> dict[str, int]:
+    if is_dry_run:
+        return namespace_retention.removable(current(), now=now)
+    return namespace_retention.prune(current(), now=now, seconds=None)
 
 
 def _line(one: Sized) -> str:

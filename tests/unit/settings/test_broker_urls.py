@@ -4,7 +4,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from platform_scheduler.settings.brokers import transport_options
-from platform_scheduler.settings.environment import broker_url
+from platform_scheduler.settings.environment import broker_url, critical_only
+from scheduler.messages import broker_priority
 
 RABBITMQ = "amqp://user:p%2Fw@rabbit-1:5672/vhost"
 
@@ -32,6 +33,7 @@ def test_it_takes_redis_for_the_broker(redis_url: str):
         "redis://:password@other/3",
         "rediss://other:6380?ssl_cert_reqs=required",
         "redis://[::1]:6379",
+        "sentinel://:password@sentinel-1:26379/0;sentinel://sentinel-2:26379",
     ],
 )
 def test_it_prefers_the_broker_that_is_named(monkeypatch: pytest.MonkeyPatch, url: str):
@@ -59,9 +61,10 @@ def test_it_refuses_to_be_without_a_broker(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize(
     ("url", "fault"),
     [
-        ("kafka://:hidden@h", "must begin with one of redis://, rediss://, amqp://, amqps://"),
+        ("kafka://:hidden@h", "must begin with one of redis://, rediss://, sentinel://, amqp://, amqps://"),
         ("memory://", "must begin with"),
-        ("sentinel://:hidden@h:26379", "must begin with"),
+        ("sentinel://:hidden@h:26379/hidden", "names no database by its number"),
+        ("sentinel://h;redis://:hidden@h", "must begin with one of sentinel://"),
         ("hidden", "must begin with"),
         ("h:5672", "must begin with"),
         ("amqp:hidden@h", "must begin with"),
@@ -100,3 +103,15 @@ def test_it_refuses_rabbitmq_under_the_name_of_redis(monkeypatch: pytest.MonkeyP
 def test_it_tells_each_driver_what_it_understands(url: str, option: str):
     assert transport_options(url)[option]
     assert len({"confirm_publish", "priority_steps"} & transport_options(url).keys()) == 1
+
+
+def test_a_worker_for_what_is_critical_reads_the_list_of_priority_10_alone():
+    options = critical_only("redis://h", transport_options("redis://h"))
+
+    assert options["priority_steps"] == [broker_priority(10, transport="redis")]
+    assert options.keys() == transport_options("redis://h").keys()
+
+
+def test_rabbitmq_hands_out_a_queue_as_a_whole():
+    with pytest.raises(ImproperlyConfigured, match=r"^WORKER_CRITICAL_ONLY needs Redis: .* a queue of its own"):
+        critical_only(RABBITMQ, {})
