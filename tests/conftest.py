@@ -5,9 +5,14 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from scheduler import clock
 from scheduler.models import Handler
+
+# How long an example takes says more of the machine, and of what else runs on it, than of the code.
+settings.register_profile("platform", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("platform")
 
 CLEANUP_SCHEMA = {
     "type": "object",

@@ -1,7 +1,7 @@
 """What the tests of claim, transitions, sweep and run stand on: committed rows, seen by every connection."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Json
 
 from platform_scheduler.celery import app
-from scheduler import claims, clock, schedules, transitions, triggers
+from scheduler import claims, clock, partitions, schedules, transitions, triggers
 from scheduler.connections import connect
 from scheduler.records import Held, Started
 
@@ -34,11 +34,14 @@ _TABLES = (
     "scheduler_upstream_ends", "scheduler_tasks", "scheduler_calendars",
     "scheduler_batches", "scheduler_leases", "scheduler_nodes", "scheduler_handlers", "scheduler_permits",
     "scheduler_namespaces", "scheduler_flow_control", "scheduler_flow_state",
+    "scheduler_circuits", "scheduler_circuit_calls", "scheduler_protection",
     "scheduler_endings", "scheduler_events", "scheduler_outbox",
     "scheduler_deliveries", "scheduler_webhooks", "scheduler_notices", "scheduler_channels",
-    "scheduler_failing_tasks", "scheduler_task_search",
-    "scheduler_task_rollups", "scheduler_namespace_rollups", "scheduler_sla_breaches", "scheduler_sla_rollups",
-    "scheduler_changes", "scheduler_listeners", "scheduler_forecasts", "scheduler_forecast_runs",
+    "scheduler_failing_tasks", "scheduler_failing", "scheduler_queue_rollups", "scheduler_task_search",
+    "scheduler_task_rollups", "scheduler_last_runs", "scheduler_namespace_rollups", "scheduler_sla_breaches",
+    "scheduler_sla_rollups", "scheduler_sla_weeks",
+    "scheduler_changes", "scheduler_listeners", "scheduler_slot_audits", "scheduler_slot_audit_tasks",
+    "scheduler_slot_faults", "scheduler_forecasts", "scheduler_forecast_days", "scheduler_forecast_runs",
     "django_celery_beat_periodictask", "django_celery_beat_intervalschedule",
 )  # fmt: skip
 
@@ -79,8 +82,13 @@ def connection(open_connection: Open) -> psycopg.Connection:
 
 @pytest.fixture
 def now(connection: psycopg.Connection) -> datetime:
-    """Noon of today, by the database: every test moves on from here. Partitions reach two weeks further."""
-    return clock.read(connection).replace(hour=12, minute=0, second=0, microsecond=0)
+    """Noon of the day for which partitions were made, by the database: every test moves on from here.
+
+    They reach two weeks further. It is today, or yesterday where a suite runs past midnight.
+    """
+    table = partitions.PARTITIONED_TABLES[0]
+    first = next(one for one in partitions.existing(connection, table) if one.name.startswith(f"{table}_p"))
+    return datetime.strptime(first.name[-8:], "%Y%m%d").replace(hour=12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -258,6 +266,13 @@ def operation(connection: psycopg.Connection, operation_id: UUID) -> dict[str, A
     row = cursor.execute("SELECT * FROM scheduler_operations WHERE id = %s", (operation_id,)).fetchone()
     assert row is not None
     return row
+
+
+def add_overdue(connection: psycopg.Connection, count: int, *, now: datetime, **columns: Any) -> list[UUID]:
+    """Insert tasks that an outage of ten minutes has left behind, each with one missed slot that is to run."""
+    missed = now - 10 * MINUTE
+    hourly = {"interval_seconds": 3600, "anchor_at": missed - 60 * MINUTE}
+    return [add_task(connection, next_slot_for=missed, **hourly, **columns) for _ in range(count)]
 
 
 def change(connection: psycopg.Connection, table: str, row_id: UUID, **columns: Any) -> None:

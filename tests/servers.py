@@ -4,6 +4,7 @@ import atexit
 import os
 import secrets
 from collections.abc import Generator
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -20,7 +21,19 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     missing = {name for name in ("TEST_DATABASE_URL", "TEST_REDIS_URL") if not os.environ.get(name)}
     if missing and not _is_only_a_question(early_config):
         _start(early_config, missing)  # xdist's workers inherit the environment and find nothing missing
+    number = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+    if number and os.environ.get("TEST_REDIS_URL"):
+        os.environ["TEST_REDIS_URL"] = numbered(os.environ["TEST_REDIS_URL"], int(number))
     yield
+
+
+def numbered(url: str, number: int) -> str:
+    """Return the URL of the Redis database so many after that of `url`: each test process has one of its own.
+
+    Two platforms on one would take each other's messages.
+    """
+    parts = urlsplit(url)
+    return parts._replace(path=f"/{int(parts.path.strip('/') or 0) + number}").geturl()
 
 
 def _start(config: pytest.Config, missing: set[str]) -> None:

@@ -2,11 +2,13 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from drill.definitions import Definition
+from drill.engines import Engines
 from drill.platform import Platform, Size, running
 from tests.acceptance.embedded import Up, remove
 from tests.acceptance.struck import Watched, small_disk
@@ -39,7 +41,7 @@ def up(make_up):
 def struck_platform() -> Iterator[Platform]:
     """A web server, two schedulers and two workers of three children, whose leases last seven seconds."""
     size = Size(children=3, lease_seconds=7, republish_after_seconds=10)
-    with small_disk() as disk, running(size, database_folder=disk) as platform:
+    with small_disk() as disk, running(size, engines=partial(Engines, database_folder=disk)) as platform:
         yield platform
 
 

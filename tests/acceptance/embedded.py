@@ -36,7 +36,8 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Ready).serve_fo
 """
 BOOTSTRAP = 'echo admin secret > "$DATA_DIR/admin-login"; echo token > "$DATA_DIR/admin-token"'
 DRIVER = f"""
-import sys
+import signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the tests run under nohup
 from platform_scheduler.embedded import services, up
 from platform_scheduler.embedded.programs import Program
 def stand_in(name, port, health_port=None):

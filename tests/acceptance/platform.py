@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shlex
 import shutil
 import signal
 import subprocess
@@ -65,7 +66,7 @@ class Platform:
                 stderr=log,
                 start_new_session=True,
             )
-        self.wait_for(self.is_ready, seconds=90)
+        self.wait_for(self.is_ready, seconds=180)
 
     def stop(self) -> int:
         """Stop it as Ctrl-C does; return its exit status."""
@@ -88,7 +89,7 @@ class Platform:
 
     def call(self, method: str, path: str, body: str | dict[str, Any] | None = None) -> Answer:
         """Send a request with the admin's token; errors of HTTP are answers too."""
-        headers = {"Authorization": f"Bearer {self._token()}"}
+        headers = {"Authorization": f"Bearer {self.token}"}
         return send(f"http://127.0.0.1:{self.port}{path}", method=method, body=body, headers=headers)
 
     def wait_for(self, condition: Callable[[], T], *, seconds: float) -> T:
@@ -124,7 +125,15 @@ class Platform:
         name, password = text.split()[-2:]
         return name, password
 
-    def _token(self) -> str:
+    def connect(self) -> psycopg.Connection:
+        """Open a connection to the database, for what no endpoint writes."""
+        lines = shlex.split((self.data_dir / "environment").read_text(), comments=True)
+        (url,) = (line.partition("=")[2] for line in lines if line.startswith("DATABASE_URL="))
+        return psycopg.connect(url, autocommit=True)
+
+    @property
+    def token(self) -> str:
+        """Return the token of the admin that `up` has made."""
         return (self.data_dir / "admin-token").read_text().strip()
 
 

@@ -16,7 +16,7 @@ from platform_scheduler.embedded.ports import is_free
 from platform_scheduler.embedded.waiting import wait_until
 from tests.acceptance.embedded import PROJECT, SECONDS, Up
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere]
 
 
 @pytest.mark.parametrize("victims", ["up", "supervisord", "everything"])

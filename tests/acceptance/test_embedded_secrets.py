@@ -11,7 +11,7 @@ from scheduler.clock import now
 from scheduler.models.access import ApiToken
 from scheduler.tokens import authenticate
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere]
 
 
 def test_it_keeps_its_secrets_to_their_owner(up):
@@ -53,6 +53,15 @@ def test_it_makes_another_login_for_another_database(tmp_path):
     ensure_login(tmp_path / "admin-login")
     _, password = (tmp_path / "admin-login").read_text().split()
     assert User.objects.get(username="admin").check_password(password)
+
+
+@pytest.mark.django_db
+def test_the_data_dir_that_came_last_knows_the_password(tmp_path):
+    for name in ("one", "other"):
+        ensure_login(tmp_path / name)
+    admin = User.objects.get(username="admin")
+    known = [admin.check_password((tmp_path / name).read_text().split()[1]) for name in ("one", "other")]
+    assert known == [False, True]
 
 
 @pytest.mark.django_db

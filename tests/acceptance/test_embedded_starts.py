@@ -11,7 +11,7 @@ from platform_scheduler.embedded.ports import is_free
 from platform_scheduler.embedded.waiting import wait_until
 from tests.acceptance.embedded import SECONDS
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -117,4 +117,15 @@ def test_it_starts_the_whole_platform(real):
         0o600,
     ]
     assert real.end() == 0
+    assert real.running() == []
+
+
+@pytest.mark.timeout(300)
+def test_it_says_soon_why_a_worker_dies_at_each_start(real, monkeypatch, tmp_path):
+    (tmp_path / "broken_jobs.py").write_text("from workers.registry import no_such_name\n")
+    monkeypatch.setenv("HANDLER_MODULES", "broken_jobs")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    real.begin()
+    assert real.process.wait(120) == 1
+    assert "✗ worker does not start: ImportError: cannot import name 'no_such_name'" in real.said
     assert real.running() == []

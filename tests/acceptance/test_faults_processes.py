@@ -1,5 +1,6 @@
 """Processes that are killed, stopped and asked to end at the worst of times; each slot runs once all the same."""
 
+import os
 import signal
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,13 +10,13 @@ import pytest
 
 from drill.definitions import Work
 from drill.faults import FAULTS, Fault
-from drill.history import Row
+from drill.history import BEGUN, Row
 from drill.platform import WEB, Platform
 from drill.processes import send_all
 from tests.acceptance.conftest import Watch
 from tests.acceptance.struck import Watched, every, once, shown
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere, pytest.mark.timeout(180)]
 
 LASTS = 7
 
@@ -96,15 +97,36 @@ def test_a_worker_that_is_asked_to_end_ends_what_runs_and_takes_nothing_new(plat
 
 @pytest.fixture(scope="module")
 def living_and_dead(struck_platform: Platform) -> Iterator[dict[str, list[Row]]]:
-    """What became of a run on a machine that died, of a starved one, and of one that ignored its soft limit."""
+    """What became of a starved run, of one whose process stood still, and of one that ignored its soft limit."""
     now = struck_platform.now()
+    swapped = Watched(struck_platform, [once(now=now, work=Work(seconds=2), timeout_seconds=60)])
     starved = Watched(struck_platform, [once(now=now, work=Starving(seconds=10), timeout_seconds=60)])
     deaf = Watched(
         struck_platform, [once(now=now, work=Work(seconds=40, is_deaf=True), timeout_seconds=1, max_retry_count=0)]
     )
+    _stand_still(struck_platform, swapped)
     deaf.wait_for(lambda: deaf.count("TIMED_OUT") == 1, "the deaf one is killed", seconds=40)
     starved.wait_for(lambda: starved.count("SUCCESS") == 1, "the starved one ends", seconds=40)
-    yield {"starved": starved.rows(), "deaf": deaf.rows()}
+    swapped.wait_for(lambda: swapped.count("SUCCESS") == 1, "the one that stood still ends", seconds=40)
+    yield {"starved": starved.rows(), "deaf": deaf.rows(), "swapped": swapped.rows()}
+
+
+def _stand_still(platform: Platform, swapped: Watched) -> None:
+    """Give the process of a run no time for longer than its lease, as where its memory lies on a slow disk."""
+    swapped.wait_for(lambda: bool(_pids(platform, swapped)), "it has begun")
+    (run,) = swapped.rows()
+    (pid,) = _pids(platform, swapped)
+    lease = shown(platform, run.id)["lease_expires_at"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        swapped.wait_for(lambda: platform.now() > lease + timedelta(seconds=1), "its first lease is over")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def _pids(platform: Platform, watched: Watched) -> list[int]:
+    ours = {row.id for row in watched.rows()}
+    return [note.pid for note in platform.notes() if note.event == BEGUN and note.execution in ours]
 
 
 class Starving(Work):
@@ -116,6 +138,10 @@ class Starving(Work):
 
 def test_a_starved_run_that_lives_is_not_lost(living_and_dead: dict[str, list[Row]]) -> None:
     assert [(row.status, row.attempt) for row in living_and_dead["starved"]] == [("SUCCESS", 1)]
+
+
+def test_a_run_whose_process_stands_still_is_not_lost(living_and_dead: dict[str, list[Row]]) -> None:
+    assert [(row.status, row.attempt) for row in living_and_dead["swapped"]] == [("SUCCESS", 1)]
 
 
 def test_a_handler_that_ignores_its_soft_limit_is_killed_at_the_hard_one(

@@ -4,11 +4,12 @@ import http.client
 import json
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,8 @@ class StandIn(ThreadingHTTPServer):
         super().__init__((HOST, 0), _Handler)
         self.name = name
         self.is_mute = False
-        self.asked: list[str] = []
+        # Of each request its method, and the host that it named.
+        self.asked: list[tuple[str, str]] = []
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
 
@@ -50,7 +52,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not understood:
             return
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.asked.append(self.command)
+        self.server.asked.append((self.command, self.headers.get("Host", "")))
         if not self.server.is_mute:
             self._tell()
 
@@ -83,7 +85,7 @@ class Front:
         return answer.status, json.loads(text) if text else {}
 
     def count(self, method: str) -> int:
-        return sum(stand_in.asked.count(method) for stand_in in self.stand_ins.values())
+        return sum(asked == method for each in self.stand_ins.values() for asked, _host in each.asked)
 
 
 @contextmanager
@@ -171,7 +173,7 @@ def test_it_leads_each_method_and_path_to_its_service(front: Front):
 
 def test_it_leads_head_where_it_leads_get(front: Front):
     assert front.ask("HEAD", "/api/v1/tasks") == (200, {})
-    assert sum(front.stand_ins[name].asked == ["HEAD"] for name in ("query-1", "query-2")) == 1
+    assert front.count("HEAD") == 1
 
 
 def test_it_tells_the_services_who_asked_for_what(front: Front):
@@ -196,6 +198,23 @@ def test_it_hands_on_a_body_of_unknown_length_with_its_length(front: Front):
     connection.close()
 
     assert answer["headers"]["content-length"] == "11"
+
+
+SLOW = {
+    "headers": b"GET /api/v1/tasks HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+    "bodies": b"POST /api/v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{",
+    "chunks": b"POST /api/v1/tasks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+}
+
+
+@pytest.mark.parametrize("kind", SLOW)
+def test_slow_clients_occupy_no_process(front: Front, kind: str):
+    with ExitStack() as stack:
+        for _ in range(200):
+            connection = stack.enter_context(socket.create_connection((HOST, front.port), timeout=20))
+            connection.sendall(SLOW[kind])
+        statuses = {front.ask("GET", "/api/v1/tasks")[0] for _ in range(10)}
+        assert (statuses, front.count("GET"), front.count("POST")) == ({200}, 10, 0)
 
 
 @pytest.mark.parametrize(("method", "times"), [("GET", 2), ("PUT", 2), ("DELETE", 2), ("POST", 1), ("PATCH", 1)])

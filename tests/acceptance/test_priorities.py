@@ -14,7 +14,7 @@ BROKERS = {"redis": on_redis, "rabbitmq": on_rabbitmq}
 MIXED = [priority for step in (7, 3, 9) for priority in sorted(range(1, 11), key=lambda each: each * step % 11)]
 
 
-@pytest.fixture(params=["redis", pytest.param("rabbitmq", marks=[needs_rabbitmq, pytest.mark.external])])
+@pytest.fixture(params=["redis", pytest.param("rabbitmq", marks=needs_rabbitmq)])
 def noted(request: pytest.FixtureRequest) -> Iterator[Noted]:
     """A platform on that broker, whose worker has one child."""
     with BROKERS[request.param]() as environment, noting(environment, children=1) as noted:

@@ -1,5 +1,8 @@
 """Up-calls go by name; every name must lead somewhere."""
 
+import ast
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,6 +47,22 @@ def test_it_resolves_dotted_settings(path):
 
 def test_it_documents_the_state_machine_as_it_is():
     assert generate.STATE_MACHINE.read_text() == generate.state_machine()
+
+
+@pytest.mark.parametrize("path", sorted(generate.references()), ids=lambda path: path.stem)
+def test_it_documents_what_the_code_has(path: Path):
+    assert path.read_text() == generate.references()[path](), "run `make docs`"
+
+
+def _named_in_the_architecture() -> list[tuple[str, str]]:
+    text = (generate.STATE_MACHINE.parent / "architecture.md").read_text()
+    return re.findall(r"`([a-z_/]+\.py):(\w+)`", text)
+
+
+@pytest.mark.parametrize(("path", "name"), _named_in_the_architecture())
+def test_it_describes_ways_that_are_there(path: str, name: str):
+    module = ast.parse((generate.STATE_MACHINE.parents[1] / path).read_text())
+    assert name in {node.name for node in module.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
 
 
 def test_it_reaches_every_state_and_leaves_no_final_one():

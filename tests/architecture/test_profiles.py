@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,7 @@ TASK = "/api/v1/tasks/00000000-0000-4000-8000-000000000001"
 START = {
     "manage.py": ("manage.py", "check"),
     "celery": ("-m", "celery", "-A", "platform_scheduler", "beat", "-S", "scheduler.beat:BeatScheduler"),
+    "celery worker": ("-m", "celery", "-A", "platform_scheduler", "worker", "--concurrency", "1", "--without-mingle"),
     "granian": ("-m", "granian", "--interface", "wsgi", "platform_scheduler.wsgi:application", "--port"),
 }
 
@@ -161,6 +163,8 @@ def test_a_profile_refuses_a_missing_key(profile: str) -> None:
         ("SECRET_KEY", ""),
         ("SECRET_KEY", "changeme"),
         ("SECRET_KEY", "a" * 60),
+        ("SECRET_KEY_FILE", "/nowhere/secret-key"),
+        ("DATABASE_URL_FILE", "/"),
         ("SECRET_KEY", "django-insecure-" + "0123456789abcdef" * 4),
         ("DATABASE_URL", ""),
         ("DATABASE_URL", "mysql:database"),
@@ -168,7 +172,13 @@ def test_a_profile_refuses_a_missing_key(profile: str) -> None:
         ("REDIS_URL", "amqp://rabbit"),
         ("BROKER_URL", "kafka://rabbit"),
         ("BROKER_URL", "amqp://rabbit:port"),
+        ("BROKER_URL", "sentinel://sentinel-1/queue"),
+        ("BROKER_URL", "sentinel://sentinel-1;redis://redis"),
+        ("REDIS_SENTINEL_MASTER", ""),
         ("HEALTH_PORT", "eighty"),
+        ("HEALTH_PORT", "65536"),
+        ("METRICS_PORT", "0"),
+        ("LOG_LEVEL", "loud"),
         ("LEASE_SECONDS", "6"),
         ("LEASE_SECONDS", "soon"),
         ("REPUBLISH_AFTER_SECONDS", "0"),
@@ -180,14 +190,48 @@ def test_a_profile_refuses_a_missing_key(profile: str) -> None:
         ("HISTORY_KEPT_DAYS", "9"),
         ("HISTORY_MAX_GB", "0.5"),
         ("HISTORY_MAX_GB", "nan"),
+        ("LOG_FORMAT", "xml"),
+        ("WATCHDOG_URL", "file:///etc/passwd"),
+        ("WATCHDOG_URL", "watchdog.example"),
+        ("QUIET_HOURS", "5"),
+        ("QUIET_HOURS", "3-3"),
+        ("QUIET_HOURS", "22-24"),
     ],
 )
 def test_it_refuses_unsafe_and_missing_settings_in_one_line(variable: str, value: str) -> None:
-    done = _run("manage.py", "check", environment=_environment("all") | {variable: value})
+    sentinels = {"BROKER_URL": "sentinel://sentinel-1:26379/0"} if "SENTINEL" in variable else {}
+    done = _run("manage.py", "check", environment=_environment("all") | sentinels | {variable: value})
 
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert variable in done.stderr
+
+
+def test_a_level_may_be_written_in_small_letters() -> None:
+    done = _run("manage.py", "check", environment=_environment("all") | {"LOG_LEVEL": "warning"})
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("profile", "starter"), [("scheduler", "celery"), ("worker", "celery worker")])
+def test_a_process_whose_health_port_is_taken_says_so_and_ends(profile: str, starter: str) -> None:
+    """A scheduler without its node would claim nothing for ever, a worker without its reporter lose what it runs."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = _run(*START[starter], environment=_environment(profile) | {"HEALTH_PORT": port})
+
+    assert done.returncode == 1
+    assert f"HEALTH_PORT={port} on 127.0.0.1 cannot be had" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("authorities", ["/nowhere/ca.pem", __file__])
+def test_a_worker_whose_authorities_cannot_be_read_says_so_and_ends(authorities: str) -> None:
+    """Else each task that calls by https fails, with a traceback that names no setting."""
+    done = _run(*START["celery worker"], environment=_environment("worker") | {"HTTP_CA_FILE": authorities})
+
+    assert done.returncode == 1
+    assert f"HTTP_CA_FILE: {authorities} holds no authorities" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("starter", START)
@@ -198,6 +242,25 @@ def test_no_process_starts_with_a_weak_key(starter: str) -> None:
     assert done.returncode != 0
     assert "SECRET_KEY is missing or weak" in done.stderr + done.stdout
     assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_it_reads_secrets_from_files(tmp_path: Path) -> None:
+    environment = _environment("all")
+    for name in ("SECRET_KEY", "DATABASE_URL", "REDIS_URL"):
+        file = tmp_path / name
+        file.write_text(f"{environment.pop(name)}\n")
+        environment[f"{name}_FILE"] = str(file)
+
+    assert _run("manage.py", "check", "--database", "default", environment=environment).returncode == 0
+
+
+def test_it_refuses_a_weak_key_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("changeme\n")
+    done = _run("manage.py", "check", environment=_environment("all") | {"SECRET_KEY_FILE": str(file)})
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("SECRET_KEY is missing or weak")
 
 
 def test_an_empty_variable_is_an_unset_one() -> None:

@@ -18,6 +18,8 @@ from platform_scheduler.wsgi import application
 from scheduler.models import Task
 from tests.integration.conftest import Caller
 
+pytestmark = pytest.mark.anywhere
+
 CASES = 12
 # It never ends.
 _ENDLESS = "/api/v1/stream"

@@ -1,4 +1,4 @@
-"""Where Quartz's answers differ from ours without leave of the contract."""
+"""Where Quartz's answers differ from ours without leave of docs/schedules.md."""
 
 import re
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ def ours(case: Case) -> str:
 
 
 def differences(cases: Sequence[Case], answers: Sequence[str]) -> list[Difference]:
-    """Return the cases with two answers that the contract does not explain."""
+    """Return the cases with two answers that docs/schedules.md does not explain."""
     told = [REFUSED if answer.startswith(REFUSED) else answer for answer in answers]
     compared = [(case, ours(case), answer) for case, answer in zip(cases, told, strict=True)]
     return [each for each in compared if each[1] != each[2] and not _is_allowed(*each)]

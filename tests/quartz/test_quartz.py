@@ -1,4 +1,4 @@
-"""The engine against Quartz 2.3.2 itself: equal but for the differences that contract §7 names."""
+"""The engine against Quartz 2.3.2 itself: equal but for the differences that docs/schedules.md names."""
 
 import pytest
 

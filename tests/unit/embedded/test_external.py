@@ -9,6 +9,7 @@ import redis
 
 from platform_scheduler.embedded.errors import CannotStart
 from platform_scheduler.embedded.external import require_broker, require_postgres, require_redis
+from platform_scheduler.embedded.ports import free_port
 
 
 def answer_postgres(monkeypatch, version):
@@ -73,3 +74,13 @@ def test_it_refuses_a_broker_that_cannot_be_used_without_its_password(url, fault
 def test_it_accepts_redis_under_the_name_of_the_broker(monkeypatch):
     answer_redis(monkeypatch, "7.0.15")
     assert require_broker("redis://x") == "Redis 7.0.15"
+
+
+@pytest.mark.parametrize(
+    ("master", "refusal"),
+    [("", "REDIS_SENTINEL_MASTER is missing"), ("scheduler", "BROKER_URL cannot be used: .* correct the URL")],
+)
+def test_it_asks_sentinels_whom_they_watch(monkeypatch, master, refusal):
+    monkeypatch.setenv("REDIS_SENTINEL_MASTER", master)
+    with pytest.raises(CannotStart, match=refusal):
+        require_broker(f"sentinel://127.0.0.1:{free_port()}/0;sentinel://127.0.0.1:{free_port()}")

@@ -13,6 +13,8 @@ from platform_scheduler.embedded.logs import Log, last_fault
         ('FATAL:  no "x"\nLOG:  database system is shut down', 'FATAL:  no "x"'),
         ("ERROR:  no such table\nSTATEMENT:  SELECT 1", "ERROR:  no such table"),
         ("initdb: error: no space\ninitdb: removing contents", "initdb: error: no space"),
+        ("2026-01-01 00:00:00,000 INFO 7 workers: It is there.", ""),
+        ("OSError: no\n2026-01-01 00:00:00,000 INFO 7 workers: It ends.", "OSError: no"),
         ("Traceback (most recent call last):\n  File x\nValueError: what", "ValueError: what"),
     ],
 )

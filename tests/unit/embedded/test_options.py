@@ -17,7 +17,7 @@ def parsed(*arguments: str, env: dict[str, str] | None = None) -> Options:
     return Options.of(vars(parser.parse_args(arguments)))
 
 
-def test_it_has_the_defaults_of_the_contract():
+def test_it_has_the_documented_defaults():
     options = parsed()
     assert (options.host, options.port, options.workers) == ("127.0.0.1", 8000, 4)
     assert options.data_dir.name == ".local"
@@ -66,3 +66,22 @@ def test_it_names_a_port_that_is_none(given):
 )
 def test_it_prints_a_url_that_this_machine_can_open(host, url):
     assert parsed("--host", host).url == url
+
+
+def test_it_may_start_servers_and_nobody_who_works():
+    options = parsed("--schedulers", "0", "--worker-processes", "0")
+    assert (options.schedulers, options.worker_processes) == (0, 0)
+    assert not options.examples
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "BROKER_URL"])
+def test_it_reads_a_url_from_a_file(tmp_path, name):
+    file = tmp_path / "url"
+    file.write_text("scheme://of/file\n")
+    options = parsed(env={name: "scheme://of/variable", f"{name}_FILE": str(file)})
+    assert getattr(options, name.lower()) == "scheme://of/file"
+
+
+def test_it_names_a_file_that_cannot_be_read():
+    with pytest.raises(CannotStart, match="DATABASE_URL_FILE names no file that can be read"):
+        parsed(env={"DATABASE_URL_FILE": "/nowhere/url"})

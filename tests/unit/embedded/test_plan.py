@@ -128,3 +128,45 @@ def test_it_leaves_its_settings_for_a_shell_that_only_the_owner_may_read(planned
     )
     assert said.stdout == "postgresql://u:it's secret@h/d"
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_shell_finds_the_handlers_that_it_was_started_with(planned, monkeypatch):
+    monkeypatch.setenv("HANDLER_MODULES", "acme.jobs")
+    monkeypatch.delenv("SHELL_HANDLER", raising=False)
+    plan = planned()
+    plan.write_environment()
+    told = plan.layout.environment_file.read_text().splitlines()
+    assert "export HANDLER_MODULES=acme.jobs" in told
+    assert not any("SHELL_HANDLER" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BACKUP_DIR", "/mnt/backups"), ("HISTORY_KEPT_DAYS", "60"), ("HTTP_CA_FILE", "/etc/ca.pem"),
+        ("REDIS_SENTINEL_MASTER", "scheduler"), ("REDIS_SENTINEL_PASSWORD_FILE", "/run/secrets/sentinel"),
+        ("SECRET_NAMES", '{"default": ["BILLING"]}'),
+    ],
+)  # fmt: skip
+def test_a_command_in_a_shell_does_what_the_platform_would(planned, monkeypatch, name, value):
+    """Else `prune` removes what is to be kept, `backup` writes elsewhere, and sentinels watch nobody."""
+    monkeypatch.setenv(name, value)
+    plan = planned()
+    plan.write_environment()
+    said = subprocess.run(
+        ["sh", "-c", f'. "$0" && printf %s "${name}"', plan.layout.environment_file],
+        capture_output=True, text=True, check=True, env={},
+    )  # fmt: skip
+    assert said.stdout == value
+
+
+def test_it_is_not_overruled_by_files_of_the_environment(planned, monkeypatch, tmp_path):
+    """A file comes before the variable that it names: services would use another database than `up` has prepared."""
+    key = tmp_path / "key"
+    key.write_text("k" * 50 + "\n")
+    monkeypatch.delenv("SECRET_KEY", raising=False)
+    monkeypatch.setenv("SECRET_KEY_FILE", str(key))
+    monkeypatch.setenv("DATABASE_URL_FILE", "/elsewhere")
+    env = planned().environment()
+    assert env["SECRET_KEY"] == "k" * 50
+    assert {name for name in env if name.endswith("_FILE")} & {"SECRET_KEY_FILE", "DATABASE_URL_FILE"} == set()

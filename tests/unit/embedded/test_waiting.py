@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -23,6 +24,15 @@ def test_it_ends_when_it_is_interrupted():
         wait_until(lambda: False, seconds=10, pause=lambda seconds: True)
 
 
+@pytest.fixture
+def with_a_terminal() -> Iterator[None]:
+    """SIGHUP is not ignored, as it is in tests that `nohup` has begun."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("with_a_terminal")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_it_hears_a_request_to_end(number):
     with Interrupts() as interrupts:
