@@ -17,7 +17,7 @@ export REDIS_URL ?=
 export BROKER_URL ?=
 export EXAMPLES ?= 1
 
-.PHONY: help up web register query console scheduler worker test test-unit test-external check fmt docs screenshots lock clean
+.PHONY: help up web register query console scheduler worker test test-unit test-external check audit fmt docs screenshots lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}'
@@ -47,7 +47,8 @@ worker: $(VENV)/.run ## a worker (WORKERS=4 children, QUEUES=default)
 
 test: $(VENV)/.dev ## the whole suite, on servers of its own
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not acceptance" $(ARGS)
-	$(BIN)/python -m pytest -m acceptance $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m acceptance \
+		$(or $(filter tests/%,$(ARGS)),tests/acceptance) $(filter-out tests/%,$(ARGS))
 
 test-unit: $(VENV)/.dev ## the tests that need no database
 	$(BIN)/python -m pytest tests/unit -q $(ARGS)
@@ -56,20 +57,16 @@ test-external: $(VENV)/.dev ## integration and acceptance against TEST_DATABASE_
 	@: $${TEST_DATABASE_URL:?set it to a PostgreSQL 15 or newer that may create databases}
 	@: $${TEST_REDIS_URL:?set it to a Redis 7 or newer}
 	@[ -n "$${TEST_AMQP_URL:-}" ] || echo "TEST_AMQP_URL is not set: what needs RabbitMQ is skipped."
-	TEST_EXTERNAL=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/integration tests/concurrency $(ARGS)
-	# These bring engines of their own whatever is outside; and what a page looks like no server decides.
-	TEST_EXTERNAL=1 $(BIN)/python -m pytest -m acceptance --ignore-glob 'tests/acceptance/test_embedded_*.py' \
-		--ignore-glob 'tests/acceptance/test_faults_*.py' --ignore tests/acceptance/test_drill.py \
-		--ignore tests/acceptance/test_bench.py --ignore tests/acceptance/test_bundles.py \
-		--ignore tests/acceptance/test_flow_control.py --ignore tests/acceptance/test_stream.py \
-		--ignore tests/acceptance/test_replica.py --ignore tests/acceptance/test_console.py $(ARGS)
+	TEST_EXTERNAL=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not acceptance and not anywhere" \
+		tests/integration tests/concurrency $(ARGS)
+	TEST_EXTERNAL=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "acceptance and not anywhere" tests/acceptance $(ARGS)
 
 # Enough for Django to read its settings; nothing is connected to.
 CHECK_ENV = SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(60))') BEHIND_TLS=1 \
 	DATABASE_URL=postgresql://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1/0 \
 	PYTHONWARNINGS=ignore::RuntimeWarning
 
-check: $(VENV)/.dev ## format, lint (with bandit's rules), types, layers, migrations, deployment checks
+check: $(VENV)/.dev ## format, lint (with bandit's rules), types, layers, migrations, deployment checks, dependencies
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
@@ -79,6 +76,11 @@ check: $(VENV)/.dev ## format, lint (with bandit's rules), types, layers, migrat
 		$(CHECK_ENV) DJANGO_SETTINGS_MODULE=platform_scheduler.settings.$$profile \
 			$(MANAGE) check --deploy --fail-level WARNING; \
 	done
+	$(BIN)/python -m pytest -q tests/architecture/test_lock.py
+	$(BIN)/python .ci/audit.py --may-be-left-out requirements.lock requirements-dev.lock
+
+audit: $(VENV)/.dev ## ask a public database of advisories about the locked packages, and fail where it cannot be asked
+	$(BIN)/python .ci/audit.py requirements.lock requirements-dev.lock
 
 fmt: $(VENV)/.dev ## format and mend what can be mended
 	$(BIN)/ruff check --fix .
