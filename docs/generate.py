@@ -1,5 +1,7 @@
 """Writes the generated parts of docs/: `make docs`. A test fails where they are not what this would write."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 from scheduler.engine.states import ARROWS, FINAL, Arrow, Status
@@ -41,5 +43,24 @@ def _row(arrow: Arrow) -> str:
     return f"| {arrow.verb} | {source} | {arrow.target} | {arrow.actor} | {arrow.when} |"
 
 
-if __name__ == "__main__":
+def references() -> dict[Path, Callable[[], str]]:
+    """Return what writes each page of docs/reference/; Django has to be set up."""
+    from docs.references import api, commands, metrics, settings
+
+    pages = {"api": api.page, "commands": commands.page, "metrics": metrics.page, "settings": settings.page}
+    return {DOCS / "reference" / f"{name}.md": page for name, page in pages.items()}
+
+
+def write() -> None:
+    """Write all of it."""
     STATE_MACHINE.write_text(state_machine())
+    for path, page in references().items():
+        path.write_text(page())
+
+
+if __name__ == "__main__":
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "platform_scheduler.settings.test")
+    django.setup()
+    write()
