@@ -3,19 +3,21 @@
 import itertools
 import threading
 import time
-import urllib.error
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+from drill.client import BrokenOff
 from tests.acceptance.split import Split
 
 READERS = 3
 WRITERS = 2
 NO_ANSWER = 0
+# Its process died between the head and the end of an answer, which the gateway was passing on already.
+BROKEN_OFF = -1
 CREATED, TAKEN = 201, 409
-# Not taken, or perhaps taken: one who wants to be sure asks again.
-UNSURE = (NO_ANSWER, 502, 503, 504)
+# Not read, not taken, or perhaps taken: one who wants to be sure asks again.
+UNSURE = {"GET": (BROKEN_OFF,), "POST": (BROKEN_OFF, NO_ANSWER, 502, 503, 504)}
 MOST_TRIES = 100
 
 
@@ -33,7 +35,8 @@ class Asked(NamedTuple):
 class Load:
     """Readers list the tasks, writers register new ones, each one request after the other, until stopped.
 
-    A writer that was not answered asks again, until it is; that the name is taken then says that the request was.
+    Whose answer broke off asks again, and so does a writer that was not answered, until it is; that the name is taken
+    then says that the request was.
     """
 
     def __init__(self, split: Split) -> None:
@@ -44,13 +47,15 @@ class Load:
         self._pool = ThreadPoolExecutor(READERS + WRITERS)
 
     def __enter__(self) -> "Load":
-        for method in ["GET"] * READERS + ["POST"] * WRITERS:
-            self._pool.submit(self._keep_asking, method)
+        methods = ["GET"] * READERS + ["POST"] * WRITERS
+        self._askers = [self._pool.submit(self._keep_asking, method) for method in methods]
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self._pool.shutdown()
+        for asker in self._askers:
+            asker.result()
 
     def count(self, method: str, *, since: float = 0.0) -> int:
         """Return how many such requests were made since then."""
@@ -71,7 +76,7 @@ class Load:
             began = time.monotonic()
             before: tuple[int, ...] = ()
             status = self._ask(method, body)
-            while method == "POST" and status in UNSURE and len(before) < MOST_TRIES:
+            while status in UNSURE[method] and len(before) < MOST_TRIES:
                 self._stopping.wait(0.1)
                 before += (status,)
                 status = self._ask(method, body)
@@ -82,5 +87,7 @@ class Load:
     def _ask(self, method: str, body: dict[str, str] | None) -> int:
         try:
             return self._split.call(method, "/api/v1/tasks", body).status
-        except (urllib.error.URLError, OSError):
+        except BrokenOff:
+            return BROKEN_OFF
+        except OSError:
             return NO_ANSWER

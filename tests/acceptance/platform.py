@@ -21,6 +21,7 @@ import psycopg
 from django.utils.datastructures import CaseInsensitiveMapping
 from psycopg.sql import SQL, Identifier
 
+from drill.client import whole
 from platform_scheduler.embedded.ports import free_port
 from platform_scheduler.embedded.waiting import wait_until
 
@@ -184,7 +185,10 @@ def two_of_each() -> Iterator[Platform]:
 
 
 def send(url: str, *, method: str, body: object = None, headers: Mapping[str, str]) -> Answer:
-    """Send a request, its body as JSON unless it is text already; errors of HTTP are answers too."""
+    """Send a request, its body as JSON unless it is text already; errors of HTTP are answers too.
+
+    Raises OSError where there is no answer, BrokenOff, which is one, where it is not whole.
+    """
     text = body if body is None or isinstance(body, str) else json.dumps(body)
     request = urllib.request.Request(  # noqa: S310 - our own address
         url,
@@ -192,6 +196,10 @@ def send(url: str, *, method: str, body: object = None, headers: Mapping[str, st
         data=None if text is None else text.encode(),
         headers={"Content-Type": "application/json", **headers},
     )
+    return whole(lambda: _exchange(request))
+
+
+def _exchange(request: urllib.request.Request) -> Answer:
     try:
         with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - the same
             return _answer(response.status, response.headers, response.read())
