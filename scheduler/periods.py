@@ -1,12 +1,15 @@
 """What executions are filtered by: the period of their slots first, for it bounds what is read."""
 
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import DateTimeField, Q, QuerySet
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
 from django_filters import CharFilter, Filter, UUIDFilter  # type: ignore[import-untyped]
 
 from scheduler.engine.identity import BACKFILL, lower_bound
@@ -15,7 +18,8 @@ from scheduler.filtering import ListFilter, WordsFilter
 from scheduler.filters import LabelFilter, TextFilter, beside, searched
 from scheduler.instants import DayOrInstantField, ZoneField
 from scheduler.keysets import Order
-from scheduler.models import Execution
+from scheduler.models import Execution, Operation
+from scheduler.models.choices import OperationKind
 from scheduler.models.execution import UNUSUAL
 from scheduler.totals import Counting
 
@@ -28,6 +32,7 @@ MOST_LATER = 1_000
 
 _MILLISECOND = timedelta(milliseconds=1)
 _BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
+_BOUNDS = {"begin": "from", "end": "to"}
 
 
 class PeriodForm(forms.Form):
@@ -106,7 +111,7 @@ class HistoryFilter(ListFilter):
     def overcounted(self) -> list[QuerySet[Execution]]:
         """Return the backfills among what is counted whose slots lie outside the period."""
         in_period = self._in_period()
-        if not in_period or not self._are_bounds_exact():
+        if not in_period or not self._are_bounds_exact() or not self._may_hold_others:
             return []
         return [self._bounded(self.queryset.all()).filter(~in_period, cause__startswith=BACKFILL)]
 
@@ -148,13 +153,33 @@ class HistoryFilter(ListFilter):
         The id of a backfill's execution holds the instant at which it was asked for, which is later than its slot.
         """
         first, last = self.period()
-        if last >= self.now:
+        if last >= self.now or not self._was_backfilled:
             return []
         after = lower_bound(last + _MILLISECOND)
         rows = self.matching(self.queryset.all()).filter(
             cause__startswith=BACKFILL, scheduled_for__lte=last, id__gte=after
         )
         return [rows.filter(scheduled_for__gte=first) if first else rows]
+
+    @cached_property
+    def _was_backfilled(self) -> bool:
+        """Tell whether a backfill was ever asked for of slots in the period; what follows its runs has their slots."""
+        first, last = self.period()
+        asked = _backfills().filter(begin__lte=last)
+        return (asked.filter(end__gt=first) if first else asked).exists()
+
+    @cached_property
+    def _may_hold_others(self) -> bool:
+        """Tell whether a backfill may have been asked for in the period of slots outside it."""
+        first, last = self.period()
+        outside = Q(end__gt=last) | Q(begin__lt=first) if first else Q(end__gt=last)
+        return _backfills().filter(outside, created_at__lte=last + AHEAD).exists()
+
+
+def _backfills() -> QuerySet[Any]:
+    """Return all backfills that there ever were, with `begin` and `end` of the slots that they are about."""
+    bounds = {name: Cast(KeyTextTransform(key, "arguments"), DateTimeField()) for name, key in _BOUNDS.items()}
+    return Operation.objects.filter(kind=OperationKind.BACKFILL).annotate(**bounds)
 
 
 class ExecutionFilter(HistoryFilter):

@@ -16,7 +16,10 @@ GOES_ON = (*UNFINISHED, OperationStatus.HELD)
 
 
 class Operation(models.Model):
-    """Its progress is committed with each step, so that another node goes on where one has died."""
+    """Its progress is committed with each step, so that another node goes on where one has died.
+
+    Operations are kept: whether slots of a period were backfilled is told by them (`scheduler.periods`).
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=40, choices=OperationKind)
@@ -51,6 +54,12 @@ class Operation(models.Model):
         indexes = [
             models.Index(
                 fields=["created_at", "id"], condition=Q(status__in=UNFINISHED), name="scheduler_operations_open"
+            ),
+            # Whether a period was ever backfilled is asked by lists, more often than it was.
+            models.Index(
+                fields=["created_at"],
+                condition=Q(kind=OperationKind.BACKFILL),
+                name="scheduler_operations_backfills",
             ),
         ]
 

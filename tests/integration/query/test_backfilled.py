@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -18,9 +17,9 @@ from scheduler.models import Execution, Task
 from scheduler.periods import ExecutionFilter, HistoryFilter
 from scheduler.records import NewExecution
 from tests.integration.conftest import Caller
+from tests.integration.query.asked import asked_backfill
 
 DAY = timedelta(days=1)
-REQUEST = uuid4()
 IN_JANUARY = "startDate=2023-01-01&endDate=2023-01-31"
 
 
@@ -29,7 +28,8 @@ def backfilled(now: datetime) -> Callable[..., Execution]:
     """Records an execution of a backfill that was asked for an hour ago, and sets further columns."""
 
     def insert(task: Task, slot: datetime, *, asked_at: datetime | None = None, **columns: Any) -> Execution:
-        at, cause = asked_at or now - timedelta(hours=1), backfill_cause(REQUEST, slot)
+        at = asked_at or now - timedelta(hours=1)
+        cause = backfill_cause(asked_backfill(task, slot, at=at).id, slot)
         row = NewExecution(
             id=execution_id(task.id, cause=cause, at=at, attempt=1), task_id=task.id, cause=cause, attempt=1,
             trigger=Trigger.BACKFILL, status=Status.QUEUED, scheduled_for=slot, due_at=at, namespace=task.namespace,
@@ -176,6 +176,7 @@ def explained(rows: Any) -> str:
 
 
 def test_it_is_found_by_an_index_of_its_own(cleanup: Task, now: datetime) -> None:
+    asked_backfill(cleanup, datetime(2023, 1, 12, tzinfo=UTC), at=now)
     period = {"startDate": "2023-01-01", "endDate": "2023-01-31"}
     filters = HistoryFilter(period, queryset=history_of(cleanup), now=now)
     assert filters.is_valid()
@@ -184,6 +185,31 @@ def test_it_is_found_by_an_index_of_its_own(cleanup: Task, now: datetime) -> Non
 
     assert "Seq Scan" not in plan, plan
     assert plan.count("scheduled_for <=") == plan.count("Index Cond"), plan
+
+
+@pytest.mark.parametrize(
+    ("slot", "asked", "is_looked_for", "is_taken_off"),
+    [
+        (None, None, False, False),
+        ("2022-12-31T23:59:58", "2023-02-14", False, False),
+        ("2023-01-01T00:00:00", "2023-02-14", True, False),
+        ("2023-01-31T23:59:59", "2023-02-14", True, False),
+        ("2023-02-01T00:00:00", "2023-02-14", False, False),
+        ("2022-12-31T23:59:58", "2023-01-14", False, True),
+        ("2023-01-12T00:00:00", "2023-01-14", True, False),
+    ],
+)
+def test_it_is_looked_for_where_somebody_has_asked_for_slots_of_the_period(
+    cleanup: Task, now: datetime, slot: str | None, asked: str, is_looked_for: bool, is_taken_off: bool
+) -> None:
+    """For to plan a look through all later partitions takes as long as a list of its own."""
+    if slot is not None:
+        at, of = (datetime.fromisoformat(f"{text}+00:00") for text in (f"{asked}T00:00:00", slot))
+        asked_backfill(cleanup, of, at=at)
+    filters = HistoryFilter({"startDate": "2023-01-01", "endDate": "2023-01-31"}, queryset=history_of(cleanup), now=now)
+    assert filters.is_valid()
+
+    assert (len(filters.counted()) == 2, bool(filters.overcounted())) == (is_looked_for, is_taken_off)
 
 
 def test_a_list_across_tasks_that_reaches_to_now_reads_nothing_more(now: datetime) -> None:

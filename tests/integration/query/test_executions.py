@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -20,6 +20,7 @@ from scheduler.models import Breach, Execution, Task
 from scheduler.periods import LATEST_FIRST, ExecutionFilter
 from scheduler.records import NewExecution
 from tests.integration.conftest import Caller
+from tests.integration.query.asked import asked_backfill
 
 RUN = UUID(int=7)
 HOUR = timedelta(hours=1)
@@ -264,10 +265,11 @@ def test_a_list_of_some_days_reads_no_partition_of_others(now: datetime, query: 
 def test_backfills_of_older_slots_are_listed_while_nobody_names_a_period(
     viewer: Caller, cleanup: Task, now: datetime
 ) -> None:
-    cause = backfill_cause(uuid4(), now - 40 * DAY)
+    slot = now - 40 * DAY
+    cause = backfill_cause(asked_backfill(cleanup, slot, at=now).id, slot)
     row = NewExecution(
         id=execution_id(cleanup.id, cause=cause, at=now, attempt=1), task_id=cleanup.id, cause=cause, attempt=1,
-        trigger=Trigger.BACKFILL, status=Status.QUEUED, scheduled_for=now - 40 * DAY, due_at=now, namespace="default",
+        trigger=Trigger.BACKFILL, status=Status.QUEUED, scheduled_for=slot, due_at=now, namespace="default",
         queue="default", priority=1, timeout_seconds=60, revision=1,
     )  # fmt: skip
     transitions.record(connections.current(), [row], now=now)
