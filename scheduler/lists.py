@@ -37,7 +37,8 @@ def answer_list(parameters: QueryDict, filters: ListFilter, *, order: Callable[[
 
 def _answer(filters: ListFilter, parts: list[Any], window: Window, order: Order, show: Show) -> Json:
     total = total_of(filters.counted(), minus=filters.overcounted(), counting=filters.counting())
-    found = _read(filters, parts, window, replace(order, is_few=not total.is_estimated and filters.is_read_by_keys()))
+    of_few = replace(order, is_few=not total.is_estimated and filters.is_read_by_keys())
+    found = [] if _is_known_empty(total, window) else _read(filters, parts, window, of_few)
     filters.complete(found[: window.size])
     total = _as_seen(total, window, len(found))
     return page_as_json(
@@ -48,6 +49,11 @@ def _answer(filters: ListFilter, parts: list[Any], window: Window, order: Order,
         is_total_estimated=total.is_estimated,
         next_cursor=order.cursor(found[window.size - 1]) if len(found) > window.size else None,
     )
+
+
+def _is_known_empty(total: Total, window: Window) -> bool:
+    """Tell whether there is nothing to read; a cursor is looked at in any case, for it may belong to another list."""
+    return not total.count and not total.is_estimated and window.cursor is None
 
 
 def _as_seen(total: Total, window: Window, found: int) -> Total:

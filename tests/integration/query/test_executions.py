@@ -152,6 +152,15 @@ def test_it_needs_no_query_for_each_execution(
         viewer.get("/api/v1/executions?status=FAILED,SUCCESS")
 
 
+@pytest.mark.parametrize("query", ["", "?queue=none", "?namespace=none&queue=none&startDate=1970-01-01"])
+def test_it_does_not_look_for_what_is_not_there(viewer: Caller, db: None, query: str) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        answer = viewer.get(f"/api/v1/executions{query}")
+
+    assert (answer.json()["content"], answer.json()["totalElements"]) == ([], 0)
+    assert not [query["sql"] for query in asked.captured_queries if 'ORDER BY "task_execution_history"' in query["sql"]]
+
+
 def test_it_reads_the_partitions_of_its_period_only(db: None, now: datetime) -> None:
     period = {"startDate": f"{now - HOUR:%Y-%m-%dT%H:%M:%SZ}", "endDate": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
     rows = ExecutionFilter(period, queryset=visible_executions(namespace=None), now=now).qs
