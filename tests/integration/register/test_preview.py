@@ -8,6 +8,8 @@ from django.test import Client
 from scheduler.models import Calendar, Execution, Task
 from tests.integration.conftest import Caller
 
+pytestmark = pytest.mark.anywhere
+
 WEEKEND = {"weekdays": ["SAT", "SUN"]}
 FRIDAY = "2026-07-03T00:00:00Z"
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.integration.conftest import Caller
 
+pytestmark = pytest.mark.anywhere
+
 
 def _closed(first: str, last: str) -> dict[str, Any]:
     return {"dates": [{"from": first, "to": last}]}

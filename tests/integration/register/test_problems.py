@@ -13,7 +13,7 @@ from scheduler import clock
 from scheduler.models import Task
 from tests.integration.conftest import SEED, Caller
 
-pytestmark = pytest.mark.usefixtures("handlers")
+pytestmark = [pytest.mark.anywhere, pytest.mark.usefixtures("handlers")]
 
 JSON = "application/json"
 

@@ -14,6 +14,8 @@ from register.api.serializers import RecordInput
 from scheduler.models import Task
 from tests.integration.conftest import Caller
 
+pytestmark = pytest.mark.anywhere
+
 MEGABYTE = 1024 * 1024
 
 

@@ -11,6 +11,8 @@ from platform_scheduler.documents import document
 from platform_scheduler.problems import CONTENT_TYPE
 from tests.integration.conftest import Caller
 
+pytestmark = pytest.mark.anywhere
+
 PATHS: dict[str, Any] = document()["paths"]
 ID = "01900000-0000-7000-8000-000000000000"
 NUMBERS = {"version", "token_id", "record_id", "plan_id"}

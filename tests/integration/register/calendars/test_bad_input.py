@@ -7,6 +7,8 @@ import pytest
 from scheduler.models import Calendar
 from tests.integration.conftest import Caller
 
+pytestmark = pytest.mark.anywhere
+
 GOOD = {"name": "Fine", "rules": {"weekdays": ["SAT"]}}
 
 NOT_TEXT = [5, 1.5, True, [], {}, ["a"]]
