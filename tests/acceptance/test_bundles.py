@@ -14,7 +14,7 @@ from drill.platform import Platform
 from tests.acceptance.conftest import Watch
 from tests.acceptance.struck import Watched, run_sql
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere]
 
 # Two workers of three children: what is due together goes to them in bundles of twenty.
 HERD = 60

@@ -11,7 +11,7 @@ import pytest
 
 from tests.acceptance.platform import Answer, Platform, outside_servers, running
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.acceptance
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,9 @@ import pytest
 
 from tests.acceptance.platform import ROOT, Platform, running
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere]
 
 SEED, EXAMPLES = "6", "3"
-SECONDS = 300
 
 
 @pytest.fixture
@@ -36,5 +35,5 @@ def test_each_operation_answers_as_the_document_says(platform: Platform):
         "-H", f"Authorization: Bearer {platform.token}",
         "--checks", "all", "--phases", "examples,coverage,fuzzing", "--max-examples", EXAMPLES, "--seed", SEED,
     ]  # fmt: skip
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from tests.acceptance.browser import Chromium, Window, chromium
 from tests.acceptance.platform import Platform, outside_servers, running
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere]
 
 SECOND = 1_000
 # Each page is looked at by axe in the light on a desk, and in the dark on a telephone.

@@ -6,7 +6,7 @@ from drill.faults import EmptyBroker, Fault, KillChild, KillScheduler, KillWorke
 from drill.findings import Kind
 from drill.run import Done, Plan, drill
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere]
 
 SEED = 20_261
 FAULTS: list[type[Fault]] = [KillScheduler, KillChild, EmptyBroker, KillWorker]

@@ -104,7 +104,6 @@ def ask(url: str, *, token: str) -> int:
         return status
 
 
-@pytest.mark.timeout(300)
 def test_it_starts_the_whole_platform(real):
     real.begin("--schedulers", "2", "--worker-processes", "2", "--workers", "1")
     assert wait_until(lambda: "Ready after" in real.said or real.has_ended, seconds=120), real.said
@@ -120,7 +119,6 @@ def test_it_starts_the_whole_platform(real):
     assert real.running() == []
 
 
-@pytest.mark.timeout(300)
 def test_it_says_soon_why_a_worker_dies_at_each_start(real, monkeypatch, tmp_path):
     (tmp_path / "broken_jobs.py").write_text("from workers.registry import no_such_name\n")
     monkeypatch.setenv("HANDLER_MODULES", "broken_jobs")

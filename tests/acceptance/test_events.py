@@ -18,7 +18,7 @@ import pytest
 from tests.acceptance.platform import Platform, outside_servers, running
 from tests.handler_cast import Loopback, Received, answering
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.acceptance
 
 EVENTS = 40
 RETRIES = {"retryPolicy": {"backoff": "FIXED", "delaySeconds": 1}}

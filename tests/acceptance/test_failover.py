@@ -10,7 +10,7 @@ from drill.platform import Platform, Size, running
 from tests.acceptance.failover import PairedEngines
 from tests.acceptance.struck import Watched, every
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from drill.platform import Platform
 from drill.run import await_calm
 from tests.acceptance.struck import Watched, every
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere]
 
 # Frozen for half a minute in `manage.py drill`; here until the platform has noticed and gone on without.
 NAMES = ["restart-broker", "empty-broker", "freeze-broker", "half-open-broker"]

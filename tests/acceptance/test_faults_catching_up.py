@@ -13,7 +13,7 @@ from drill.platform import Platform
 from tests.acceptance.conftest import Watch
 from tests.acceptance.struck import Watched, every
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere]
 
 TASKS = 5
 OUTAGE_SECONDS = 80

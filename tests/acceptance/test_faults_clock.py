@@ -16,7 +16,7 @@ from tests.acceptance.conftest import Watch
 from tests.acceptance.struck import CUT, Watched, every, once, run_sql, shown
 from tests.debian import is_missing
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere]
 
 AHEAD = Path(__file__).with_name("ahead.c")
 PROMISED = {Kind.MISSED, Kind.DOUBLED, Kind.UNEXPECTED, Kind.STARTED_TWICE, Kind.OPEN, Kind.LOST, Kind.ATTEMPTS}

@@ -14,7 +14,7 @@ from scheduler import partitions, retention
 from tests.acceptance.conftest import Watch
 from tests.acceptance.struck import CUT, Watched, every, is_running, run_sql
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere]
 
 # A statement that a crash is to hit must last for a moment.
 SLOWLY = """

@@ -16,7 +16,7 @@ from drill.processes import send_all
 from tests.acceptance.conftest import Watch
 from tests.acceptance.struck import Watched, every, once, shown
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere]
 
 LASTS = 7
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.acceptance.platform import Platform, two_of_each
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere]
 
 TASKS = 30
 RATE = 10

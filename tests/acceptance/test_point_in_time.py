@@ -10,7 +10,7 @@ from drill.platform import Platform, Size, running
 from tests.acceptance.archive import ArchivedEngines
 from tests.acceptance.struck import Watched, every, run_sql
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere]
 
 # As the page has it: fences that handlers may have seen, and what was QUEUED then.
 AFTERWARDS = (

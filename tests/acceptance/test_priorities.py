@@ -7,7 +7,7 @@ import pytest
 from tests.acceptance.brokers import Noted, noting, on_rabbitmq, on_redis
 from tests.rabbitmq import needs_rabbitmq
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.acceptance
 
 BROKERS = {"redis": on_redis, "rabbitmq": on_rabbitmq}
 # Each of ten priorities three times, in an order that is neither rising nor falling.

@@ -21,7 +21,7 @@ from tests.acceptance.load import BROKEN_OFF, Load
 from tests.acceptance.split import HOST, Split, own_database
 from tests.listening import Listener, listening
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.acceptance
 
 REGISTERS = ("register-1", "register-2")
 QUERIES = ("query-1", "query-2")

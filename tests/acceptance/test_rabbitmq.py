@@ -10,7 +10,7 @@ from kombu import Connection
 from tests.acceptance.brokers import Noted, noting, on_rabbitmq
 from tests.rabbitmq import close_connections, delete_queues, needs_rabbitmq, needs_rabbitmqctl, rabbitmqctl, vhost_of
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(300), needs_rabbitmq]
+pytestmark = [pytest.mark.acceptance, needs_rabbitmq]
 
 CHILDREN = 2
 PRIORITIES = range(1, 11)

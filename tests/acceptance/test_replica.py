@@ -18,7 +18,7 @@ from platform_scheduler.embedded.throw_away import ThrowAwayServers
 from platform_scheduler.embedded.waiting import wait_until
 from tests.acceptance.platform import Answer, send
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere]
 
 SECONDS_TO_START = 60
 LAG = "X-Replica-Lag-Seconds"

@@ -27,7 +27,7 @@ from tests.acceptance.gateway import nginx
 from tests.acceptance.load import Asked, Load
 from tests.acceptance.split import Split, own_database
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.acceptance
 
 LEASE_SECONDS = 7
 # As docs/how-to/upgrade.md says: web processes, then schedulers, then workers, never two of a kind at once.

@@ -11,7 +11,7 @@ import pytest
 
 from tests.acceptance.platform import Platform, two_of_each
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere]
 
 CLIENTS = 40
 # Two web processes of 48 each.

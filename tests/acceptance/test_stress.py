@@ -14,7 +14,7 @@ from scheduler.engine.protection import Level
 SECONDS = float(os.environ.get("STRESS_SECONDS", "14"))
 IS_LONG = SECONDS >= 60
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere, pytest.mark.timeout(SECONDS * 4 + 240 + PATIENCE)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.anywhere, pytest.mark.timeout(SECONDS * 4 + 900 + PATIENCE)]
 
 
 @pytest.fixture(scope="module")

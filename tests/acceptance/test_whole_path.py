@@ -10,7 +10,7 @@ import pytest
 
 from tests.acceptance.platform import Platform, two_of_each
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.acceptance
 
 # The seed's three requests, byte for byte.
 SEED_POST = """{

@@ -9,7 +9,7 @@ import pytest
 
 from tests.acceptance.platform import Platform, two_of_each
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.acceptance
 
 RUNS = 30
 FOLLOWING = ("clean", "count", "report")
