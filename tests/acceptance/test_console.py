@@ -299,6 +299,25 @@ def test_a_calendar_shows_what_its_rules_close_while_they_are_typed(browser: Chr
         assert opened.complaints == []
 
 
+def test_what_is_long_in_being_explained_is_outlined_and_can_be_read(browser: Chromium, inhabited: list[str]):
+    with browser.window() as opened:
+        opened.page.route("**/preview/", lambda _: None)  # it is never answered
+        assert _faults(opened, inhabited[0]) == {}
+        expect(opened.page.locator("#meaning.asking")).to_contain_text("weekends; holidays of DE")
+        assert opened.complaints == []
+
+
+def test_what_cannot_be_explained_is_said_and_asked_again(browser: Chromium):
+    with browser.window() as opened:
+        page = opened.page
+        page.route("**/preview/", lambda route: route.abort())
+        opened.open("/admin/scheduler/calendar/add/")
+        expect(page.locator("#meaning:not(.asking)")).to_contain_text("try again")
+        page.unroute("**/preview/")
+        page.fill("#id_rules", '{"weekdays": ["SUN"]}')
+        expect(page.locator("#meaning:not(.asking)")).to_contain_text("Sunday is excluded")
+
+
 def test_it_says_when_it_is_stale_and_recovers(browser: Chromium, platform: Platform):
     with browser.window(has_clock=True) as opened:
         opened.page.route("**/admin/", lambda route: route.abort())

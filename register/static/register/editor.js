@@ -17,10 +17,11 @@ document.addEventListener("DOMContentLoaded", () => {
       });
       if (!answer.ok) throw new Error(String(answer.status));
       meaning.innerHTML = await answer.text();
-      meaning.classList.remove("asking");
     } catch (error) {
-      if (error.name !== "AbortError") meaning.textContent = "The server does not say what this means: try again.";
+      if (error.name === "AbortError") return; // Whoever asks now says what comes of it.
+      meaning.textContent = "The server does not say what this means: try again.";
     }
+    meaning.classList.remove("asking");
   }
 
   form.addEventListener("input", () => {
