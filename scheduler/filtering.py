@@ -17,8 +17,11 @@ from scheduler.totals import Counting
 class ListFilter(FilterSet):  # type: ignore[misc]
     """A list whose rows are read in one query, or in several one after the other."""
 
-    def parts(self) -> list[QuerySet[Any]]:
-        """Return the filtered rows; several parts lie one behind the other in the list's order."""
+    def parts(self, *, is_sparse: bool = False) -> list[QuerySet[Any]]:
+        """Return the filtered rows; several parts lie one behind the other in the list's order.
+
+        `is_sparse`: too many match to sort them all, and so few that in that order they lie far apart.
+        """
         return [self.qs]
 
     def whole(self) -> QuerySet[Any]:

@@ -211,7 +211,7 @@ class TaskFilter(ListFilter):
         order: Order = self.form.cleaned_data["sort"]
         return order
 
-    def parts(self) -> list[QuerySet[Task]]:
+    def parts(self, *, is_sparse: bool = False) -> list[QuerySet[Task]]:
         """Return the tasks; sorted by what some have not, those come in a part of their own."""
         order = self.order()
         if not order.is_split:

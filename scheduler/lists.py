@@ -38,6 +38,7 @@ def answer_list(parameters: QueryDict, filters: ListFilter, *, order: Callable[[
 def _answer(filters: ListFilter, parts: list[Any], window: Window, order: Order, show: Show) -> Json:
     total = total_of(filters.counted(), minus=filters.overcounted(), counting=filters.counting())
     of_few = replace(order, is_few=not total.is_estimated and filters.is_read_by_keys())
+    parts = filters.parts(is_sparse=True) if total.is_sparse else parts
     found = [] if _is_known_empty(total, window) else _read(filters, parts, window, of_few)
     filters.complete(found[: window.size])
     total = _as_seen(total, window, len(found))

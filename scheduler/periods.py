@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import DateTimeField, Q, QuerySet
+from django.db.models import BooleanField, DateTimeField, F, Func, Q, QuerySet
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
+from django.db.models.lookups import In
 from django_filters import CharFilter, Filter, UUIDFilter  # type: ignore[import-untyped]
 
 from scheduler.engine.identity import BACKFILL, lower_bound
@@ -21,7 +22,7 @@ from scheduler.keysets import Order
 from scheduler.models import Execution, Operation
 from scheduler.models.choices import OperationKind
 from scheduler.models.execution import UNUSUAL
-from scheduler.totals import Counting
+from scheduler.totals import Counting, expected
 
 LATEST_FIRST = Order("id", is_descending=True)
 # Without a task or a period, so far back: otherwise a filter that matches little would read all history.
@@ -29,10 +30,21 @@ LISTED = timedelta(days=7)
 AHEAD = timedelta(days=1)
 # Of the slots of a period so many that a backfill ran later are shown among the others on one page of the console.
 MOST_LATER = 1_000
+# The ids of so many tasks are gathered within milliseconds, and fit into the least memory that PostgreSQL may have.
+MOST_GATHERED = 10_000
+# What leads to executions by an index of its own.
+NARROWING = ("taskId", "namespace", "queue", "trigger", "nodeId", "runId")
 
 _MILLISECOND = timedelta(milliseconds=1)
 _BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 _BOUNDS = {"begin": "from", "end": "to"}
+
+
+class _Gathered(Func):
+    """A condition by a subquery that PostgreSQL does not make a join of, but a table of hashes, once per partition."""
+
+    template = "(%(expressions)s) IS TRUE"
+    output_field = BooleanField()
 
 
 class PeriodForm(forms.Form):
@@ -79,22 +91,28 @@ class HistoryFilter(ListFilter):
         """Filter by everything, and by slot with the bounds on `id` that it implies: they alone spare partitions."""
         return self._bounded(queryset).filter(self._in_period())
 
+    def sparse(self) -> QuerySet[Execution]:
+        """Return the filtered rows as they are found soonest where they lie far apart."""
+        rows: QuerySet[Execution] = self.qs
+        return rows
+
     def matching(self, queryset: QuerySet[Execution]) -> QuerySet[Execution]:
         """Filter by everything but the period."""
         rows: QuerySet[Execution] = super().filter_queryset(queryset)
         return rows
 
-    def parts(self) -> list[QuerySet[Execution]]:
+    def parts(self, *, is_sparse: bool = False) -> list[QuerySet[Execution]]:
         """Return the rows in parts, which lie one behind the other in the order of ids from the latest on.
 
         Of a long period the last days come first, for most often they fill the page. Before them, what `_later` finds.
         """
         first, last = self.period()
         recent = min(last, self.now) - LISTED
+        rows = self.sparse() if is_sparse else self.qs
         if first is not None and first >= recent:
-            return [*self._later(), self.qs]
+            return [*self._later(), rows]
         bound = lower_bound(recent)
-        return [*self._later(), self.qs.filter(id__gte=bound), self.qs.filter(id__lt=bound)]
+        return [*self._later(), rows.filter(id__gte=bound), rows.filter(id__lt=bound)]
 
     def whole(self) -> QuerySet[Execution]:
         """Return the rows as one query: what `_later` finds by its ids, so that nothing is looked for between."""
@@ -200,13 +218,31 @@ class ExecutionFilter(HistoryFilter):
 
     def matching(self, queryset: QuerySet[Execution]) -> QuerySet[Execution]:
         """Filter by everything but the period, and by what is asked of the tasks."""
-        rows, wanted = super().matching(queryset), beside(self)
+        rows, tasks = super().matching(queryset), self._tasks()
+        return rows if tasks is None else rows.filter(task__in=tasks)
+
+    def sparse(self) -> QuerySet[Execution]:
+        """Return the filtered rows; where nothing else narrows them, the ids of the tasks are gathered beforehand.
+
+        A page is found along the newest executions, of which thousands are looked at; where PostgreSQL may join, it
+        looks for the task of each of them by itself.
+        """
+        tasks = self._tasks()
+        is_narrowed = self._bound_to is not None or self.count_given(*NARROWING)
+        if tasks is None or is_narrowed or expected(tasks) > MOST_GATHERED:
+            return super().sparse()
+        rows = super().matching(self.queryset.all()).filter(self._bounds() & self._in_period())
+        return rows.filter(_Gathered(In(F("task_id"), tasks)))
+
+    def _tasks(self) -> QuerySet[Any, Any] | None:
+        """Return the ids of the tasks that match, None where nothing is asked of the tasks."""
+        wanted = beside(self)
         if not wanted:
-            return rows
+            return None
         # A task's namespace never changes: of the tasks that match, only those of one need be looked at.
         for namespace in filter(None, (self._bound_to, self.form.cleaned_data["namespace"])):
             wanted &= Q(namespace=namespace)
-        return rows.filter(task__in=searched(wanted))
+        return searched(wanted)
 
     def counting(self) -> Counting:
         """Tell whether an index has all that is asked: of what is rare, or of one filter that is not of the tasks."""

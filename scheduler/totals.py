@@ -36,6 +36,11 @@ class Total:
     count: int
     is_estimated: bool = False
 
+    @property
+    def is_sparse(self) -> bool:
+        """Tell whether there are too many to count, and not so many that they lie close together among all others."""
+        return self.is_estimated and self.count <= SURELY_MORE
+
 
 def total_of(
     parts: Sequence[QuerySet[Any]], *, minus: Sequence[QuerySet[Any]] = (), counting: Counting = Counting.QUICK
@@ -49,7 +54,7 @@ def total_of(
     for rows in parts:
         # The sum is an estimate once one of them is.
         is_enough = any(total.is_estimated for total in totals)
-        totals.append(_expected(rows.order_by()) if is_enough else _total_of(rows.order_by(), counting))
+        totals.append(_estimated(rows.order_by()) if is_enough else _total_of(rows.order_by(), counting))
     count = sum(total.count for total in totals)
     if count > MOST_COUNTED or any(total.is_estimated for total in totals):
         return Total(count, is_estimated=True)
@@ -59,7 +64,7 @@ def total_of(
 def _total_of(rows: QuerySet[Any], counting: Counting) -> Total:
     if counting is Counting.QUICK:
         counted = rows[: MOST_COUNTED + 1].count()
-        return Total(counted) if counted <= MOST_COUNTED else _at_least(counted, _expected(rows).count)
+        return Total(counted) if counted <= MOST_COUNTED else _at_least(counted, expected(rows))
     try:
         with _planned_count(rows) as plan:
             if plan.will_do(counting):
@@ -74,9 +79,13 @@ def _at_least(counted: int, expected: int) -> Total:
     return Total(max(counted, expected), is_estimated=True)
 
 
-def _expected(rows: QuerySet[Any]) -> Total:
-    plan = json.loads(rows.values("pk").explain(format="json"))[0]["Plan"]
-    return Total(int(plan["Plan Rows"]), is_estimated=True)
+def expected(rows: QuerySet[Any, Any]) -> int:
+    """Return how many rows PostgreSQL expects there to be, from its statistics."""
+    return int(json.loads(rows.values("pk").explain(format="json"))[0]["Plan"]["Plan Rows"])
+
+
+def _estimated(rows: QuerySet[Any]) -> Total:
+    return Total(expected(rows), is_estimated=True)
 
 
 @dataclass(slots=True)
