@@ -129,10 +129,10 @@ def _matching(on: str, wanted: dict[str, Any], *, namespace: str | None, now: da
     filtering: Any = filters[on](parameters, queryset=rows, now=now)
     reader = Reader(parameters)
     reader.refuse_strangers([name for name in filtering.filters if name != "sort"])
-    parts = reader.filtered(filtering)
+    reader.look_at(filtering)
     reader.raise_faults()
     ids: list[UUID] = []
-    for part in parts:
+    for part in filtering.parts():
         ids += part.order_by("id").values_list("id", flat=True)[: MOST_ITEMS + 1 - len(ids)]
     return ids
 

@@ -30,16 +30,15 @@ def answer_list(parameters: QueryDict, filters: ListFilter, *, order: Callable[[
     reader = Reader(parameters)
     reader.refuse_strangers([*filters.filters, *PAGING])
     window = reader.window()
-    parts = reader.filtered(filters)
+    reader.look_at(filters)
     reader.raise_faults()
-    return _answer(filters, parts, window, order(), show)
+    return _answer(filters, window, order(), show)
 
 
-def _answer(filters: ListFilter, parts: list[Any], window: Window, order: Order, show: Show) -> Json:
+def _answer(filters: ListFilter, window: Window, order: Order, show: Show) -> Json:
     total = total_of(filters.counted(), minus=filters.overcounted(), counting=filters.counting())
     of_few = replace(order, is_few=not total.is_estimated and filters.is_read_by_keys())
-    parts = filters.parts(is_sparse=True) if total.is_sparse else parts
-    found = [] if _is_known_empty(total, window) else _read(filters, parts, window, of_few)
+    found = [] if _is_known_empty(total, window) else _read(filters, total, window, of_few)
     filters.complete(found[: window.size])
     total = _as_seen(total, window, len(found))
     return page_as_json(
@@ -69,11 +68,11 @@ def _as_seen(total: Total, window: Window, found: int) -> Total:
     return replace(total, count=min(total.count, before) if is_beyond else max(total.count, before + found))
 
 
-def _read(filters: ListFilter, parts: list[Any], window: Window, order: Order) -> list[Any]:
+def _read(filters: ListFilter, total: Total, window: Window, order: Order) -> list[Any]:
     """Return the rows asked for and the one after them, if there is one, from one part after the other."""
     skipped = 0 if window.cursor else window.page * window.size
     found: list[Any] = []
-    for number, rows in enumerate(parts):
+    for number, rows in enumerate(filters.parts(is_sparse=total.is_sparse)):
         is_rest = order.is_split and number > 0
         by_keys = skipped >= FAR or filters.is_read_by_keys()
         among, order_there = filters.keyed(rows, order) if by_keys else (rows, order)

@@ -114,13 +114,10 @@ class Reader:
             self.faults.append(Fault("cursor", "invalid", "This is no nextCursor of a list."))
         return Window(page, size, cursor)
 
-    def filtered(self, filters: ListFilter) -> Any:
-        """Return the filtered rows in their parts, None where a filter is not valid."""
-        if filters.is_valid():
-            return filters.parts()
+    def look_at(self, filters: ListFilter) -> None:
+        """Note what is not valid of the filters."""
         for name, errors in filters.form.errors.get_json_data().items():
             self.faults += [Fault(name, error["code"] or "invalid", error["message"]) for error in errors]
-        return None
 
     def raise_faults(self) -> None:
         """Raise InvalidInput with all faults, where there are any."""

@@ -303,7 +303,9 @@ def test_what_is_long_in_being_explained_is_outlined_and_can_be_read(browser: Ch
     with browser.window() as opened:
         opened.page.route("**/preview/", lambda _: None)  # it is never answered
         assert _faults(opened, inhabited[0]) == {}
-        expect(opened.page.locator("#meaning.asking")).to_contain_text("weekends; holidays of DE")
+        meaning = opened.page.locator("#meaning.asking")
+        expect(meaning).to_contain_text("weekends; holidays of DE")
+        expect(meaning).not_to_have_css("outline-color", "rgba(0, 0, 0, 0)")
         assert opened.complaints == []
 
 
