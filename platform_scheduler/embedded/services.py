@@ -70,7 +70,7 @@ def _manage(name: str, *arguments: str) -> Program:
     return Program(
         name=name,
         argv=(sys.executable, MANAGE, *arguments),
-        env={"DJANGO_SETTINGS_MODULE": "platform_scheduler.settings.all"},
+        env={"DJANGO_SETTINGS_MODULE": "platform_scheduler.settings.headless"},
         cwd=PROJECT,
     )
 

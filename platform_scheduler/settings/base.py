@@ -45,10 +45,12 @@ DATA_DIR = Path(env.str("DATA_DIR", str(BASE_DIR / ".local")))
 # Where `backup` writes; without it into DATA_DIR.
 BACKUP_DIR: Path | None = Path(env.str("BACKUP_DIR")) if env.str("BACKUP_DIR", "") else None
 
+# Django's admin with the pages of every app; whoever serves none imports none (settings.headless).
+CONSOLE = "platform_scheduler.console.apps.ConsoleConfig"
 INSTALLED_APPS = [
     # Before the admin, whose templates it overrides.
     "platform_scheduler",
-    "platform_scheduler.console.apps.ConsoleConfig",
+    CONSOLE,
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -1,3 +1,3 @@
 """Beat, the claim and their health endpoint; no URLs."""
 
-from platform_scheduler.settings.base import *
+from platform_scheduler.settings.headless import *

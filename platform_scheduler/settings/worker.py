@@ -1,7 +1,7 @@
 """The Celery workers that run handlers; no URLs, no connection pool across forks."""
 
-from platform_scheduler.settings.base import *
 from platform_scheduler.settings.environment import critical_only
+from platform_scheduler.settings.headless import *
 
 INSTALLED_APPS = [*INSTALLED_APPS, "workers"]
 CELERY_IMPORTS = ["workers.tasks", "workers.deliveries", "scheduler.housekeeping"]

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +64,23 @@ for method, path in json.loads(%r):
     answers.append([answer.status_code, answer.headers.get("Allow", "")])
 print(json.dumps(answers))
 """
+LOADED = """
+import django, json, sys
+from importlib import import_module
+django.setup()
+for module in %r:
+    import_module(module)
+from django.core.checks import run_checks
+assert not run_checks()
+heavy = ["platform_scheduler.console.site", "platform_scheduler.urls.composition"]
+print(json.dumps([name for name in heavy if name in sys.modules]))
+"""
+READY = """
+import gc, json, sys
+import platform_scheduler.wsgi
+from django.conf import settings
+print(json.dumps([settings.ROOT_URLCONF in sys.modules, gc.isenabled(), gc.get_freeze_count() > 100_000]))
+"""
 REDIRECTS = """
 import django, json
 django.setup()
@@ -97,10 +115,10 @@ def _run(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedPr
     )  # fmt: skip
 
 
-def _answers(code: str, profile: str) -> list[list[object]]:
+def _answers(code: str, profile: str) -> list[Any]:
     done = _run("-W", "error", "-c", code, environment=_environment(profile))
     assert done.returncode == 0, done.stderr
-    answers: list[list[object]] = json.loads(done.stdout.splitlines()[-1])
+    answers: list[Any] = json.loads(done.stdout.splitlines()[-1])
     return answers
 
 
@@ -126,6 +144,12 @@ def test_it_refuses_the_wrong_method_with_all_that_the_path_takes(
     assert _answers(REFUSALS % json.dumps([[method, path]]), profile) == [[405, allow]]
 
 
+@pytest.mark.parametrize("profile", WEB)
+def test_a_web_server_has_loaded_all_before_the_first_request(profile: str) -> None:
+    """That one would wait for it; and the collector, which was off meanwhile, is on and leaves all of it alone."""
+    assert _answers(READY, profile) == [True, True, True]
+
+
 def test_it_redirects_to_tls_all_but_what_comes_past_the_gateway() -> None:
     environment = _environment("all") | {"BEHIND_TLS": "1"}
     done = _run("-W", "error", "-c", REDIRECTS, environment=environment)
@@ -133,12 +157,21 @@ def test_it_redirects_to_tls_all_but_what_comes_past_the_gateway() -> None:
     assert json.loads(done.stdout) == [200, 401, 301, 301, 200], done.stderr
 
 
-@pytest.mark.parametrize("profile", ["scheduler", "worker"])
-def test_a_profile_without_urls_boots(profile: str) -> None:
-    code = "import django; django.setup(); from django.core.management import call_command; call_command('check')"
-    done = _run("-W", "error", "-c", code, environment=_environment(profile))
-
-    assert done.returncode == 0, done.stderr
+@pytest.mark.parametrize(
+    ("profile", "modules"),
+    [
+        ("headless", ["celery.bin.celery"]),
+        ("scheduler", ["celery.bin.beat", "scheduler.beat"]),
+        ("worker", ["celery.bin.worker", "workers.tasks", "workers.deliveries", "scheduler.housekeeping"]),
+        ("register", ["platform_scheduler.wsgi"]),
+        ("query", ["platform_scheduler.wsgi"]),
+    ],
+)
+def test_a_profile_loads_nothing_of_what_others_serve(profile: str, modules: list[str]) -> None:
+    """Each process of an installation would take the more memory and time to start, and none would use it."""
+    done = _answers(LOADED % modules, profile)
+    api = ["platform_scheduler.urls.composition"] if profile in WEB else []
+    assert done == api
 
 
 @pytest.mark.parametrize("profile", PROFILES)

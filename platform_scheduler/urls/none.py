@@ -1,0 +1,5 @@
+"""Nothing: schedulers, workers and commands answer no browser."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
