@@ -8,8 +8,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet, Value, prefetch_related_objects
-from django.db.models.functions import Upper
+from django.db.models import Q, QuerySet, prefetch_related_objects
 from django_filters import CharFilter, Filter  # type: ignore[import-untyped]
 
 from scheduler import lateness
@@ -123,11 +122,8 @@ class SearchFilter(TextFilter):
 
 
 def named_like(part: str) -> Q:
-    """Return the condition on a TaskSearch that its name has this part, in any case.
-
-    PostgreSQL writes both in upper case: Python would make SS of a ß.
-    """
-    return Q(name__contains=Upper(Value(part)))
+    """Return the condition on a TaskSearch that its name has this part, in any case."""
+    return Q(name__holds=part)
 
 
 def beside(filters: ListFilter) -> Q:

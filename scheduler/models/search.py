@@ -1,9 +1,44 @@
 """What lists of tasks are searched and sorted by, beside the hot table. Only a trigger of the database writes it."""
 
+import re
+from typing import Any, Final
+
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 
 from scheduler.models.task import Task
+
+_MEANT_OTHERWISE: Final = re.compile(r"([\\%_])")
+# Between words, and within one, wherever three letters or digits stand before and three behind.
+_GAP: Final = re.compile(r"(?<=[^\W_]{3})[\W_]+(?=[^\W_]{3})")
+_WITHIN: Final = re.compile(r"([^\W_]{3})(?=[^\W_]{3})")
+
+
+class Holds(models.Lookup):
+    """Names that have this part, in any case; PostgreSQL writes both in upper case, for Python makes SS of a ß.
+
+    The index of trigrams reads a list for every three letters on end, and those of a word are as long as each other. So
+    it is asked for a pattern that has some of them only (`loosened`), and what that finds is looked at for the part
+    itself, by a function that no index answers and that PostgreSQL expects to be true.
+    """
+
+    lookup_name = "holds"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[str | int, ...]]:
+        """Return the condition with its parameters."""
+        name, parameters = self.process_lhs(compiler, connection)
+        part = str(self.rhs)
+        sql = f"({name} LIKE upper(%s) AND strpos({name}, upper(%s)) <> 0)"
+        return sql, (*parameters, f"%{loosened(part)}%", *parameters, part)
+
+
+def loosened(part: str) -> str:
+    """Return a pattern of LIKE that whatever has this part meets, and some more do.
+
+    "ledger audit" becomes "led%ger%audit": nothing is said of what stands between the pieces.
+    """
+    return _WITHIN.sub(r"\1%", _GAP.sub("%", _MEANT_OTHERWISE.sub(r"\\\1", part)))
 
 
 class TaskSearch(models.Model):
@@ -17,6 +52,7 @@ class TaskSearch(models.Model):
         Task, on_delete=models.DO_NOTHING, primary_key=True, db_constraint=False, related_name="search"
     )
     name = models.TextField(help_text="In upper case.")
+    name.register_lookup(Holds)
     task_class = models.CharField(max_length=255)
     labels = models.JSONField()
     status = models.CharField(max_length=50)

@@ -2,13 +2,18 @@
 
 from datetime import datetime
 from importlib import import_module
+from random import Random
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from django.db.models import Value
+from django.db.models.functions import Upper
 
 from scheduler import firing
+from scheduler.models import TaskSearch
+from scheduler.models.search import loosened
 from tests.hot_paths import MINUTE, add_task, change
 
 migration = import_module("scheduler.migrations.0014_rollups")
@@ -79,3 +84,45 @@ def test_the_migration_goes_on_where_the_extension_is_not_to_be_had(connection: 
         connection.execute(migration.TRIGRAMS)
         found = connection.execute("SELECT to_regclass('scheduler_search_name')").fetchone()
     assert found == (None,)
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ("ledger audit", {"Ledger Audit 0001"}),
+        ("R A", {"Ledger Audit 0001"}),
+        ("ledgeraudit", set()),
+        ("ledger  audit", set()),
+        ("led ger", {"led ger"}),
+        ("LEDGER", {"Ledger Audit 0001", "ledger-of-audits", "sledgers"}),
+        ("ledger_of", set()),
+        ("0001", {"Ledger Audit 0001"}),
+        ("00_001", {"100_001%"}),
+        ("001%", {"100_001%"}),
+        ("%", {"100_001%"}),
+        ("\\", {"back\\slash"}),
+        ("straße", {"Straße 1"}),
+        ("größenordnungen", {"GRÖßENORDNUNGEN"}),
+    ],
+)
+def test_it_finds_names_that_have_the_part(connection: psycopg.Connection, db: None, part: str, expected: set[str]):
+    names = (
+        "Ledger Audit 0001", "ledger-of-audits", "led ger", "sledgers", "100_001%", "back\\slash", "Straße 1",
+        "GRÖßENORDNUNGEN",
+    )  # fmt: skip
+    for name in names:
+        TaskSearch.objects.create(task_id=uuid4(), name=Upper(Value(name)), task_class="x", labels={}, own_name=name)
+    found = TaskSearch.objects.filter(name__holds=part, task_class="x")
+    assert {one.own_name for one in found} == expected
+
+
+def test_a_loosened_pattern_is_met_by_all_that_has_the_part(connection: psycopg.Connection):
+    draw = Random(7)
+    letters = ["a", "B", "ß", "é", "0", "1", " ", "-", "_", "%", "\\", ".", "字"]
+    texts = ["".join(draw.choices(letters, k=draw.randint(1, 20))) for _ in range(3000)]
+    parts = [text[draw.randint(0, len(text) - 1) :] for text in texts]
+    met = connection.execute(
+        "SELECT bool_and(upper(t) LIKE upper('%%' || l || '%%')) FROM unnest(%s::text[], %s::text[]) AS u (t, l)",
+        (texts, [loosened(part) for part in parts]),
+    ).fetchone()
+    assert met == (True,)
