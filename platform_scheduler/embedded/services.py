@@ -70,7 +70,8 @@ def _manage(name: str, *arguments: str) -> Program:
     return Program(
         name=name,
         argv=(sys.executable, MANAGE, *arguments),
-        env={"DJANGO_SETTINGS_MODULE": "platform_scheduler.settings.headless"},
+        # It loads no URLs and no pages, of which these commands need none.
+        env={"DJANGO_SETTINGS_MODULE": "platform_scheduler.settings.scheduler"},
         cwd=PROJECT,
     )
 

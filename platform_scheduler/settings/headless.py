@@ -1,6 +1,6 @@
 """What answers no browser: the admin's tables without its pages, no URLs, and nothing of what those import.
 
-Schedulers and workers build on it, and so do commands; the APIs add their URLs.
+Schedulers and workers are that and no more; the APIs add their URLs.
 """
 
 from platform_scheduler.settings import base

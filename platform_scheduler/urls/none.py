@@ -1,4 +1,4 @@
-"""Nothing: schedulers, workers and commands answer no browser."""
+"""Nothing: schedulers and workers have a health endpoint of their own, and answer no browser."""
 
 from django.urls import URLPattern
 

@@ -160,7 +160,6 @@ def test_it_redirects_to_tls_all_but_what_comes_past_the_gateway() -> None:
 @pytest.mark.parametrize(
     ("profile", "modules"),
     [
-        ("headless", ["celery.bin.celery"]),
         ("scheduler", ["celery.bin.beat", "scheduler.beat"]),
         ("worker", ["celery.bin.worker", "workers.tasks", "workers.deliveries", "scheduler.housekeeping"]),
         ("register", ["platform_scheduler.wsgi"]),
