@@ -47,7 +47,7 @@ worker: $(VENV)/.run ## a worker (WORKERS=4 children, QUEUES=default)
 
 test: $(VENV)/.dev ## the whole suite, on servers of its own
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not acceptance" $(ARGS)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m acceptance \
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m acceptance \
 		$(or $(filter tests/%,$(ARGS)),tests/acceptance) $(filter-out tests/%,$(ARGS))
 
 test-unit: $(VENV)/.dev ## the tests that need no database
@@ -59,7 +59,8 @@ test-external: $(VENV)/.dev ## integration and acceptance against TEST_DATABASE_
 	@[ -n "$${TEST_AMQP_URL:-}" ] || echo "TEST_AMQP_URL is not set: what needs RabbitMQ is skipped."
 	TEST_EXTERNAL=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "not acceptance and not anywhere" \
 		tests/integration tests/concurrency $(ARGS)
-	TEST_EXTERNAL=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "acceptance and not anywhere" tests/acceptance $(ARGS)
+	TEST_EXTERNAL=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
+		-m "acceptance and not anywhere" tests/acceptance $(ARGS)
 
 # Enough for Django to read its settings; nothing is connected to.
 CHECK_ENV = SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(60))') BEHIND_TLS=1 \

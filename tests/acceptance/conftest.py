@@ -15,6 +15,16 @@ from tests.acceptance.struck import Watched, small_disk
 
 Watch = Callable[..., Watched]
 
+# Minutes each. Whichever began last, its process alone would be waited for.
+LONGEST = (
+    "test_conformance", "test_rolling_upgrade", "test_stress", "test_console", "test_docs", "test_embedded_starts",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files (the processes take the others in turn, as they stand)."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+
 
 @pytest.fixture
 def make_up():
