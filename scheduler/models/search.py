@@ -29,16 +29,20 @@ class Holds(models.Lookup):
         """Return the condition with its parameters."""
         name, parameters = self.process_lhs(compiler, connection)
         part = str(self.rhs)
+        pattern = _MEANT_OTHERWISE.sub(r"\\\1", part)
+        loose = loosened(pattern)
+        if loose == pattern:
+            return f"{name} LIKE upper(%s)", (*parameters, f"%{pattern}%")
         sql = f"({name} LIKE upper(%s) AND strpos({name}, upper(%s)) <> 0)"
-        return sql, (*parameters, f"%{loosened(part)}%", *parameters, part)
+        return sql, (*parameters, f"%{loose}%", *parameters, part)
 
 
-def loosened(part: str) -> str:
-    """Return a pattern of LIKE that whatever has this part meets, and some more do.
+def loosened(pattern: str) -> str:
+    """Return a pattern of LIKE that whatever meets this one meets, and some more do.
 
     "ledger audit" becomes "led%ger%audit": nothing is said of what stands between the pieces.
     """
-    return _WITHIN.sub(r"\1%", _GAP.sub("%", _MEANT_OTHERWISE.sub(r"\\\1", part)))
+    return _WITHIN.sub(r"\1%", _GAP.sub("%", pattern))
 
 
 class TaskSearch(models.Model):

@@ -49,6 +49,13 @@ def test_of_a_name_some_trigrams_are_asked_for_and_all_of_it_is_looked_at(db: No
     assert re.search(r"Filter: \(strpos\(name, 'LEDGER AUDIT'", plan), plan
 
 
+def test_a_part_that_is_asked_for_whole_is_not_looked_for_again(db: None) -> None:
+    plan = searched(Q(name__holds="audit")).explain()
+
+    assert "~~ '%AUDIT%'" in plan
+    assert "strpos" not in plan
+
+
 def test_how_many_names_match_is_expected_as_if_nothing_were_filtered_behind_the_index(db: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
