@@ -24,10 +24,7 @@ LEADS_SECONDS = (7, 15, 30)
 _TAKEN = """
 SELECT extract(epoch FROM max(end_time) - min(scheduled_for)) FROM task_execution_history WHERE status = 'SUCCESS'
 """
-_LATENESS = b"""
-SELECT extract(epoch FROM start_time - due_at)::float8 * 1000 FROM task_execution_history
-WHERE status = 'SUCCESS' AND scheduled_for >= %(begin)s AND scheduled_for < %(end)s
-"""
+_LATENESS = "SELECT extract(epoch FROM start_time - due_at)::float8 * 1000 FROM task_execution_history WHERE {}"
 
 
 def measure(stage: Stage) -> Iterator[Sample]:
@@ -79,10 +76,10 @@ def _steady(stage: Stage) -> Sample:
 def _lateness(arena: Arena, *, begin: datetime, seconds: int, rate: int) -> list[float]:
     end = begin + timedelta(seconds=seconds)
     wait_until(lambda: arena.timeline.seconds_until(end) < 0, seconds=seconds + 60, every=0.1)
-    # A machine that does not hold the rate is told by how late they are.
-    arena.wait_for_count(rate * seconds, "status = 'SUCCESS'", seconds=SECONDS_TO_END)
-    rows = arena.connection.execute(_LATENESS, {"begin": begin, "end": end}).fetchall()
-    return [float(row[0]) for row in rows]
+    ended = f"status = 'SUCCESS' AND scheduled_for >= '{begin}' AND scheduled_for < '{end}'"
+    # All of them: a machine that does not hold the rate is told by how late the last are.
+    arena.wait_for_count(rate * seconds, ended, seconds=SECONDS_TO_END)
+    return [float(row[0]) for row in arena.connection.execute(_LATENESS.format(ended).encode()).fetchall()]
 
 
 CASE = Case(
