@@ -111,6 +111,14 @@ class TestTimeline:
 
         assert (coming[0], coming[-1]) == (0, None)
 
+    def test_what_is_overdue_for_longer_than_it_reaches_back_fires_before_it_too(
+        self, viewer: Caller, hourly: Task, now: datetime, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("query.timeline.MOST_COMING", 1)
+        Task.objects.filter(id=hourly.id).update(claim_at=now - 3 * DAY, next_execution_time=now - 3 * DAY)
+
+        assert {interval["coming"] for interval in _timeline(viewer)["intervals"]} == {None}
+
     def test_it_asks_three_questions(self, viewer: Caller, django_assert_max_num_queries: Any) -> None:
         with django_assert_max_num_queries(5):
             _timeline(viewer)
