@@ -9,8 +9,9 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from celery.schedules import schedstate
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
-from django_celery_beat.schedulers import DatabaseScheduler
+from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from platform_scheduler.celery import app
 from scheduler import beat, clock, housekeeping
@@ -77,6 +78,25 @@ def due(transactional_db: None) -> datetime:
 
 def tick(scheduler: BeatScheduler, times: int = 3) -> list[float]:
     return [scheduler.tick() for _ in range(times)]
+
+
+def test_what_is_nearly_due_is_not_waited_for_busily(
+    scheduler: BeatScheduler, due: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+    look = DatabaseScheduler.tick
+
+    def counted(self: DatabaseScheduler) -> Any:
+        nonlocal looks
+        looks += 1
+        return look(self)
+
+    monkeypatch.setattr(DatabaseScheduler, "tick", counted)
+    monkeypatch.setattr(ModelEntry, "is_due", lambda _: schedstate(is_due=False, next=0.005))
+
+    scheduler.tick()
+
+    assert looks <= 1 + len(housekeeping.CHORES)
 
 
 @pytest.mark.usefixtures("due")
