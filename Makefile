@@ -27,7 +27,7 @@ up: $(VENV)/.run ## start everything on this machine: servers, web, scheduler, w
 
 # One service each, against DATABASE_URL, REDIS_URL (or BROKER_URL) and SECRET_KEY from the environment.
 GRANIAN = $(BIN)/granian --interface wsgi --host $(HOST) --port $(PORT) --workers 2 --blocking-threads 112 \
-	--workers-kill-timeout 5 platform_scheduler.wsgi:application
+	--workers-kill-timeout 5 --respawn-failed-workers platform_scheduler.wsgi:application
 
 web: $(VENV)/.run ## everything over HTTP in one process
 	DJANGO_SETTINGS_MODULE=platform_scheduler.settings.all exec $(GRANIAN)

@@ -28,7 +28,8 @@ def web(*, host: str, port: int) -> Program:
     """Describe the web server, with all of register, query and console."""
     command = (
         f"granian --interface wsgi --host {host} --port {port} --workers {WEB_WORKERS}"
-        f" --blocking-threads {WEB_THREADS} --workers-kill-timeout 5 platform_scheduler.wsgi:application"
+        f" --blocking-threads {WEB_THREADS} --workers-kill-timeout 5 --respawn-failed-workers"
+        " platform_scheduler.wsgi:application"
     )
     return _service("web", command, profile="all")
 

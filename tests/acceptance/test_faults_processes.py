@@ -43,6 +43,16 @@ def test_it_keeps_what_was_registered_when_web_is_killed(platform: Platform) -> 
     assert platform.call("GET", f"/api/v1/tasks/{task.body['id']}").body["name"] == "kept"
 
 
+def test_requests_are_answered_while_a_web_process_that_was_killed_is_replaced(platform: Platform) -> None:
+    main, killed, *others = before = platform.processes.family(WEB)
+    killed.kill()
+    killed.wait(timeout=10)
+
+    assert {platform.call("GET", "/health/live").status for _ in range(50)} == {200}
+    platform.wait_for(lambda: len(platform.processes.family(WEB)) == len(before), "another one has begun")
+    assert all(process.is_running() for process in (main, *others))
+
+
 class Frozen:
     """A worker that stood still for longer than its lease while it ran something, and then woke up."""
 
