@@ -52,10 +52,11 @@ def test_namespaces_take_turns_inside_a_level(connection: psycopg.Connection, no
 
 def test_a_namespace_has_its_weight(connection: psycopg.Connection, now: datetime):
     connection.execute("INSERT INTO scheduler_namespaces (name, weight) VALUES ('heavy', 3)")
-    add_due(connection, 100, due=now, namespace="light")
+    # The share by age, a tenth, is all light; of those that are due at once it would be whichever ids are the least.
+    add_due(connection, 100, due=now - timedelta(seconds=1), namespace="light")
     add_due(connection, 100, due=now, namespace="heavy")
-    seen = Counter(row["namespace"] for row in claimed(connection, now=now, limit=100))
-    assert 65 <= seen["heavy"] <= 75
+    seen = Counter(row["namespace"] for row in claimed(connection, now=now, limit=91))
+    assert seen == {"light": 9 + 21, "heavy": 61}
 
 
 def test_what_a_namespace_leaves_of_its_share_the_others_have(connection: psycopg.Connection, now: datetime):
