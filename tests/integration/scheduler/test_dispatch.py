@@ -226,7 +226,7 @@ def test_it_does_not_wait_for_a_broker_that_is_away():
     began = clock.monotonic()
     with pytest.raises(BrokerUnavailable):
         Broker().has_lost_data()
-    assert clock.monotonic() - began < 1
+    assert clock.monotonic() - began < 2
 
 
 def test_it_opens_another_connection_after_a_failure(broker: Broker, monkeypatch: pytest.MonkeyPatch):
