@@ -1,6 +1,7 @@
 """Processes that are killed, stopped and asked to end at the worst of times; each slot runs once all the same."""
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from datetime import timedelta
@@ -45,12 +46,20 @@ def test_it_keeps_what_was_registered_when_web_is_killed(platform: Platform) -> 
 
 def test_requests_are_answered_while_a_web_process_that_was_killed_is_replaced(platform: Platform) -> None:
     main, killed, *others = before = platform.processes.family(WEB)
+    counted = _requests(platform)
     killed.kill()
     killed.wait(timeout=10)
 
     assert {platform.call("GET", "/health/live").status for _ in range(50)} == {200}
     platform.wait_for(lambda: len(platform.processes.family(WEB)) == len(before), "another one has begun")
     assert all(process.is_running() for process in (main, *others))
+    assert _requests(platform) >= counted + 50
+
+
+def _requests(platform: Platform) -> float:
+    """Return how many requests all processes of the web server have counted, the dead ones too."""
+    text = str(platform.call("GET", "/metrics").body)
+    return sum(float(value) for value in re.findall(r"^platform_scheduler_http_requests_total\{.*\} (.+)$", text, re.M))
 
 
 class Frozen:
