@@ -65,7 +65,13 @@ class Status:
     pid: int
 
     @property
+    def is_running(self) -> bool:
+        """Whether it has run for long enough to count as started."""
+        return self.state == "RUNNING"
+
+    @property
     def has_failed(self) -> bool:
+        """Whether it has ended too often to be started by itself."""
         return self.state in ("FATAL", "UNKNOWN")
 
     @property

@@ -38,8 +38,9 @@ BOOTSTRAP = 'echo admin secret > "$DATA_DIR/admin-login"; echo token > "$DATA_DI
 DRIVER = f"""
 import signal, sys
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the tests run under nohup
-from platform_scheduler.embedded import services, up
+from platform_scheduler.embedded import services, up, watching
 from platform_scheduler.embedded.programs import Program
+watching.SECONDS_BETWEEN_TRIES = 5
 def stand_in(name, port, health_port=None):
     return Program(name=name, argv=(sys.executable, "-c", {STAND_IN!r}, str(port)), health_port=health_port)
 services.web = lambda *, host, port: stand_in("web", port)

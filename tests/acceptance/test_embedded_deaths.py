@@ -62,15 +62,21 @@ def readable(up: Up) -> bool:
     return False
 
 
-def test_it_says_when_a_program_is_given_up(up):
+def test_it_tells_of_a_program_that_is_given_up_and_starts_it_once_it_can_run(up):
     up.start()
     up.write(1)
     # The next start of valkey meets a file that it cannot read.
-    for file in (up.data_dir / "valkey/appendonlydir").glob("*.incr.aof"):
+    whole = {file: file.read_bytes() for file in (up.data_dir / "valkey/appendonlydir").glob("*.incr.aof")}
+    for file in whole:
         file.write_text("garbage\nmore garbage\n")
     orphans.find(up.sought)["valkey"][0].kill()
     assert wait_until(lambda: "valkey has ended too often" in up.said, seconds=SECONDS)
     assert "Bad file format" in up.said
+
+    for file, content in whole.items():
+        file.write_bytes(content)
+    assert wait_until(lambda: "valkey runs again" in up.said, seconds=SECONDS)
+    assert up.read() == ([1], [1])
     assert up.end() == 0
 
 
