@@ -1,17 +1,21 @@
 """What ends a handler before its time: signals that raise SoftTimeout or Cancelled inside it, and only there."""
 
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from workers.errors import Cancelled, SoftTimeout
+from workers.leftovers import cancel_statements
 
 # Between the soft limit and the kill: time for a handler to clean up.
 HARD_LIMIT_GRACE_SECONDS = 10
 
 _is_armed = False
 _is_cancel_asked: Callable[[], bool] | None = None
+_is_held = False
+_owed: type[BaseException] | None = None
 
 
 @contextmanager
@@ -30,7 +34,7 @@ def soft_limit(seconds: float) -> Iterator[None]:
 
 def _raise(_number: int, _frame: Any) -> None:
     if _is_armed:
-        raise SoftTimeout
+        _throw(SoftTimeout)
 
 
 def hear_cancels() -> None:
@@ -54,4 +58,33 @@ def cancellable(is_asked: Callable[[], bool]) -> Iterator[None]:
 
 def _cancel(_number: int, _frame: Any) -> None:
     if _is_cancel_asked is not None and _is_cancel_asked():
-        raise Cancelled
+        _throw(Cancelled)
+
+
+def _throw(error: type[BaseException]) -> None:
+    global _owed
+    if _is_held:
+        _owed = error
+        return
+    cancel_statements()
+    raise error
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Hold back what would be raised in the block until it has ended: for a statement of ours, which is short.
+
+    Its connection is everybody's in this child, and one that was interrupted can do nothing more. Signals reach the
+    main thread alone, so that there is nothing to hold back in another.
+    """
+    global _is_held, _owed
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    _is_held, _owed = True, None
+    try:
+        yield
+    finally:
+        _is_held = False
+        if _owed is not None:
+            raise _owed

@@ -24,7 +24,8 @@ from workers.context import Context, Event
 from workers.errors import UnknownHandler
 from workers.event_values import FindEvent
 from workers.handback import hand_back
-from workers.limits import HARD_LIMIT_GRACE_SECONDS, cancellable, soft_limit
+from workers.leftovers import dropped
+from workers.limits import HARD_LIMIT_GRACE_SECONDS, cancellable, held_back, soft_limit
 from workers.logs import Capture, captured, prints_logged
 from workers.masking import Mask
 from workers.outcomes import REASON_MAX_BYTES, Ending
@@ -112,7 +113,7 @@ class Runner:
         began = clock.monotonic()
         started = replace(started, started_at=began_at)
         with logs.about(execution_id=started.id, task_id=started.task_id):
-            with captured() as log, prints_logged():
+            with dropped(), captured() as log, prints_logged():
                 ending = call(started, connection, node_id=self._node_id, limit=self._limit)
             _tell_failure(started, ending)
         ended_at = began_at + timedelta(seconds=clock.monotonic() - began)
@@ -224,13 +225,17 @@ def _is_known(task_class: str) -> bool:
 
 def _find_event(started: Started, connection: psycopg.Connection) -> Event | None:
     event = event_of(started.cause)
-    row = connection.execute(_EVENT, (event,)).fetchone() if event is not None else None
+    if event is None:
+        return None
+    with held_back():
+        row = connection.execute(_EVENT, (event,)).fetchone()
     return Event(row[0], row[1], json.loads(row[2]), row[3]) if row else None
 
 
 def _context(started: Started, connection: psycopg.Connection, mask: Mask, find_event: FindEvent) -> Context:
     def find_previous_success() -> datetime | None:
-        row = connection.execute(_PREVIOUS_SUCCESS, (started.task_id, started.id)).fetchone()
+        with held_back():
+            row = connection.execute(_PREVIOUS_SUCCESS, (started.task_id, started.id)).fetchone()
         return row[0] if row else None
 
     return Context(

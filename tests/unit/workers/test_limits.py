@@ -1,11 +1,12 @@
 """The soft limit, and the cancel."""
 
 import signal
+import threading
 
 import pytest
 
 from workers.errors import Cancelled, SoftTimeout
-from workers.limits import cancellable, hear_cancels, soft_limit
+from workers.limits import cancellable, hear_cancels, held_back, soft_limit
 
 LONG = 3_600
 
@@ -101,3 +102,59 @@ def test_a_signal_after_the_block_does_nothing():
 def test_a_signal_before_any_block_does_not_end_the_process():
     hear_cancels()
     cancel()
+
+
+def test_what_is_held_back_is_raised_once_the_block_has_ended():
+    done: list[str] = []
+    with pytest.raises(SoftTimeout), soft_limit(LONG):
+        with held_back():
+            alarm()
+            done.append("all of it")
+        pytest.fail("it goes on")
+    assert done == ["all of it"]
+
+
+def test_a_cancel_is_held_back_as_well():
+    asked: list[bool] = []
+    with pytest.raises(Cancelled), cancellable(lambda: bool(asked)), held_back():
+        asked.append(True)
+        cancel()
+
+
+def test_what_is_held_back_is_raised_though_the_block_has_failed():
+    with pytest.raises(SoftTimeout), soft_limit(LONG), held_back():
+        alarm()
+        raise KeyError
+
+
+def test_what_was_held_back_is_raised_once():
+    with pytest.raises(SoftTimeout), soft_limit(LONG), held_back():
+        alarm()
+    with soft_limit(LONG), held_back():
+        pass
+
+
+def test_a_block_during_which_nothing_strikes_ends_as_it_would():
+    with soft_limit(LONG):
+        with held_back():
+            pass
+        with pytest.raises(SoftTimeout):
+            alarm()
+
+
+def test_a_block_in_another_thread_holds_nothing_back():
+    """Only the main thread is ever interrupted, and it may be in the middle of anything."""
+    inside, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with held_back():
+            inside.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    inside.wait(10)
+    with pytest.raises(SoftTimeout), soft_limit(LONG):
+        alarm()
+    leave.set()
+    thread.join(10)
