@@ -1,7 +1,7 @@
 """What a handler leaves behind in its child: statements that go on in the server, and transactions that nobody ends."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -22,17 +22,18 @@ def cancel_statements() -> None:
                 one.connection.cancel_safe(timeout=CANCEL_SECONDS)
 
 
-@contextmanager
-def dropped() -> Iterator[None]:
-    """Drop Django's connections that the block has left in the middle of a statement or a transaction.
+class Leftovers:
+    """What handlers have left of Django's connections since this was made: a statement or a transaction in its middle.
 
     Celery closes all of them behind a message; within a bundle no execution may end, or trip over, what another began.
     """
-    before = set(_busy())
-    try:
-        yield
-    finally:
-        for alias in set(_busy()) - before:
+
+    def __init__(self) -> None:
+        self._before = set(_busy())
+
+    def drop(self) -> None:
+        """Close those connections; whoever comes next is given new ones."""
+        for alias in set(_busy()) - self._before:
             one = connections[alias]
             # One that is closed within a block that nobody has left would refuse its next user.
             del connections[alias]

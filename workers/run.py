@@ -24,7 +24,7 @@ from workers.context import Context, Event
 from workers.errors import UnknownHandler
 from workers.event_values import FindEvent
 from workers.handback import hand_back
-from workers.leftovers import dropped
+from workers.leftovers import Leftovers
 from workers.limits import HARD_LIMIT_GRACE_SECONDS, cancellable, held_back, soft_limit
 from workers.logs import Capture, captured, prints_logged
 from workers.masking import Mask
@@ -62,6 +62,7 @@ class Runner:
         handler was called.
         """
         began = clock.monotonic()
+        leftovers = Leftovers()
         started = transitions.start_all(
             connection, executions, node_id=str(self._node_id), lease_expires_at=now + LEASE, now=now
         )
@@ -79,9 +80,11 @@ class Runner:
             for position, one in enumerate(won[1:], start=1):
                 if not self._goes_on(connection, won[position:], since=began):
                     return
+                leftovers.drop()
                 self._run_one(connection, one, now + timedelta(seconds=clock.monotonic() - began))
         finally:
             self._board.clear(self._slot)
+            leftovers.drop()
 
     def _put(self, won: Sequence[Started]) -> None:
         first = won[0]
@@ -113,7 +116,7 @@ class Runner:
         began = clock.monotonic()
         started = replace(started, started_at=began_at)
         with logs.about(execution_id=started.id, task_id=started.task_id):
-            with dropped(), captured() as log, prints_logged():
+            with captured() as log, prints_logged():
                 ending = call(started, connection, node_id=self._node_id, limit=self._limit)
             _tell_failure(started, ending)
         ended_at = began_at + timedelta(seconds=clock.monotonic() - began)
