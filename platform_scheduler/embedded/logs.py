@@ -8,12 +8,15 @@ FAULT_WORDS = ("FATAL:", "PANIC:", "error:")
 ADDED_WORDS = ("STATEMENT:", "DETAIL:", "HINT:", "CONTEXT:")
 # What our own programs say while all is well is no word of why one has ended.
 CALM_WORDS = (" DEBUG ", " INFO ")
+# Nor is what PostgreSQL says to its clients while it ends or begins.
+TO_CLIENTS_WORDS = ("terminating connection", "the database system is starting", "the database system is not yet")
+UNTOLD_WORDS = ADDED_WORDS + CALM_WORDS + TO_CLIENTS_WORDS
 TAIL_BYTES = 65_536
 
 
 def last_fault(lines: Iterable[str]) -> str:
     """Pick the last line that names a fault, else the last that may: PostgreSQL says good-bye after its fault."""
-    spoken = [line.strip() for line in lines if line.strip() and not _has_one_of(ADDED_WORDS + CALM_WORDS, line)]
+    spoken = [line.strip() for line in lines if line.strip() and not _has_one_of(UNTOLD_WORDS, line)]
     faults = [line for line in spoken if _has_one_of(FAULT_WORDS, line)]
     return (faults or spoken or [""])[-1]
 

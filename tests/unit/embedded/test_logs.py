@@ -15,6 +15,12 @@ from platform_scheduler.embedded.logs import Log, last_fault
         ("initdb: error: no space\ninitdb: removing contents", "initdb: error: no space"),
         ("2026-01-01 00:00:00,000 INFO 7 workers: It is there.", ""),
         ("OSError: no\n2026-01-01 00:00:00,000 INFO 7 workers: It ends.", "OSError: no"),
+        (
+            "FATAL:  terminating connection due to unexpected postmaster exit\npostgres: no such file",
+            "postgres: no such file",
+        ),
+        ("FATAL:  no space\nFATAL:  the database system is starting up", "FATAL:  no space"),
+        ("FATAL:  no space\nFATAL:  the database system is not yet accepting connections", "FATAL:  no space"),
         ("Traceback (most recent call last):\n  File x\nValueError: what", "ValueError: what"),
     ],
 )
