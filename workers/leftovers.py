@@ -11,15 +11,18 @@ from psycopg.pq import TransactionStatus
 CANCEL_SECONDS = 2
 
 
-def cancel_statements() -> None:
-    """Cancel what Django's connections of this thread are in the middle of.
+def end_statements() -> None:
+    """Cancel what Django's connections of this thread are in the middle of, and close them: to be called by a signal.
 
-    A statement whose client has turned away goes on in the server, and keeps its locks from the next attempt.
+    A statement whose client has turned away goes on in the server, and keeps its locks from the next attempt. A handler
+    that cleans up is given a new connection.
     """
     for one in connections.all(initialized_only=True):
         if _status(one) is TransactionStatus.ACTIVE:
             with suppress(Exception):
                 one.connection.cancel_safe(timeout=CANCEL_SECONDS)
+            with suppress(Exception):
+                one.close()
 
 
 class Leftovers:

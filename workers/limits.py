@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from workers.errors import Cancelled, SoftTimeout
-from workers.leftovers import cancel_statements
+from workers.leftovers import end_statements
 
 # Between the soft limit and the kill: time for a handler to clean up.
 HARD_LIMIT_GRACE_SECONDS = 10
@@ -66,7 +66,7 @@ def _throw(error: type[BaseException]) -> None:
     if _is_held:
         _owed = error
         return
-    cancel_statements()
+    end_statements()
     raise error
 
 

@@ -96,6 +96,23 @@ def test_a_statement_that_is_interrupted_ends_and_does_not_stop_the_next(
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("interrupted", [be_interrupted, be_interrupted_in_a_block])
+def test_a_handler_cleans_up_over_another_connection(
+    bundle: Callable[..., list[Any]], connection: psycopg.Connection, interrupted: Any
+):
+    def clean_up(context: Context) -> None:
+        try:
+            interrupted(context)
+        finally:
+            ask(
+                context, "INSERT INTO scheduler_namespaces (name, secret_names) VALUES ('cleaned up', '[]') RETURNING 1"
+            )
+
+    assert bundle(clean_up, ask) == [("TIMED_OUT", None), ("SUCCESS", "fine")]
+    assert connection.execute("SELECT name FROM scheduler_namespaces").fetchall() == [("cleaned up",)]
+
+
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("before", [leave_a_transaction_open, leave_a_block_open])
 def test_what_is_not_committed_is_not_committed_by_the_next(
     bundle: Callable[..., list[Any]], connection: psycopg.Connection, before: Any
