@@ -10,11 +10,11 @@ RUNNING = Status("RUNNING", 10)
 FATAL = Status("FATAL", 0)
 
 
-def told(*statuses: Status, at: float = 0.0) -> Change | None:
+def told(*statuses: Status) -> Change | None:
     """Return what is told of a program at the last of these looks."""
     watch = Watch()
     for status in statuses:
-        changes = watch.look({"web": status}, at=at)
+        changes = watch.look({"web": status}, at=0)
     return changes.get("web")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -35,13 +36,14 @@ def _a_connection_of_its_own() -> Iterator[None]:
 
 @pytest.fixture
 def bundle(child: Child, connection: psycopg.Connection, now: datetime) -> Callable[..., list[Any]]:
-    """Runs handlers as one bundle, and returns how each has ended."""
+    """Runs handlers as one bundle, and returns how each has ended; one bundle after another."""
+    names = (f"acme.test{number}" for number in count())
 
     def run(*functions: Callable[[Context], Any]) -> list[Any]:
         ids: list[UUID] = []
-        for number, function in enumerate(functions):
-            handler(f"acme.test{number}")(partial(_call, function))
-            ids.append(queue_one(connection, add_task(connection, task_class=f"acme.test{number}"), now=now))
+        for function, name in zip(functions, names, strict=False):
+            handler(name)(partial(_call, function))
+            ids.append(queue_one(connection, add_task(connection, task_class=name), now=now))
         child.runner.run(connection, ids, now=now + SECOND)
         return [summary(one)[:2] for one in child.sent()]
 
@@ -119,6 +121,13 @@ def test_what_is_not_committed_is_not_committed_by_the_next(
 ):
     assert bundle(before, commit) == [("SUCCESS", None), ("SUCCESS", "0")]
     assert connection.execute("SELECT count(*) FROM scheduler_namespaces").fetchone() == (0,)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("last", [be_interrupted, leave_a_transaction_open, leave_a_block_open])
+def test_nor_is_it_by_the_first_of_the_next_message(bundle: Callable[..., list[Any]], last: Any):
+    bundle(last)
+    assert bundle(commit) == [("SUCCESS", "0")]
 
 
 @pytest.mark.django_db(transaction=True)
