@@ -82,6 +82,17 @@ class Arena:
         with self._all_running("peer", [program]) as pids:
             yield pids
 
+    def pids(self) -> list[list[int]]:
+        """Return the ids of each running program with what it has started, and of each backend that serves one."""
+        programs = [_tree(pid) for pids in self._running.values() for pid in pids]
+        if not _postmaster(self.connection.info.backend_pid):
+            return programs
+        backends = self.connection.execute(
+            "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'"
+            " AND datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return [*programs, *([pid] for (pid,) in backends)]
+
     def run(self, program: Program) -> processes.Usage:
         """Run a command of the platform to its end and return what it took. Raises CannotStart where it fails."""
         return processes.run_to_end(program, folder=self._folder, environment=self._environment)
@@ -126,6 +137,10 @@ class Arena:
                 "redis": lambda: redis_pids,
             }
         )
+
+
+def _tree(pid: int) -> list[int]:
+    return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
 
 
 def _postmaster(backend: int) -> list[int]:
