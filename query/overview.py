@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import connection
+from django.db.models import Exists, OuterRef
 
 from query import queues, selectors
 from query.cache import Cache
@@ -14,14 +15,16 @@ from query.queues import Queue
 from scheduler import connections, ended
 from scheduler.engine.explanations import CLAIM_LATE_AFTER
 from scheduler.engine.states import OPEN, Status, TaskStatus
-from scheduler.models import Node, Task
+from scheduler.models import Handler, Node, Task
 from scheduler.models.choices import NodeRole
-from scheduler.nodes import SHOWN_FOR, SILENT_AFTER
+from scheduler.models.search import TaskSearch
+from scheduler.nodes import ANNOUNCED_WITHIN, SHOWN_FOR, SILENT_AFTER
 from scheduler.standing import FlowStanding, flow_standing
 
 KEPT_SECONDS: Final = 2.0
 NEXT_FIRES: Final = 10
 MOST_NODES: Final = 10_000
+MOST_CLASSES: Final = 10
 # So long nothing is said of what waits: what the publisher misses the sweep publishes after 5 s, and workers restart.
 PATIENCE: Final = timedelta(seconds=15)
 
@@ -68,6 +71,7 @@ class Overview:
     next_fires: tuple[Task, ...]
     schedulers: Fleet
     workers: Fleet
+    missing_classes: tuple[str, ...]
     queues: tuple[Queue, ...]
     flow: FlowStanding
 
@@ -111,6 +115,7 @@ def _overview(namespace: str | None, now: datetime) -> Overview:
     due = selectors.visible_tasks(namespace=namespace).filter(claim_at__isnull=False)
     here = Node.objects.filter(ended_at__isnull=True, heartbeat_at__gt=now - SHOWN_FOR)
     nodes = list(here.order_by("-heartbeat_at", "id")[:MOST_NODES])
+    workers = _fleet(nodes, NodeRole.WORKER, now)
     return Overview(
         at=now,
         namespace=namespace,
@@ -125,7 +130,8 @@ def _overview(namespace: str | None, now: datetime) -> Overview:
         due_within_hour=count_tasks(namespace=namespace, now=now, nextBefore=now + ended.HOUR),
         next_fires=tuple(due.order_by("claim_at", "id")[:NEXT_FIRES]),
         schedulers=_fleet(nodes, NodeRole.SCHEDULER, now),
-        workers=_fleet(nodes, NodeRole.WORKER, now),
+        workers=workers,
+        missing_classes=_missing_classes(namespace, now) if workers.alive.count else (),
         queues=queues.waiting(namespace=namespace, served=_served(nodes, now), now=now),
         flow=flow_standing(now=now),
     )
@@ -146,6 +152,15 @@ def _served(nodes: list[Node], now: datetime) -> set[str]:
     """Return the queues that workers which beat take from, and not only what is critical."""
     alive = [node for node in nodes if node.role == NodeRole.WORKER and node.heartbeat_at > now - SILENT_AFTER]
     return {queue for node in alive if not node.load.get("criticalOnly") for queue in node.load.get("queues", ())}
+
+
+def _missing_classes(namespace: str | None, now: datetime) -> tuple[str, ...]:
+    """Return the classes of active tasks that some worker had once, and that none announces any more."""
+    tasks = TaskSearch.objects.filter(task_class=OuterRef("task_class"), status=TaskStatus.ACTIVE)
+    if namespace is not None:
+        tasks = tasks.filter(namespace=namespace)
+    gone = Handler.objects.filter(Exists(tasks), seen_at__lt=now - ANNOUNCED_WITHIN)
+    return tuple(gone.order_by("task_class").values_list("task_class", flat=True)[:MOST_CLASSES])
 
 
 def _fleet(nodes: list[Node], role: NodeRole, now: datetime) -> Fleet:

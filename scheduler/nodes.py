@@ -15,6 +15,8 @@ from scheduler import load
 # A node beats every five seconds at most; one that was silent for a day is history, and each restart makes a new one.
 SILENT_AFTER = timedelta(seconds=15)
 SHOWN_FOR = timedelta(days=1)
+# A worker announces its handlers once a minute.
+ANNOUNCED_WITHIN = timedelta(minutes=3)
 
 _HEARTBEAT = """
 INSERT INTO scheduler_nodes AS n (id, role, hostname, pid, version, started_at, heartbeat_at, load)

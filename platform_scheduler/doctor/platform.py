@@ -13,15 +13,13 @@ from scheduler import clock
 from scheduler.engine.schedules.instants import told
 from scheduler.engine.states import TaskStatus
 from scheduler.models import Execution, Handler, Lease, Node, SlotAudit, Task
-from scheduler.nodes import SILENT_AFTER
+from scheduler.nodes import ANNOUNCED_WITHIN, SILENT_AFTER
 
 WAITS_LONG: Final = timedelta(minutes=5)
 AUDIT_BEHIND: Final = timedelta(minutes=30)
 CLAIM_LATE: Final = timedelta(seconds=60)
 QUEUES_SHOWN: Final = 5
 CLASSES_SHOWN: Final = 5
-# Each worker announces what it has once a minute.
-ANNOUNCED_WITHIN: Final = timedelta(minutes=3)
 
 _OVERDUE = "SELECT min(claim_at) FROM scheduler_tasks WHERE claim_at IS NOT NULL"
 

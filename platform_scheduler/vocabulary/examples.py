@@ -118,6 +118,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     "mean": 1840.2,
     "message": "This must be a whole number.",
     "misfireGraceSeconds": 60,
+    "missingClasses": [],
     "name": "Nightly report",
     "Event.name": "orders.loaded",
     "Namespace.name": "payments",

@@ -76,7 +76,7 @@ def _overview(shown: Overview) -> Json:
             **_fleet(shown.schedulers),
         },
         "workers": {"isHealthy": shown.workers.alive.count > 0, **_fleet(shown.workers),
-                    "slots": shown.workers.slots},
+                    "slots": shown.workers.slots, "missingClasses": shown.missing_classes},
         "queues": [_queue(queue, shown) for queue in shown.queues],
         "flowControl": _flow(shown.flow),
     }  # fmt: skip

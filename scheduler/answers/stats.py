@@ -40,6 +40,10 @@ class WorkersAnswer(Answer):
     silent = NumberAnswer(help_text="Heard of within a day, but not for more than 15 s.")
     lastHeartbeatAt = serializers.DateTimeField(allow_null=True)
     slots = serializers.IntegerField(help_text="Executions that those which beat can run at once.")
+    missingClasses = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Up to ten classes of active tasks that no worker has announced for three minutes, while one beats.",
+    )
 
 
 class SchedulersAnswer(Answer):

@@ -7,7 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from scheduler.models import Execution, Node, Task
+from query import overview
+from scheduler.models import Execution, Handler, Node, Task
 from tests.integration.conftest import Caller
 from tests.integration.query.following import listed, numbers
 
@@ -110,6 +111,19 @@ class TestOverview:
         assert (workers["alive"]["count"], workers["silent"]["count"], workers["slots"]) == (1, 1, 4)
         assert workers["isHealthy"]
 
+    def test_it_names_the_classes_that_no_worker_announces_any_more(
+        self, viewer: Caller, payments_editor: Caller, now: datetime
+    ) -> None:
+        def missing(caller: Caller) -> list[str]:
+            overview.kept.clear()
+            return _overview(caller)["workers"]["missingClasses"]  # type: ignore[no-any-return]
+
+        assert missing(viewer) == []
+        Handler.objects.update(seen_at=now - 4 * MINUTE)
+        assert missing(viewer) == missing(payments_editor) == ["platform.noop"]
+        Task.objects.filter(namespace="payments").update(status="PAUSED", claim_at=None)
+        assert (missing(viewer), missing(payments_editor)) == (["platform.noop"], [])
+
     def test_a_scheduler_that_leaves_something_due_is_not_healthy(self, viewer: Caller, now: datetime) -> None:
         schedulers = _overview(viewer)["schedulers"]
 
@@ -150,7 +164,7 @@ class TestOverview:
     # The token, the note of its use; tasks by status and late, what is open by status, two periods, what comes and
     # what is soonest, nodes, queues.
     def test_it_asks_so_many_questions_and_no_more(self, viewer: Caller, django_assert_max_num_queries: Any) -> None:
-        with django_assert_max_num_queries(18):
+        with django_assert_max_num_queries(19):
             _overview(viewer)
 
     def test_each_namespace_is_kept_apart(self, viewer: Caller, payments_editor: Caller) -> None:

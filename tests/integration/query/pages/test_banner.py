@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from scheduler.models import Execution, Node, Task
+from scheduler.models import Execution, Handler, Node, Task
 
 MINUTE = timedelta(minutes=1)
 KEEPS_UP = "The schedulers keep up."
@@ -71,3 +71,32 @@ def test_it_claims_of_workers_that_took_their_leave_nothing_that_it_cannot_know(
     page = admin_client.get("/admin/").content.decode()
     assert "none is here" in page
     assert "none was ever here" not in page
+
+
+def test_a_class_that_no_worker_announces_any_more_is_told(
+    admin_client: Client, waiting: Execution, now: datetime
+) -> None:
+    Handler.objects.filter(task_class=waiting.task.task_class).update(seen_at=now - 4 * MINUTE)
+
+    said = banner(admin_client)
+    assert said.startswith(' bad">')
+    assert "No worker has the handler of <a" in said
+    assert f"?taskClass={waiting.task.task_class}" in said
+
+
+def test_a_class_that_nothing_active_needs_is_nothing_to_tell(
+    admin_client: Client, waiting: Execution, now: datetime
+) -> None:
+    Handler.objects.exclude(task_class=waiting.task.task_class).update(seen_at=now - 4 * MINUTE)
+
+    assert KEEPS_UP in banner(admin_client)
+
+
+def test_workers_that_restart_are_no_class_that_is_gone(
+    admin_client: Client, waiting: Execution, now: datetime
+) -> None:
+    Handler.objects.update(seen_at=now - 4 * MINUTE)
+    Node.objects.filter(role="worker").update(ended_at=now)
+    waiting.delete()
+
+    assert KEEPS_UP in banner(admin_client)
