@@ -5,10 +5,22 @@ an execution by way of the broker, is mostly that.
 """
 
 import os
+import sys
+import sysconfig
 import time
 
 ADDITIONS = 5_000_000
 ROUND_TRIPS = 5_000
+
+
+def python_build() -> str:
+    """Say how the interpreter was built: with profile-guided optimization it takes a fifth less CPU.
+
+    A distribution's says nothing of that, and all of them do it.
+    """
+    if "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or ""):
+        return "optimized"
+    return "of the distribution" if sys.base_prefix == "/usr" else "not optimized"
 
 
 def addition_ms(additions: int = ADDITIONS) -> float:

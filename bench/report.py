@@ -48,6 +48,7 @@ def conditions(*, engines: str, postgres: str, now: datetime) -> dict[str, Any]:
         "memoryGiB": round(psutil.virtual_memory().total / GIBIBYTE, 1),
         "system": platform.platform(),
         "python": platform.python_version(),
+        "pythonBuild": machine.python_build(),
         "postgres": postgres,
         "engines": engines,
         "loadBefore": round(load, 2),
