@@ -24,7 +24,10 @@ TAKEN_AFTER_SECONDS = 0.14
 # An execution won, and the fence that proves it.
 Won = tuple[UUID, int]
 
-_HEADER = struct.Struct("d q")
+# Words of the whole worker, each written by one process alone.
+_SECOND = struct.Struct("d")
+_FLAG = struct.Struct("q")
+_SEEN_OFFSET, _DRAINING_OFFSET, _OVER_OFFSET = 0, 8, 16
 _HEADER_SIZE = 64
 _HEAD = struct.Struct("q q d d q q")
 _WON = struct.Struct("16s q")
@@ -96,21 +99,30 @@ class Board:
     @property
     def reporter_seen_at(self) -> float:
         """Monotonic second of the reporter's last turn."""
-        seen: float = _HEADER.unpack_from(self._memory, 0)[0]
+        seen: float = _SECOND.unpack_from(self._memory, _SEEN_OFFSET)[0]
         return seen
 
     @reporter_seen_at.setter
     def reporter_seen_at(self, second: float) -> None:
-        _HEADER.pack_into(self._memory, 0, second, self.is_draining)
+        _SECOND.pack_into(self._memory, _SEEN_OFFSET, second)
 
     @property
     def is_draining(self) -> bool:
         """Tell whether the worker is to end, so that nothing more may begin."""
-        return bool(_HEADER.unpack_from(self._memory, 0)[1])
+        return bool(_FLAG.unpack_from(self._memory, _DRAINING_OFFSET)[0])
 
     def drain(self) -> None:
         """Have the children begin nothing more."""
-        _HEADER.pack_into(self._memory, 0, self.reporter_seen_at, True)
+        _FLAG.pack_into(self._memory, _DRAINING_OFFSET, True)
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether the children are gone, so that nothing more comes."""
+        return bool(_FLAG.unpack_from(self._memory, _OVER_OFFSET)[0])
+
+    def end(self) -> None:
+        """Have the reporter write what is left, and take leave."""
+        _FLAG.pack_into(self._memory, _OVER_OFFSET, True)
 
     def put(
         self, slot: int, *, pid: int, deadline: float, execution: UUID, fence: int, waiting: Sequence[Won] = ()

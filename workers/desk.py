@@ -12,7 +12,7 @@ from django.conf import settings
 from scheduler import clock
 from workers.board import SLOTS, Board
 from workers.pipe import Pipe
-from workers.reporter import Reporter, Worker
+from workers.reporter import LAST_TRIES, LAST_TRY_SECONDS, Reporter, Worker
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +20,8 @@ REPORTER_STALE_SECONDS = settings.LEASE_SECONDS
 # A machine that was suspended wakes its processes in any order; the reporter turns every quarter of a second.
 REPORTER_PATIENCE_SECONDS = 2
 REPORTER_RETRY_SECONDS = 0.05
+# What a reporter needs at most to write what is left, to a database that restarts meanwhile.
+REPORTER_LAST_SECONDS = LAST_TRIES * LAST_TRY_SECONDS + 5
 FIRST_CLOSED_DESCRIPTOR = 3
 
 
@@ -68,6 +70,22 @@ class Desk:
         """Have the children begin nothing more of what they have won; called by the parent when it is to end."""
         if self._worker is not None:
             self.board.drain()
+
+    def close(self) -> None:
+        """Have the reporter write what is left, and wait for it; called by the parent once its children have ended.
+
+        A container, and much else, kills what a main process leaves behind, or stops the database next.
+        """
+        if self._worker is None or self._reporter_pid is None:
+            return
+        self._worker = None  # nobody takes over any more
+        self.board.end()
+        deadline = clock.monotonic() + REPORTER_LAST_SECONDS
+        while not self._reporter_has_ended(self._reporter_pid):
+            if clock.monotonic() >= deadline:
+                logger.error("The reporter has not ended within %d s; it is left behind.", REPORTER_LAST_SECONDS)
+                return
+            time.sleep(REPORTER_RETRY_SECONDS)
 
     def stop_worker(self, why: str) -> None:
         """Ask the worker to end, for whoever supervises it to start another; called by a child."""

@@ -90,12 +90,12 @@ class Reporter:
         ]
 
     def run(self) -> None:
-        """Report until the worker's parent process has died, then end what its children left."""
+        """Report until the worker is over, or its parent process has died; then end what its children left."""
         self._serve()
         # A reporter before this one may have died with them in hand.
         self._unwritten += self._pipe.recover()
         self._taken |= set(self._board.taken())
-        while self._parent_lives():
+        while self._parent_lives() and not self._board.is_over:
             self.turn(WATCHFUL_TURN_SECONDS if any(note.waiting for note in self._running()) else TURN_SECONDS)
         self._take_leave()
 
@@ -311,7 +311,7 @@ class Reporter:
         )
 
     def _take_leave(self) -> None:
-        """Write what is left once the parent is gone: its children die with it, what they ran is LOST at once."""
+        """Write what is left once the children are gone, or die with their parent: what they ran is LOST at once."""
         if self._server is not None:
             # The next worker may be starting already, and is to listen there.
             self._server.shutdown()

@@ -12,7 +12,7 @@ import psycopg
 from billiard import current_process
 from celery import bootsteps, current_app, shared_task
 from celery.exceptions import Reject
-from celery.signals import worker_shutting_down
+from celery.signals import worker_shutdown, worker_shutting_down
 from django.conf import settings
 
 from scheduler import clock, health
@@ -85,6 +85,12 @@ def _runner() -> Runner:
 def drain(**_: Any) -> None:
     """Have the children begin nothing more of what they have won."""
     desk.drain()
+
+
+@worker_shutdown.connect
+def close(**_: Any) -> None:
+    """Let the reporter finish before this process ends; what is left behind may be killed."""
+    desk.close()
 
 
 class ReporterStep(bootsteps.StartStopStep):

@@ -130,6 +130,21 @@ def test_a_worker_that_is_asked_to_end_ends_what_runs_and_takes_nothing_new(plat
     assert quick.judged().findings == []
 
 
+def test_a_worker_that_has_ended_has_written_all_and_taken_its_leave(platform: Platform, watch: Watch) -> None:
+    """A container kills what its main process leaves behind, and whoever ends everything ends the database next."""
+    slow = watch(once(now=platform.now(), work=Work(seconds=2), timeout_seconds=60))
+    slow.wait_for(lambda: slow.count("RUNNING") == 1, "it runs")
+    (running,) = slow.rows()
+    name = _worker_of(platform, running)
+    family = platform.processes.family(name)
+
+    platform.processes.stop([name])
+
+    assert [process for process in family if process.is_running()] == []
+    found = shown(platform, running.id)
+    assert (found["status"], _has_left(platform, found["node_id"])) == ("SUCCESS", True)
+
+
 @pytest.fixture(scope="module")
 def living_and_dead(struck_platform: Platform) -> Iterator[dict[str, list[Row]]]:
     """What became of a starved run, of one whose process stood still, and of one that ignored its soft limit."""
@@ -206,6 +221,13 @@ def _strike(platform: Platform, name: str) -> None:
     fault: Fault = FAULTS[name](platform, random=Random(1))
     fault.begin()
     fault.end()
+
+
+def _has_left(platform: Platform, node: str) -> bool:
+    with platform.engines.connect() as connection:
+        return connection.execute(
+            "SELECT ended_at IS NOT NULL FROM scheduler_nodes WHERE id = %s::uuid", (node,)
+        ).fetchone() == (True,)
 
 
 def _worker_of(platform: Platform, row: Row) -> str:

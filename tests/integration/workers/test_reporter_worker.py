@@ -76,6 +76,16 @@ def test_it_ends_with_its_worker(desk: Desk, connection: psycopg.Connection, run
     assert execution(connection, running.id)["status"] == "SUCCESS"
 
 
+def test_it_ends_when_its_worker_is_over(desk: Desk, connection: psycopg.Connection, running: Started, now: datetime):
+    """The parent waits for it, for what is left behind may be killed."""
+    desk.turn()
+    desk.pipe.send(outcome(running))
+    desk.board.end()
+    desk.reporter.run()
+    assert execution(connection, running.id)["status"] == "SUCCESS"
+    assert connection.execute("SELECT ended_at FROM scheduler_nodes").fetchall() == [(now,)]
+
+
 def test_it_says_when_its_worker_ended(desk: Desk, connection: psycopg.Connection, now: datetime):
     desk.turn()
     desk.take_over(pid=2**22)

@@ -232,4 +232,6 @@ def test_it_remembers_that_the_worker_is_to_end():
     board = Board()
     board.drain()
     board.reporter_seen_at = 123.25
-    assert (board.is_draining, board.reporter_seen_at) == (True, 123.25)
+    assert (board.is_draining, board.is_over, board.reporter_seen_at) == (True, False, 123.25)
+    board.end()
+    assert (board.is_draining, board.is_over, board.reporter_seen_at) == (True, True, 123.25)

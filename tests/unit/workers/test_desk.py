@@ -1,4 +1,8 @@
-"""A desk whose reporter may have slept: whether one may begin."""
+"""A desk whose reporter may have slept: whether one may begin; and how the two part."""
+
+import os
+import signal
+import time
 
 import pytest
 
@@ -53,3 +57,57 @@ def test_it_gives_one_up_that_is_gone(desk: Desk, monkeypatch: pytest.MonkeyPatc
     found, seconds = _play(desk, monkeypatch, wakes_at=2_000, slept=REPORTER_STALE_SECONDS + 60)
     assert not found
     assert seconds == pytest.approx(2, abs=0.1)
+
+
+@pytest.fixture
+def open_desk(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A desk whose reporter ends as soon as it is told that all is over."""
+
+    def report(desk: Desk, _: object) -> None:
+        while not desk.board.is_over:
+            time.sleep(0.001)
+
+    monkeypatch.setattr(Desk, "_become_reporter", report)
+    desk.open(queues=["default"], concurrency=1)
+    return desk
+
+
+def test_it_ends_with_its_reporter_and_not_before(open_desk: Desk):
+    reporter = open_desk._reporter_pid
+    assert reporter is not None
+    os.kill(reporter, 0)
+
+    open_desk.close()
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(reporter, 0)
+
+
+def test_no_other_reporter_takes_over_once_it_is_closed(open_desk: Desk):
+    open_desk.close()
+    reporter = open_desk._reporter_pid
+
+    open_desk.keep_reporter()
+
+    assert open_desk._reporter_pid == reporter
+
+
+def test_one_that_does_not_end_is_left_behind_and_told(
+    open_desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    reporter = open_desk._reporter_pid
+    assert reporter is not None
+    os.kill(reporter, signal.SIGSTOP)
+    hands = Clock(open_desk, wakes_at=10_000)
+    monkeypatch.setattr(clock, "monotonic", hands.monotonic)
+    monkeypatch.setattr("workers.desk.time.sleep", hands.sleep)
+
+    open_desk.close()
+
+    assert "has not ended within 15 s" in caplog.text
+    os.kill(reporter, signal.SIGKILL)
+    os.waitpid(reporter, 0)
+
+
+def test_a_worker_that_never_opened_has_nobody_to_wait_for(desk: Desk):
+    desk.close()
