@@ -12,7 +12,7 @@ from psycopg import sql
 
 from scheduler import advisory
 from scheduler.engine.identity import lower_bound
-from scheduler.partitions import LOCK_TIMEOUT, NAMED, PARTITIONED_TABLES, Partition, existing
+from scheduler.partitions import IN_THE_WAY, LOCK_TIMEOUT, NAMED, PARTITIONED_TABLES, Partition, existing
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ def _try(connection: psycopg.Connection, statement: sql.Composed) -> bool:
     for _ in range(TRIES):
         try:
             connection.execute(statement)
-        except psycopg.errors.LockNotAvailable:
+        except IN_THE_WAY:
             continue
         except psycopg.errors.ObjectNotInPrerequisiteState:  # a try before has left it pending
             return False

@@ -228,3 +228,18 @@ def test_it_says_what_went(connection: psycopg.Connection, prune: Prune):
 def test_it_refuses_what_is_no_limit(prune: Any, arguments: tuple[str, str]):
     with pytest.raises(CommandError, match=arguments[0]):
         prune(*arguments)
+
+
+def test_a_deadlock_is_somebody_in_the_way(connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch):
+    """As where a wait for a lock ends so late that the look for deadlocks comes first."""
+    tried = iter((psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable))
+    execute = connection.execute
+
+    def meet(statement: sql.Composed) -> object:
+        for error in tried:
+            raise error
+        return execute(statement)
+
+    monkeypatch.setattr(connection, "execute", meet)
+    assert retention._try(connection, sql.SQL("SELECT {}").format(1))
+    assert next(tried, None) is None
