@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 PARTITIONED_TABLES = ("task_execution_history", "execution_log")
 DAYS_AHEAD = 14
 LOCK_TIMEOUT = "200ms"
+# What a statement that needs a lock meets. On a machine that has stood still for a second the look for deadlocks, due
+# after one, comes before the end of a wait that was to be shorter.
+IN_THE_WAY = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 
 # What a partition of a table may be called, and nothing else is: the names that are given below.
 NAMED = r"^{}_(first|p\d{{8}}|before\d{{8}}|gap\d{{8}}_\d{{8}})$"
@@ -57,11 +60,6 @@ def room_ahead(connection: psycopg.Connection, *, now: datetime) -> timedelta:
     """Return for how long after `now` history has a place for each slot; nothing or less where it has none."""
     present = existing(connection, PARTITIONED_TABLES[0])
     return _instant(present[-1].upper) - now if present else timedelta(0)
-
-
-# What a statement that needs a lock meets. On a machine that has stood still for a second the look for deadlocks, due
-# after one, comes before the end of a wait that was to be shorter.
-IN_THE_WAY = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 
 
 def ensure(connection: psycopg.Connection, *, now: datetime, lock_timeout: str = LOCK_TIMEOUT) -> list[str]:
