@@ -24,6 +24,7 @@ from scheduler import clock, health, load, nodes, transitions
 from scheduler.connections import connect
 from scheduler.dispatch import Outlet
 from scheduler.engine.states import Status
+from scheduler.errors import BrokerUnavailable
 from scheduler.loops import Timer
 from scheduler.records import Ended, Outcome
 from scheduler.transitions import CANCEL_CHANNEL
@@ -87,6 +88,7 @@ class Reporter:
             Timer(LEASE.total_seconds() / 4, self._renew),
             Timer(5, self._beat),
             Timer(60, self._announce),
+            Timer(60, self._greet_broker),
         ]
 
     def run(self) -> None:
@@ -123,8 +125,9 @@ class Reporter:
         self._take_waiting()
         try:
             connection = self._open()
-            self._write(connection)
+            # What waits for another child first: a batch of ends may take a while.
             self._hand_back(connection)
+            self._write(connection)
             self._hear_cancels(connection)
             for timer in self._timers:
                 timer.run(connection)
@@ -309,6 +312,11 @@ class Reporter:
             queues=self._worker.queues,
             now=clock.read(connection),
         )
+
+    def _greet_broker(self, _connection: psycopg.Connection) -> None:
+        """Have a connection to the broker that works: to open one takes longer than what it is for, handing back."""
+        with suppress(BrokerUnavailable), self._outlet.broker() as broker:
+            broker.depth(self._worker.queues[0])
 
     def _take_leave(self) -> None:
         """Write what is left once the children are gone, or die with their parent: what they ran is LOST at once."""

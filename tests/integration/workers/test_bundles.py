@@ -8,16 +8,17 @@ from uuid import UUID
 import psycopg
 import pytest
 import redis
+from celery import current_app
 
 from scheduler import transitions
 from scheduler.broker import Broker
 from scheduler.engine.states import Status
 from scheduler.errors import BrokerUnavailable
-from scheduler.records import Outcome, Started
+from scheduler.records import Ended, Outcome, Started
 from tests.hot_paths import LEASE, SECOND, change, execution, start_one, statuses_of
 from tests.integration.workers.desk import NODE, Desk, dead, still_runs, was_killed
 from workers import reporter
-from workers.board import TAKEN_AFTER_SECONDS
+from workers.board import TAKEN_AFTER_SECONDS, Won
 
 
 @pytest.fixture
@@ -70,6 +71,46 @@ def test_it_takes_what_waits_behind_a_long_one(
     assert (execution(connection, running.id)["status"], Broker().depth("default"), still_runs(child)) == (
         "RUNNING", 2, True,
     )  # fmt: skip
+
+
+def test_it_hands_back_over_a_connection_that_it_has_by_then(
+    desk: Desk, begin: Begin, monkeypatch: pytest.MonkeyPatch
+):  # fmt: skip
+    """To open one takes longer than all the rest, and what waits has waited for long."""
+    depth = Broker()
+    assert depth.depth("default") == 0
+    desk.turn()
+
+    def opened(**_: object) -> None:
+        pytest.fail("it opens another")
+
+    monkeypatch.setattr(current_app, "connection_for_write", opened)
+    begin(desk.child().pid)
+    desk.move(LONG)
+    desk.turn()
+    assert depth.depth("default") == 2
+
+
+def test_it_hands_back_before_it_writes_ends(
+    desk: Desk, begin: Begin, running: Started, monkeypatch: pytest.MonkeyPatch
+):  # fmt: skip
+    done: list[str] = []
+
+    def handed_back(*_: object, **__: object) -> set[Won]:
+        done.append("handed back")
+        return set()
+
+    def written(*_: object, **__: object) -> dict[UUID, Ended]:
+        done.append("written")
+        return {}
+
+    begin(desk.child().pid)
+    desk.pipe.send(Outcome(running.id, running.fence, Status.SUCCESS))
+    desk.move(LONG)
+    monkeypatch.setattr(reporter, "hand_back", handed_back)
+    monkeypatch.setattr(transitions, "finish", written)
+    desk.turn()
+    assert done == ["handed back", "written"]
 
 
 @pytest.mark.usefixtures("patient")
