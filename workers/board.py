@@ -30,12 +30,13 @@ _FLAG = struct.Struct("q")
 _SEEN_OFFSET, _DRAINING_OFFSET, _OVER_OFFSET = 0, 8, 16
 _HEADER_SIZE = 64
 _HEAD = struct.Struct("q q d d q q")
-_WON = struct.Struct("16s q")
+# Of all that was won, then of the head: what a child writes when it goes on is the head and this.
 _CHECK = struct.Struct("L")
-_WRITTEN_SIZE = _HEAD.size + MOST * _WON.size
+_WON = struct.Struct("16s q")
+_WON_OFFSET = _HEAD.size + _CHECK.size
 # Behind what a child writes: the reporter's own words to it, each the number of what they are meant for.
 _WORD = struct.Struct("q")
-_CANCEL_OFFSET = _WRITTEN_SIZE + _CHECK.size
+_CANCEL_OFFSET = _WON_OFFSET + MOST * _WON.size
 _TAKEN_OFFSET = _CANCEL_OFFSET + _WORD.size
 _SLOT_SIZE = _TAKEN_OFFSET + _WORD.size
 
@@ -79,10 +80,6 @@ class _Written:
         """All that was won at once, (execution, fence)."""
         places = (_WON.unpack_from(self.packed, place * _WON.size) for place in range(self.count))
         return [(UUID(bytes=execution), fence) for execution, fence in places]
-
-    def pack(self) -> bytes:
-        head = _HEAD.pack(self.pid, self.sequence, self.deadline, self.begun_at, self.position, self.count)
-        return (head + self.packed).ljust(_WRITTEN_SIZE, b"\0")
 
 
 class Board:
@@ -129,8 +126,8 @@ class Board:
     ) -> None:
         """Note that the child in `slot` begins `execution`, and what else it has won at once: less than MOST."""
         packed = b"".join(_WON.pack(one.bytes, number) for one, number in ((execution, fence), *waiting))
-        begun_at, count = clock.monotonic(), 1 + len(waiting)
-        self._write(slot, _Written(pid, self._sequence(slot) + 1, deadline, begun_at, 0, count, packed))
+        head = _HEAD.pack(pid, self._sequence(slot) + 1, deadline, clock.monotonic(), 0, 1 + len(waiting))
+        self._write(slot, head, packed)
 
     def go_on(self, slot: int, *, deadline: float) -> bool:
         """Note that the child in `slot` begins the next of what it has won; False where the reporter has taken it.
@@ -138,13 +135,16 @@ class Board:
         What the reporter saw may be some milliseconds old, and so may what the child sees: within
         UNDISTURBED_SECONDS of the last beginning neither needs to know of the other, later a lock decides.
         """
-        now = self._read(slot)
-        position, begun_at = now.position + 1, clock.monotonic()
-        self._write(slot, _Written(now.pid, now.sequence + 1, deadline, begun_at, position, now.count, now.packed))
-        if clock.monotonic() - now.begun_at < UNDISTURBED_SECONDS:
+        offset = self._offset(slot)
+        pid, sequence, _, begun_at, position, count = _HEAD.unpack_from(self._memory, offset)
+        head = _HEAD.pack(pid, sequence + 1, deadline, clock.monotonic(), position + 1, count)
+        packed = self._memory[offset + _WON_OFFSET : offset + _WON_OFFSET + count * _WON.size]
+        self._memory[offset : offset + _WON_OFFSET] = head + _check(head, packed)
+        if clock.monotonic() - begun_at < UNDISTURBED_SECONDS:
             return True
+        first: int = sequence - position
         with self._locked(slot):
-            return self._word(slot, _TAKEN_OFFSET) != now.slice
+            return self._word(slot, _TAKEN_OFFSET) != first
 
     def take(self, note: Note) -> tuple[Won, ...]:
         """Take from a child what it has won and not begun, where it still runs what `note` says and has for long."""
@@ -163,7 +163,7 @@ class Board:
 
     def clear(self, slot: int) -> None:
         """Note that the child in `slot` runs nothing."""
-        self._write(slot, _Written(0, self._sequence(slot), 0.0, 0.0, 0, 0, b""))
+        self._write(slot, _HEAD.pack(0, self._sequence(slot), 0.0, 0.0, 0, 0), b"")
 
     def running(self) -> Iterator[Note]:
         """Yield what the children run; a slot that is being written at this instant comes the next time."""
@@ -172,8 +172,9 @@ class Board:
                 continue
             # One copy of the slot, its check included: what is read must be what was checked.
             copy = self._memory[self._offset(slot) : self._offset(slot) + _CANCEL_OFFSET]
-            if _CHECK.unpack_from(copy, _WRITTEN_SIZE)[0] == zlib.crc32(copy[:_WRITTEN_SIZE]):
-                yield from self._notes(slot, _unpack(copy))
+            now = _unpack(copy)
+            if copy[_HEAD.size : _WON_OFFSET] == _check(copy[: _HEAD.size], now.packed):
+                yield from self._notes(slot, now)
 
     def ask_cancel(self, note: Note) -> None:
         """Ask the child to end what `note` says; what it has gone on to is not meant."""
@@ -200,13 +201,13 @@ class Board:
         return word
 
     def _read(self, slot: int) -> _Written:
-        return _unpack(self._memory[self._offset(slot) : self._offset(slot) + _WRITTEN_SIZE])
+        return _unpack(self._memory[self._offset(slot) : self._offset(slot) + _CANCEL_OFFSET])
 
-    def _write(self, slot: int, written: _Written) -> None:
+    def _write(self, slot: int, head: bytes, packed: bytes) -> None:
         # The copy is not atomic; the check says whether all of it belongs together.
-        values = written.pack()
+        written = head + _check(head, packed) + packed
         offset = self._offset(slot)
-        self._memory[offset : offset + _CANCEL_OFFSET] = values + _CHECK.pack(zlib.crc32(values))
+        self._memory[offset : offset + len(written)] = written
 
     @contextmanager
     def _locked(self, slot: int) -> Iterator[None]:
@@ -223,6 +224,9 @@ class Board:
 
 def _unpack(copy: bytes) -> _Written:
     pid, sequence, deadline, begun_at, position, count = _HEAD.unpack_from(copy)
-    return _Written(
-        pid, sequence, deadline, begun_at, position, count, copy[_HEAD.size : _HEAD.size + count * _WON.size]
-    )
+    packed = copy[_WON_OFFSET : _WON_OFFSET + count * _WON.size]
+    return _Written(pid, sequence, deadline, begun_at, position, count, packed)
+
+
+def _check(head: bytes, packed: bytes) -> bytes:
+    return _CHECK.pack(zlib.crc32(head, zlib.crc32(packed)))

@@ -113,6 +113,18 @@ def test_it_shows_no_slot_that_is_half_written(half: int):
     assert [note for note in board.running() if note not in whole] == []
 
 
+@pytest.mark.parametrize("half", range(64, 64 + 544))
+def test_it_shows_no_slot_of_which_the_next_half_has_begun(half: int):
+    """Going on writes less than beginning does, and what it leaves as it is is checked with it."""
+    board = Board()
+    put(board, waiting=[(OTHER, 8), (EXECUTION, 9)])
+    before, first = bytes_of(board), list(board.running())
+    assert board.go_on(0, deadline=99.0)
+    after, second = bytes_of(board), list(board.running())
+    board._memory[:] = after[:half] + before[half:]
+    assert [note for note in board.running() if note not in first + second] == []
+
+
 def test_a_cancel_is_seen_by_the_child_it_is_meant_for():
     board = Board()
     put(board, 3)
