@@ -106,7 +106,7 @@ def go_on(
 
     `retried` are the ids of the attempts that follow: what is tried again has not come to its end.
     """
-    final = [one for one in ended if _next_id(one) not in retried]
+    final = [one for one in ended if not retried or _next_id(one) not in retried]
     delayed = [one for one in final if tasks[one.task_id].interval_mode == FIXED_DELAY]
     delays.go_on(connection, [SlotEnd(one.task_id, one.cause, one.ended_at) for one in delayed])
     failures.count(connection, final, tasks)
