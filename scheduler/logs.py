@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 
 import orjson
 
-_ids: ContextVar[dict[str, str] | None] = ContextVar("ids", default=None)
+_ids: ContextVar[dict[str, object] | None] = ContextVar("ids", default=None)
 
 
 @contextmanager
 def about(**ids: object) -> Iterator[None]:
     """Have everything that this thread logs within the block carry these ids, and what is added, and no others."""
-    token = _ids.set({name: str(value) for name, value in ids.items()})
+    token = _ids.set(ids)
     try:
         yield
     finally:
@@ -23,7 +23,7 @@ def about(**ids: object) -> Iterator[None]:
 
 def begin(**ids: object) -> None:
     """Have what this thread logs carry these ids, and no others, until `end`."""
-    _ids.set({name: str(value) for name, value in ids.items()})
+    _ids.set(ids)
 
 
 def end() -> None:
@@ -35,7 +35,7 @@ def add(**ids: object) -> None:
     """Have what this thread logs from here on carry these ids as well, until the block around it ends."""
     begun = _ids.get()
     if begun is not None:
-        begun.update({name: str(value) for name, value in ids.items()})
+        begun.update(ids)
 
 
 class Lines(logging.Formatter):
@@ -61,7 +61,7 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
             "process": record.process,
-            **(_ids.get() or {}),
+            **{name: str(value) for name, value in (_ids.get() or {}).items()},
         }
         texts = {"exception": record.exc_text, "stack": record.stack_info}
         line |= {name: text for name, text in texts.items() if text}

@@ -18,7 +18,6 @@ from scheduler.records import Admitted, Closed, Ended, HeldFor, NewExecution, Ou
 # A batch is found by its ids. Its status is asked as `h.status || ''`, which no partial index answers: that of all that
 # is RUNNING looks small, and what has left it lies in it until the next VACUUM.
 _HELD_FOR_COLUMNS = [column.name for column in fields(HeldFor)]
-_TRIGGER = [column.name for column in fields(Started)].index("trigger")
 _ADMITTED_COLUMNS = [column.name for column in fields(Admitted)]
 
 _RECORD = changes.told("""
@@ -116,14 +115,8 @@ def start_all(
     """Win executions for `node_id`, in their order; those are left out that were started, cancelled or deleted."""
     parameters = {"id": id_array(executions), "node_id": node_id, "lease_expires_at": lease_expires_at, "now": now}
     rows = connection.execute(_START, parameters | id_bounds(executions)).fetchall()
-    won = {started.id: started for started in map(_started, rows)}
+    won = {started.id: started._replace(trigger=Trigger(started.trigger)) for started in map(Started._make, rows)}
     return [won[execution] for execution in executions if execution in won]
-
-
-def _started(row: tuple[Any, ...]) -> Started:
-    values = list(row)
-    values[_TRIGGER] = Trigger(values[_TRIGGER])
-    return Started(*values)
 
 
 _HAND_BACK = changes.told("""

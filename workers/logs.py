@@ -2,9 +2,10 @@
 
 import io
 import logging
+import sys
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -19,11 +20,8 @@ INSERT INTO execution_log (id, head, tail, dropped_bytes) VALUES (%s, %s, %s, %s
 ON CONFLICT (id) DO UPDATE SET head = excluded.head, tail = excluded.tail, dropped_bytes = excluded.dropped_bytes
 """
 
-# One for all: making it costs as much as a short execution's whole log.
-_FORMATTER = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
-
-@dataclass
+@dataclass(slots=True)
 class Capture:
     """Keeps whole lines: the head until it is full, then the newest ones."""
 
@@ -55,28 +53,41 @@ class Capture:
 
 
 class _CaptureHandler(logging.Handler):
-    def __init__(self, capture: Capture) -> None:
+    """Adds what is logged to the log of what runs in this process, where something does.
+
+    One for all, and left where it is: to make and add one costs as much as a short execution.
+    """
+
+    capture: Capture | None = None
+
+    def __init__(self) -> None:
         super().__init__(logging.INFO)
-        self._capture = capture
-        self.setFormatter(_FORMATTER)
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
+        if self.capture is None:
+            return
         try:
-            self._capture.add(self.format(record))
+            self.capture.add(self.format(record))
         except Exception:  # noqa: BLE001 - a line that cannot be formatted is no reason to fail the execution that logs it
             self.handleError(record)
 
 
+_handler = _CaptureHandler()
+
+
 @contextmanager
 def captured() -> Iterator[Capture]:
-    """Capture what any logger says at INFO and above while the block runs."""
+    """Capture what any logger says at INFO and above while the block runs; a block within another has a log alone."""
+    root = logging.getLogger()
+    if _handler not in root.handlers:  # whoever sets logging up anew takes it away
+        root.addHandler(_handler)
     capture = Capture()
-    handler = _CaptureHandler(capture)
-    logging.getLogger().addHandler(handler)
+    around, _handler.capture = _handler.capture, capture
     try:
         yield capture
     finally:
-        logging.getLogger().removeHandler(handler)
+        _handler.capture = around
 
 
 class _Printed(io.TextIOBase):
@@ -105,8 +116,9 @@ class _Printed(io.TextIOBase):
 def prints_logged() -> Iterator[None]:
     """Log what the block prints; not for a run in the foreground, where a debugger prints too."""
     printed = _Printed()
+    before, sys.stdout = sys.stdout, printed
     try:
-        with redirect_stdout(printed):
-            yield
+        yield
     finally:
+        sys.stdout = before
         printed.finish()

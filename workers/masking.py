@@ -5,7 +5,7 @@ import json
 import logging
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -32,12 +32,12 @@ class Mask:
         half = max((_overlap(text, spelling) for spelling in self._spellings), default=0)
         return text[: len(text) - half] + HIDDEN if half else text
 
-    @contextmanager
-    def over_logs(self) -> Iterator[None]:
+    def over_logs(self) -> AbstractContextManager[None]:
         """Mask what any logger says while the block runs, for every handler of logging alike."""
-        if self._pattern is None:
-            yield
-            return
+        return self._over_logs() if self._pattern else nullcontext()
+
+    @contextmanager
+    def _over_logs(self) -> Iterator[None]:
         make = logging.getLogRecordFactory()
 
         def make_masked(*arguments: Any, **options: Any) -> logging.LogRecord:
@@ -60,6 +60,9 @@ class Mask:
         if record.stack_info:
             record.stack_info = self(record.stack_info)
         return record
+
+
+NOTHING_HIDDEN = Mask()
 
 
 def _spellings(value: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from scheduler.engine.states import Status
 from scheduler.records import Outcome
 from workers.errors import Cancelled, ExpectedFailure, PermanentFailure, SoftTimeout, UnknownHandler
-from workers.masking import Mask
+from workers.masking import NOTHING_HIDDEN, Mask
 from workers.texts import storable
 
 RESULT_MAX_BYTES = 64 * 1024
@@ -16,8 +16,6 @@ ERROR_MAX_BYTES = 16 * 1024
 REASON_MAX_BYTES = 255
 # JSON needs at most six bytes for one (a control character), so three such texts fit into a line of 4,096.
 LINE_TEXT_MAX_BYTES = 200
-
-NOTHING_HIDDEN = Mask()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cached_property, partial
 from uuid import UUID
 
 import psycopg
@@ -27,7 +27,7 @@ from workers.handback import hand_back
 from workers.leftovers import Leftovers
 from workers.limits import HARD_LIMIT_GRACE_SECONDS, cancellable, held_back, soft_limit
 from workers.logs import Capture, captured, prints_logged
-from workers.masking import Mask
+from workers.masking import NOTHING_HIDDEN, Mask
 from workers.outcomes import REASON_MAX_BYTES, Ending
 from workers.pipe import LineTooLong, Pipe
 from workers.texts import storable
@@ -35,6 +35,7 @@ from workers.texts import storable
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=settings.LEASE_SECONDS)
+_NEVER_CANCELLED = nullcontext()
 
 _PREVIOUS_SUCCESS = """
 SELECT h.scheduled_for FROM task_execution_history h
@@ -54,6 +55,7 @@ class Runner:
         self._board = board
         self._pipe = pipe
         self._outlet = Outlet()
+        self._cancellable = cancellable(partial(board.is_cancel_asked, slot))
 
     def run(self, connection: psycopg.Connection, executions: Sequence[UUID], *, now: datetime) -> None:
         """Run the executions one after another, but those that somebody else has: a message may come twice.
@@ -114,19 +116,14 @@ class Runner:
 
     def _run_one(self, connection: psycopg.Connection, started: Started, began_at: datetime) -> None:
         began = clock.monotonic()
-        started = replace(started, started_at=began_at)
+        started = started._replace(started_at=began_at)
         with logs.about(execution_id=started.id, task_id=started.task_id):
             with captured() as log, prints_logged():
-                ending = call(started, connection, node_id=self._node_id, limit=self._limit)
+                ending = call(started, connection, node_id=self._node_id, cancel=self._cancellable)
             _tell_failure(started, ending)
         ended_at = began_at + timedelta(seconds=clock.monotonic() - began)
         self._save_log(connection, log, started)
         self._report(connection, started, ending, ended_at)
-
-    @contextmanager
-    def _limit(self, seconds: float) -> Iterator[None]:
-        with cancellable(lambda: self._board.is_cancel_asked(self._slot)), soft_limit(seconds):
-            yield
 
     def _hands_back(self, connection: psycopg.Connection, started: Started, now: datetime) -> bool:
         """Give an execution whose class this worker lacks to another worker: once, or while one lives that has it."""
@@ -183,15 +180,16 @@ def call(
     *,
     node_id: object,
     limit: Callable[[float], AbstractContextManager[None]] = soft_limit,
+    cancel: AbstractContextManager[None] = _NEVER_CANCELLED,
 ) -> Ending:
-    """Call the handler within its soft limit; whatever it raises is its ending, not ours."""
+    """Call the handler within its soft limit, `cancel` around it; whatever it raises is its ending, not ours."""
     try:
         handler = registry.find(started.task_class)
     except UnknownHandler as error:
         return outcomes.unknown(error, node_id=node_id)
-    mask = outcomes.NOTHING_HIDDEN
+    mask = NOTHING_HIDDEN
     try:
-        find_event = cache(lambda: _find_event(started, connection))
+        find_event = _EventOnce(started, connection)
         data, mask = task_data.prepare(
             started,
             handler,
@@ -200,7 +198,7 @@ def call(
         )
         if faults := handler.faults(data):
             return outcomes.refused(faults, mask=mask)
-        with mask.over_logs(), limit(started.timeout_seconds):
+        with mask.over_logs(), cancel, limit(started.timeout_seconds):
             value = handler.function(data, _context(started, connection, mask, find_event))
         return outcomes.returned(value, mask=mask)
     except BaseException as error:  # noqa: BLE001 - SoftTimeout, SystemExit, CancelledError: a handler raises anything
@@ -226,13 +224,24 @@ def _is_known(task_class: str) -> bool:
     return True
 
 
-def _find_event(started: Started, connection: psycopg.Connection) -> Event | None:
-    event = event_of(started.cause)
-    if event is None:
-        return None
-    with held_back():
-        row = connection.execute(_EVENT, (event,)).fetchone()
-    return Event(row[0], row[1], json.loads(row[2]), row[3]) if row else None
+class _EventOnce:
+    """Returns the event that has started an execution, asked from the database at the first call."""
+
+    def __init__(self, started: Started, connection: psycopg.Connection) -> None:
+        self._started = started
+        self._connection = connection
+
+    def __call__(self) -> Event | None:
+        return self._event
+
+    @cached_property
+    def _event(self) -> Event | None:
+        event = event_of(self._started.cause)
+        if event is None:
+            return None
+        with held_back():
+            row = self._connection.execute(_EVENT, (event,)).fetchone()
+        return Event(row[0], row[1], json.loads(row[2]), row[3]) if row else None
 
 
 def _context(started: Started, connection: psycopg.Connection, mask: Mask, find_event: FindEvent) -> Context:

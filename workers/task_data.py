@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from scheduler.records import Started
 from workers import templating
 from workers.event_values import FindEvent
-from workers.masking import Mask
+from workers.masking import NOTHING_HIDDEN, Mask
 from workers.registry import Data, Handler
 from workers.secrets import Reading
 
@@ -20,7 +20,7 @@ def prepare(
     """
     data = json.loads(started.task_data or "{}")
     if handler.fills_templates:
-        known = templating.values(
+        known = templating.Values(
             execution_id=started.id,
             scheduled_for=started.scheduled_for,
             time_zone=started.time_zone,
@@ -30,4 +30,4 @@ def prepare(
         data = templating.fill(data, known)
     reading = Reading(started.namespace, find_secret_names)
     filled = reading.fill(data)
-    return filled, Mask(reading.values)
+    return filled, Mask(reading.values) if reading.values else NOTHING_HIDDEN

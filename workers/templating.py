@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -27,31 +27,25 @@ class UnknownTemplate(PermanentFailure):
 
 @dataclass(frozen=True)
 class Values:
-    """What templates may name: `plain` texts, and what `find_event` finds where one names it."""
-
-    plain: Mapping[str, str]
-    find_event: FindEvent = no_event
-    closed_to_events: Collection[str] = ()
-
-
-def values(
-    *,
-    execution_id: UUID,
-    scheduled_for: datetime,
-    time_zone: str,
-    find_event: FindEvent = no_event,
-    closed_to_events: Collection[str] = (),
-) -> Values:
-    """Return what templates may name: instants in UTC with Z, dates in the task's zone, and the event.
+    """What templates may name: instants in UTC with Z, dates in the task's zone, and the event that `find_event` finds.
 
     In fields of the task data that are `closed_to_events` nothing of it may stand.
     """
-    plain = {
-        "executionId": str(execution_id),
-        "scheduledFor": written(scheduled_for),
-        "scheduledFor|date": scheduled_for.astimezone(ZoneInfo(time_zone)).date().isoformat(),
-    }
-    return Values(plain, find_event, closed_to_events)
+
+    execution_id: UUID
+    scheduled_for: datetime
+    time_zone: str
+    find_event: FindEvent = no_event
+    closed_to_events: Collection[str] = ()
+
+    @cached_property
+    def plain(self) -> Mapping[str, str]:
+        """The texts, by name; made when the first template asks, for most task data have none."""
+        return {
+            "executionId": str(self.execution_id),
+            "scheduledFor": written(self.scheduled_for),
+            "scheduledFor|date": self.scheduled_for.astimezone(ZoneInfo(self.time_zone)).date().isoformat(),
+        }
 
 
 def fill(data: Any, known: Values, *, path: str = "taskData") -> Any:

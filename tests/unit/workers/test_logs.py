@@ -94,6 +94,23 @@ def test_it_captures_nothing_after_a_block_that_has_failed():
     assert log.head == []
 
 
+def test_it_captures_where_a_handler_before_it_has_set_logging_up_anew(monkeypatch: pytest.MonkeyPatch):
+    with captured():
+        monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    with captured() as log:
+        logging.getLogger("some.library").warning("seen")
+    assert len(log.head) == 1
+
+
+def test_a_block_within_another_has_a_log_of_its_own():
+    with captured() as outer:
+        logging.getLogger("some.library").warning("one")
+        with captured() as inner:
+            logging.getLogger("some.library").warning("two")
+        logging.getLogger("some.library").warning("three")
+    assert [[line.rsplit(": ")[-1] for line in log.head] for log in (outer, inner)] == [["one", "three"], ["two"]]
+
+
 def test_it_does_not_fail_for_a_line_that_cannot_be_formatted(monkeypatch: pytest.MonkeyPatch):
     """Logging swallows such a line anywhere else; here it would fail the handler that said it."""
     monkeypatch.setattr(logging, "raiseExceptions", False)

@@ -19,7 +19,7 @@ EVENT = Event(
     },
     SLOT,
 )
-BERLIN = templating.values(execution_id=EXECUTION, scheduled_for=SLOT, time_zone="Europe/Berlin")
+BERLIN = templating.Values(execution_id=EXECUTION, scheduled_for=SLOT, time_zone="Europe/Berlin")
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_it_fills_texts(text, filled):
 
 
 def test_it_takes_the_date_in_the_task_s_zone():
-    values = templating.values(execution_id=EXECUTION, scheduled_for=SLOT, time_zone="America/New_York")
+    values = templating.Values(execution_id=EXECUTION, scheduled_for=SLOT, time_zone="America/New_York")
     assert fill("{{scheduledFor|date}}", values) == "2026-03-01"
 
 
@@ -73,7 +73,12 @@ def test_it_refuses_what_it_does_not_know_and_says_what_there_is(text, hint):
     assert str(refusal.value).startswith("taskData.files[1]: ")
 
 
-OF_EVENT = templating.values(
+def test_what_no_template_asks_for_is_not_made():
+    values = templating.Values(execution_id=EXECUTION, scheduled_for=SLOT, time_zone="Nowhere/At_all")
+    assert templating.fill({"plain": ["text", 7]}, values) == {"plain": ["text", 7]}
+
+
+OF_EVENT = templating.Values(
     execution_id=EXECUTION,
     scheduled_for=SLOT,
     time_zone="UTC",
@@ -140,7 +145,7 @@ def test_it_lets_no_event_write_a_field_that_is_run():
 
 
 def test_it_asks_for_the_event_only_where_a_template_names_it():
-    values = templating.values(execution_id=EXECUTION, scheduled_for=SLOT, time_zone="UTC", find_event=_not_asked)
+    values = templating.Values(execution_id=EXECUTION, scheduled_for=SLOT, time_zone="UTC", find_event=_not_asked)
     assert fill("{{scheduledFor}}", values) == "2026-03-01T23:30:00Z"
 
 
