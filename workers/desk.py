@@ -51,7 +51,7 @@ class Desk:
         """Fork another reporter where the last one has died; called by the parent every second."""
         if self._worker is None or self._reporter_pid is None:
             return
-        if self._reporter_has_ended(self._reporter_pid):
+        if self._exit_code(self._reporter_pid) is not None:
             logger.error("The reporter has died; another one takes over.")
             self._reporter_pid = self._fork(self._worker)
 
@@ -74,18 +74,23 @@ class Desk:
     def close(self) -> None:
         """Have the reporter write what is left, and wait for it; called by the parent once its children have ended.
 
-        A container, and much else, kills what a main process leaves behind, or stops the database next.
+        A container, and much else, kills what a main process leaves behind, or stops the database next. Where somebody
+        kills the reporter, another one writes it.
         """
-        if self._worker is None or self._reporter_pid is None:
+        worker, self._worker = self._worker, None  # `keep_reporter` leaves the rest to this
+        if worker is None or self._reporter_pid is None:
             return
-        self._worker = None  # nobody takes over any more
         self.board.end()
         deadline = clock.monotonic() + REPORTER_LAST_SECONDS
-        while not self._reporter_has_ended(self._reporter_pid):
+        while (code := self._exit_code(self._reporter_pid)) is None or code < 0:
             if clock.monotonic() >= deadline:
                 logger.error("The reporter has not ended within %d s; it is left behind.", REPORTER_LAST_SECONDS)
                 return
-            time.sleep(REPORTER_RETRY_SECONDS)
+            if code is None:
+                time.sleep(REPORTER_RETRY_SECONDS)
+            else:
+                logger.error("The reporter was killed; another one writes what is left.")
+                self._reporter_pid = self._fork(worker)
 
     def stop_worker(self, why: str) -> None:
         """Ask the worker to end, for whoever supervises it to start another; called by a child."""
@@ -93,11 +98,13 @@ class Desk:
         os.kill(os.getppid(), signal.SIGTERM)
 
     @staticmethod
-    def _reporter_has_ended(pid: int) -> bool:
+    def _exit_code(pid: int) -> int | None:
+        """Return None while it runs, a number below zero where a signal has ended it, or nobody knows what."""
         try:
-            return os.waitpid(pid, os.WNOHANG) != (0, 0)
+            ended, status = os.waitpid(pid, os.WNOHANG)
         except ChildProcessError:  # somebody else in this process has waited for it
-            return True
+            return -1
+        return os.waitstatus_to_exitcode(status) if ended else None
 
     def _fork(self, worker: Worker) -> int:
         pid = os.fork()

@@ -92,6 +92,34 @@ def test_no_other_reporter_takes_over_once_it_is_closed(open_desk: Desk):
     assert open_desk._reporter_pid == reporter
 
 
+def test_another_one_writes_what_is_left_where_the_last_was_killed(open_desk: Desk, caplog: pytest.LogCaptureFixture):
+    first = open_desk._reporter_pid
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+
+    open_desk.close()
+
+    assert "was killed; another one writes" in caplog.text
+    assert open_desk._reporter_pid != first
+
+
+def test_no_other_one_follows_where_the_last_has_failed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def fail(desk: Desk, _: object) -> None:
+        while not desk.board.is_over:
+            time.sleep(0.001)
+        raise RuntimeError
+
+    monkeypatch.setattr(Desk, "_become_reporter", fail)
+    desk.open(queues=["default"], concurrency=1)
+    only = desk._reporter_pid
+
+    desk.close()
+
+    assert desk._reporter_pid == only
+
+
 def test_one_that_does_not_end_is_left_behind_and_told(
     open_desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
