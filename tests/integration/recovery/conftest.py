@@ -46,7 +46,8 @@ def worked(now: datetime) -> dict[str, Task]:
         "all": {"intervalSeconds": 600, "misfirePolicy": "FIRE_ALL", "labels": {"team": "a"}},
         "skip": {"intervalSeconds": 600, "misfirePolicy": "SKIP"},
         "paused": {"intervalSeconds": 600},
-        "closed": {"cronExpression": "0 0 0 * * ?", "calendar": "hours"},
+        # Not within this hour, whichever it is.
+        "closed": {"cronExpression": f"0 0 {(now.hour + 12) % 24} * * ?", "calendar": "hours"},
     }
     tasks = {name: _create(name, at=begin, **fields) for name, fields in definitions.items()}
     operating.pause_task(tasks["paused"].id, read_pause({}), actor="olaf", namespace=None, now=begin)
