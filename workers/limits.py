@@ -61,9 +61,12 @@ class cancellable:
         global _is_cancel_asked
         hear_cancels()
         _is_cancel_asked = self._is_asked
-        if self._is_asked():  # the signal came before the block
+        try:
+            if self._is_asked():  # the signal came before the block
+                raise Cancelled
+        except BaseException:  # also where it comes just now
             _is_cancel_asked = None
-            raise Cancelled
+            raise
 
     def __exit__(self, *_: object) -> None:
         global _is_cancel_asked

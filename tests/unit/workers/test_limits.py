@@ -86,6 +86,20 @@ def test_it_raises_before_the_block_where_it_was_asked_before():
         pytest.fail("the block has begun")
 
 
+def test_a_signal_while_the_block_begins_raises_there_and_never_after():
+    asked: list[bool] = []
+
+    def is_asked() -> bool:
+        asked.append(True)
+        if len(asked) == 1:
+            cancel()
+        return True
+
+    with pytest.raises(Cancelled), cancellable(is_asked):
+        pytest.fail("the block has begun")
+    cancel()
+
+
 def test_a_signal_that_was_meant_for_another_does_nothing():
     with cancellable(lambda: False):
         cancel()
