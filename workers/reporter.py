@@ -329,8 +329,8 @@ class Reporter:
             self._end_by_force(note, Status.LOST, f"Its worker, process {self._worker.pid}, ended.")
         for _ in range(LAST_TRIES):
             try:
-                self._write(self._open())
                 self._hand_back(self._open())
+                self._write(self._open())
                 nodes.leave(self._open(), clock.read(self._open()), node=self._worker.node_id)
                 return
             except psycopg.Error as error:

@@ -180,6 +180,18 @@ def test_it_hands_back_what_its_worker_leaves(
     assert statuses_of(connection, [running.id, *(one.id for one in waiting)]) == ["LOST", "QUEUED", "QUEUED"]
 
 
+def test_what_is_to_be_cancelled_when_its_worker_leaves_is_cancelled(
+    desk: Desk, connection: psycopg.Connection, store: redis.Redis, begin: Begin, running: Started,
+    waiting: list[Started],
+):  # fmt: skip
+    begin(desk.child().pid)
+    with connection.transaction():
+        transitions.request_cancel(connection, waiting[0].id, reason="requested", now=desk.now)
+    desk.take_over(pid=1)
+    desk.reporter.run()
+    assert statuses_of(connection, [running.id, *(one.id for one in waiting)]) == ["LOST", "CANCELLED", "QUEUED"]
+
+
 def test_what_is_to_be_cancelled_is_not_handed_back(
     desk: Desk, connection: psycopg.Connection, store: redis.Redis, begin: Begin, waiting: list[Started]
 ):
