@@ -13,6 +13,7 @@ import psycopg
 
 from scheduler import acting, outbox
 from scheduler.connections import as_json
+from scheduler.lookups import task_of
 from scheduler.models.choices import AuditKind, AuditVerb
 
 # The trigger of scheduler_audit refuses to let go of younger ones.
@@ -116,15 +117,15 @@ def record_many(
     connection.execute(_RECORD_MANY, _by(acting.current(), now=now) | parameters)
 
 
-_RECORD_EXECUTIONS = """
+_RECORD_EXECUTIONS = f"""
 INSERT INTO scheduler_audit (
     recorded_at, actor, via, token_id, address, reason, verb, kind, object_id, object_name, namespace
 )
 SELECT %(now)s, %(actor)s, %(via)s, %(token)s, %(address)s::inet, %(reason)s,
     %(verb)s, 'execution', h.id::text, t.name, h.namespace
-FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+FROM task_execution_history h {task_of("h", "name")}
 WHERE h.id = ANY(%(ids)s) AND h.id BETWEEN %(low)s AND %(high)s
-"""
+"""  # noqa: S608 - our own words
 
 
 def record_executions(

@@ -69,10 +69,10 @@ def read(connection: psycopg.Connection, *, after: int, known: Collection[int], 
 
 
 _FORGET = """
-DELETE FROM scheduler_changes WHERE id IN (
+DELETE FROM scheduler_changes WHERE id = ANY (ARRAY(
     SELECT id FROM (SELECT id, changed_at FROM scheduler_changes ORDER BY id LIMIT %(limit)s) oldest
     WHERE changed_at < %(before)s
-)
+))
 """
 
 

@@ -153,12 +153,13 @@ def elect(connection: psycopg.Connection, probes: Mapping[str, UUID]) -> None:
         connection.execute(_ELECT, ([key.removeprefix(SERVICE) for key in probes], list(probes.values())))
 
 
+# In the order of an index: without one, all executions may be read for each key.
 _HELD = f"""
 SELECT u.key, count(h.id) FROM unnest(%(keys)s::text[]) AS u (key) CROSS JOIN LATERAL (
     SELECT id FROM task_execution_history
     WHERE status = 'SCHEDULED' AND {claims.IS_GATED} AND held_by = u.key
         AND (%(namespace)s::text IS NULL OR namespace = %(namespace)s)
-    LIMIT %(limit)s
+    ORDER BY held_by, priority DESC, due_at, id LIMIT %(limit)s
 ) h GROUP BY u.key
 """  # noqa: S608 - the condition is that of the claims
 

@@ -11,6 +11,7 @@ import psycopg
 
 from scheduler.engine.backoff import FAILURES, Streak, follow
 from scheduler.engine.states import Status
+from scheduler.lookups import task_of
 
 # Only where something fails, or did: of what goes well nobody has to know.
 _MATTERS = """
@@ -21,11 +22,11 @@ SELECT EXISTS (SELECT FROM scheduler_failing) OR EXISTS (
 )
 """
 
-_ENDED = """
-SELECT h.task_id, t.task_class, h.status FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+_ENDED = f"""
+SELECT h.task_id, t.task_class, h.status FROM task_execution_history h {task_of("h", "task_class")}
 WHERE h.id = ANY(%(ids)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.start_time IS NOT NULL
 ORDER BY h.end_time, h.id
-"""
+"""  # noqa: S608 - our own words
 
 _STREAKS = "SELECT key, failure_count, task_id, is_shared FROM scheduler_failing WHERE key = ANY(%s)"
 

@@ -15,6 +15,7 @@ from scheduler.engine import webhooks as rules
 from scheduler.engine.retry import RETRYABLE
 from scheduler.engine.schedules.instants import written
 from scheduler.engine.states import Status
+from scheduler.lookups import task_of
 from scheduler.models.choices import AuditKind, AuditVerb
 
 TEXT_LENGTH: Final = 2_000
@@ -38,14 +39,14 @@ def news_of(connection: psycopg.Connection, untold: Untold, is_wanted: Callable[
     yield from _of_breaches(connection, untold.breaches, is_wanted)
 
 
-_EXECUTIONS = """
+_EXECUTIONS = f"""
 SELECT h.id, h.task_id, t.name, h.namespace, t.task_class, t.owner, t.labels::text, h.queue, h.priority, h.status,
     h.reason, h.attempt, h.trigger, h.scheduled_for, h.scheduled_until, h.slot_count, h.start_time,
     coalesce(h.end_time, h.scheduled_for), h.execution_time_ms, left(h.result, %(length)s),
     left(h.error_message, %(length)s), h.node_id, h.revision, h.run_id, h.cause
-FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+FROM task_execution_history h {task_of("h", "name, task_class, owner, labels")}
 WHERE h.id = ANY(%(ids)s::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status || '' = ANY(%(statuses)s)
-"""
+"""  # noqa: S608 - our own words
 
 
 def _of_executions(
@@ -105,11 +106,11 @@ def _of_records(connection: psycopg.Connection, records: Sequence[int]) -> Itera
         yield News(event, f"record:{key}", namespace, at, data)
 
 
-_BREACHES = """
+_BREACHES = f"""
 SELECT b.id, b.task_id, t.name, b.namespace, t.task_class, t.owner, t.labels::text, b.promise, b.execution_id,
     b.scheduled_for, b.broken_at, b.detected_at
-FROM scheduler_sla_breaches b JOIN scheduler_tasks t ON t.id = b.task_id WHERE b.id = ANY(%s) ORDER BY b.id
-"""
+FROM scheduler_sla_breaches b {task_of("b", "name, task_class, owner, labels")} WHERE b.id = ANY(%s) ORDER BY b.id
+"""  # noqa: S608 - our own words
 
 _BREACH_COLUMNS = (
     "id", "taskId", "taskName", "namespace", "taskClass", "owner", "labels", "promise", "executionId", "scheduledFor",

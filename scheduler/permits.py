@@ -12,6 +12,7 @@ from scheduler import claims
 from scheduler.engine.admission import Hindrance
 from scheduler.engine.gates import reason_of
 from scheduler.engine.states import Reason, Status
+from scheduler.lookups import task_of
 from scheduler.records import Gate
 
 # Tokens are fractions, and a hundred tenths are not quite ten.
@@ -163,10 +164,10 @@ def limit(connection: psycopg.Connection, key: str, capacity: int | None, *, now
 
 _KEYS = "SELECT key FROM scheduler_permits ORDER BY key"
 
-_RECOUNT = """
+_RECOUNT = f"""
 WITH open AS (
     SELECT h.queue, h.namespace, t.task_class, count(*) AS count
-    FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+    FROM task_execution_history h {task_of("h", "task_class")}
     WHERE h.status = ANY(%(statuses)s) GROUP BY 1, 2, 3
 )
 UPDATE scheduler_permits p SET used = coalesce((
@@ -174,7 +175,7 @@ UPDATE scheduler_permits p SET used = coalesce((
     WHERE p.key IN ('all', 'queue:' || o.queue, 'namespace:' || o.namespace, 'class:' || o.task_class)
 ), 0)
 WHERE p.key = ANY(%(keys)s)
-"""
+"""  # noqa: S608 - our own words
 
 
 def recount(connection: psycopg.Connection, keys: Collection[str] | None = None) -> int:

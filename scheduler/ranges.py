@@ -12,6 +12,7 @@ import psycopg
 from scheduler import endings
 from scheduler.engine.calendars import InvalidCalendar
 from scheduler.engine.schedules import InvalidSchedule, NeverSchedule, Schedule
+from scheduler.lookups import task_of
 from scheduler.schedules import build
 
 ROWS_PER_PASS = 100
@@ -25,7 +26,7 @@ _SCHEDULE_COLUMNS = (
 
 _UNCOUNTED = f"""
 SELECT h.id, h.scheduled_for, h.scheduled_until, t.{", t.".join(_SCHEDULE_COLUMNS)}, c.rules::text
-FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+FROM task_execution_history h {task_of("h", f"calendar_id, {', '.join(_SCHEDULE_COLUMNS)}")}
 LEFT JOIN scheduler_calendars c ON c.id = t.calendar_id
 WHERE h.scheduled_until IS NOT NULL AND h.slot_count IS NULL
 ORDER BY h.id LIMIT %s

@@ -146,12 +146,12 @@ WITH ended AS MATERIALIZED ({_OF_ENDINGS}), counted AS ({COUNT_BY_TASK}), by_que
 """
 
 _TAKE = """
-DELETE FROM scheduler_endings WHERE id IN (
+DELETE FROM scheduler_endings WHERE id = ANY (ARRAY(
     SELECT id FROM (
         SELECT id, sum(cardinality(executions)) OVER (ORDER BY id) - cardinality(executions) AS before
         FROM (SELECT id, executions FROM scheduler_endings ORDER BY id LIMIT %s) oldest
     ) counted WHERE before < %s
-) RETURNING executions
+)) RETURNING executions
 """
 
 

@@ -10,6 +10,7 @@ from django.conf import settings
 from scheduler import claims, pauses, publications, transitions
 from scheduler.engine.schedules.instants import told
 from scheduler.engine.states import Reason, Status
+from scheduler.lookups import task_of
 from scheduler.records import Outcome
 
 logger = logging.getLogger(__name__)
@@ -110,10 +111,12 @@ def queued_depths(connection: psycopg.Connection) -> dict[str, tuple[int, dateti
     return {queue: (count, oldest) for queue, count, oldest in connection.execute(_QUEUED_DEPTHS)}
 
 
-_ORPHANS = """
-SELECT DISTINCT h.task_id FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
-WHERE h.status IN ('QUEUED', 'SCHEDULED') AND t.status = 'DELETED' LIMIT %s
-"""
+_ORPHANS = f"""
+SELECT h.task_id
+FROM (SELECT DISTINCT task_id FROM task_execution_history WHERE status IN ('QUEUED', 'SCHEDULED') OFFSET 0) h
+{task_of("h", "status")}
+WHERE t.status = 'DELETED' LIMIT %s
+"""  # noqa: S608 - our own words
 
 
 def cancel_deleted(connection: psycopg.Connection, *, now: datetime) -> int:

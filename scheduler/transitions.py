@@ -84,13 +84,14 @@ def _is_over(row: NewExecution) -> bool:
     return row.scheduled_until is None or row.slot_count is not None
 
 
+# `t.status || ''`: what PostgreSQL knows of it may be of a time when every task was deleted.
 _START = changes.told("""
 UPDATE task_execution_history h
 SET status = 'RUNNING', start_time = %(now)s, node_id = %(node_id)s, lease_expires_at = %(lease_expires_at)s,
     fence = nextval('execution_fence'), revision = t.version, reason = NULL
 FROM scheduler_tasks t
 WHERE h.id = ANY(%(id)s::text::uuid[]) AND h.id BETWEEN %(low)s AND %(high)s AND h.status || '' = 'QUEUED'
-    AND t.id = h.task_id AND t.status <> 'DELETED'
+    AND t.id = h.task_id AND t.status || '' <> 'DELETED'
 RETURNING h.id, h.task_id, t.name, h.namespace, t.task_class, coalesce(h.task_data, t.task_data), h.fence, h.attempt,
     h.trigger, h.scheduled_for, h.run_id, t.timeout_seconds, h.lacked_by, h.start_time, t.time_zone, h.cause
 """)

@@ -14,6 +14,7 @@ import psycopg
 from scheduler import audit, claims, firing, pauses, revisions, transitions, triggers
 from scheduler.engine.schedules.instants import written
 from scheduler.engine.states import Reason, TaskStatus
+from scheduler.lookups import task_of
 from scheduler.models.choices import AuditVerb
 from scheduler.records import Done, DueTask, Ready
 
@@ -77,10 +78,10 @@ def delete(connection: psycopg.Connection, task_ids: Collection[UUID], *, now: d
     return Done(ids, {task_id: why for task_id, why in refused.items() if why != DELETED})
 
 
-_IN_USE = """
-SELECT DISTINCT d.upstream_id FROM scheduler_dependencies d JOIN scheduler_tasks t ON t.id = d.task_id
+_IN_USE = f"""
+SELECT DISTINCT d.upstream_id FROM scheduler_dependencies d {task_of("d", "status")}
 WHERE d.upstream_id = ANY(%s) AND t.status <> 'DELETED'
-"""
+"""  # noqa: S608 - our own words
 
 _END = """
 UPDATE scheduler_tasks SET status = 'DELETED', claim_at = NULL, next_slot_for = NULL, next_execution_time = NULL

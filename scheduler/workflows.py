@@ -10,6 +10,7 @@ import psycopg
 
 from scheduler.engine.states import TaskStatus
 from scheduler.engine.workflows import Condition, Graph, Mode, Node, Upstream, pace
+from scheduler.lookups import task_of
 
 # Register lets no workflow grow beyond it.
 MOST_TASKS = 1_000
@@ -24,15 +25,16 @@ class Workflow:
 
 
 # UNION drops what was found before, so that a task with two ways to it is followed once.
-_ABOVE = """
+_ABOVE = f"""
 WITH RECURSIVE above (task_id) AS (
     SELECT unnest(%s::uuid[])
     UNION
     SELECT d.upstream_id FROM above a JOIN scheduler_dependencies d ON d.task_id = a.task_id
 )
 SELECT t.id, t.cron_expression, t.interval_seconds, t.run_at, t.dependency_mode, t.status, t.next_slot_for
-FROM above a JOIN scheduler_tasks t ON t.id = a.task_id
-"""
+FROM above a
+{task_of("a", "id, cron_expression, interval_seconds, run_at, dependency_mode, status, next_slot_for")}
+"""  # noqa: S608 - our own words
 
 _UPSTREAMS = """
 SELECT task_id, upstream_id, condition FROM scheduler_dependencies WHERE task_id = ANY(%s) ORDER BY task_id, position
@@ -55,18 +57,18 @@ def above(connection: psycopg.Connection, task_ids: Collection[UUID]) -> Workflo
 
 
 # All that dependencies join with some tasks, above and below them, as far as anybody needs to know.
-_AROUND = """
+_AROUND = f"""
 WITH RECURSIVE around (task_id) AS (
     SELECT unnest(%(ids)s::uuid[])
     UNION
     SELECT joined.task_id FROM around a CROSS JOIN LATERAL (
         SELECT d.upstream_id FROM scheduler_dependencies d WHERE d.task_id = a.task_id
         UNION ALL
-        SELECT d.task_id FROM scheduler_dependencies d JOIN scheduler_tasks t ON t.id = d.task_id
+        SELECT d.task_id FROM scheduler_dependencies d {task_of("d", "status")}
         WHERE d.upstream_id = a.task_id AND t.status <> 'DELETED'
     ) joined (task_id)
 )
-"""
+"""  # noqa: S608 - our own words
 
 _JOINED = f"{_AROUND} SELECT task_id FROM around LIMIT %(limit)s"  # noqa: S608 - it stands above
 
@@ -97,10 +99,10 @@ def in_run(workflow: Workflow, root: UUID) -> list[UUID]:
     return [root, *(task_id for task_id in workflow.graph.nodes if root in workflow.graph.line(task_id))]
 
 
-_DEPENDENTS = """
-SELECT d.upstream_id, d.task_id FROM scheduler_dependencies d JOIN scheduler_tasks t ON t.id = d.task_id
+_DEPENDENTS = f"""
+SELECT d.upstream_id, d.task_id FROM scheduler_dependencies d {task_of("d", "status")}
 WHERE d.upstream_id = ANY(%s) AND t.status <> 'DELETED'
-"""
+"""  # noqa: S608 - our own words
 
 
 def dependents(connection: psycopg.Connection, task_ids: Collection[UUID]) -> dict[UUID, list[UUID]]:

@@ -9,6 +9,7 @@ import psycopg
 
 from scheduler.claims.holds import KEYS
 from scheduler.engine.states import Trigger
+from scheduler.lookups import task_of
 from scheduler.records import Awaiting
 from scheduler.requested import LockedCatchUp
 
@@ -36,8 +37,10 @@ def catchup_to_complete(connection: psycopg.Connection, operation_id: UUID) -> b
 
 _IS_HELD = "h.status = 'SCHEDULED' AND h.reason = 'catch_up' AND h.held_by = %(key)s"
 
+_TASK = task_of("h", "status, task_class, uses")
+
 _NEXT = f"""
-SELECT h.id, h.task_id, {KEYS} FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+SELECT h.id, h.task_id, {KEYS} FROM task_execution_history h {_TASK}
 WHERE {_IS_HELD} AND (%(is_dropped)s OR t.status IN ('ACTIVE', 'COMPLETED'))
 ORDER BY h.held_by, h.priority DESC, h.due_at, h.id LIMIT %(count)s
 """  # noqa: S608 - the conditions stand above
@@ -54,7 +57,7 @@ def next_caught_up(
 # 1: whatever is fresh goes first in the queue.
 _LOCK = f"""
 SELECT h.id, h.task_id, h.run_id, h.trigger, h.due_at, h.scheduled_for, h.queue, h.namespace, 1
-FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+FROM task_execution_history h {_TASK}
 WHERE {_IS_HELD} AND h.id = ANY(%(ids)s::uuid[]) AND h.id BETWEEN %(first)s AND %(last)s
     AND t.status IN ('ACTIVE', 'COMPLETED')
 ORDER BY h.priority DESC, h.due_at, h.id

@@ -9,9 +9,9 @@ import psycopg
 from scheduler.engine.circuits import HOST, Bucket, Circuit, State
 
 _CALLS = """
-DELETE FROM scheduler_circuit_calls WHERE id IN (
+DELETE FROM scheduler_circuit_calls WHERE id = ANY (ARRAY(
     SELECT id FROM scheduler_circuit_calls ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
-)
+))
 RETURNING calls
 """
 

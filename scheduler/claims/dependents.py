@@ -8,6 +8,7 @@ import psycopg
 
 from scheduler.claims.holds import KEYS
 from scheduler.engine.states import Trigger
+from scheduler.lookups import task_of
 from scheduler.records import Awaiting, UpstreamEnd
 
 # Two edits that each see no cycle could make one together: the second waits, and then sees the first.
@@ -20,9 +21,9 @@ def edit_graph(connection: psycopg.Connection) -> None:
 
 
 _UPSTREAM_ENDS = """
-DELETE FROM scheduler_upstream_ends WHERE id IN (
+DELETE FROM scheduler_upstream_ends WHERE id = ANY (ARRAY(
     SELECT id FROM scheduler_upstream_ends ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
-)
+))
 RETURNING task_id, run_id, scheduled_for
 """
 
@@ -32,13 +33,15 @@ def upstream_ends(connection: psycopg.Connection, *, limit: int) -> list[Upstrea
     return [UpstreamEnd(*row) for row in connection.execute(_UPSTREAM_ENDS, (limit,))]
 
 
+_TASK = task_of("h", "status, task_class, uses")
+
 _IS_DUE = """
 h.status = 'SCHEDULED' AND h.reason = 'dependency' AND h.not_before <= %(now)s AND h.id >= %(low)s
     AND t.status IN ('ACTIVE', 'COMPLETED')
 """
 
 _DUE = f"""
-SELECT h.task_id, {KEYS} FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+SELECT h.task_id, {KEYS} FROM task_execution_history h {_TASK}
 WHERE {_IS_DUE}
 ORDER BY h.not_before, h.id LIMIT %(limit)s
 """  # noqa: S608 - the conditions stand above
@@ -52,7 +55,7 @@ def awaited(connection: psycopg.Connection, *, now: datetime, low: UUID, limit: 
 
 _AWAITING = f"""
 SELECT h.id, h.task_id, h.run_id, h.trigger, h.due_at, h.scheduled_for, h.queue, h.namespace, h.priority
-FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+FROM task_execution_history h {_TASK}
 WHERE {_IS_DUE} AND h.task_id = ANY(%(tasks)s::uuid[]) AND {KEYS} <@ %(keys)s::text[]
 ORDER BY h.not_before, h.id LIMIT %(limit)s
 FOR UPDATE OF h SKIP LOCKED
@@ -74,15 +77,25 @@ def awaiting(
     return [Awaiting(row[0], row[1], row[2], Trigger(row[3]), *row[4:]) for row in rows]
 
 
-# Those that may wait for one of these ends: of its run, or of a slot that is not older.
-_CONCERNED = """
-SELECT h.id FROM unnest(%(tasks)s::uuid[], %(runs)s::uuid[], %(slots)s::timestamptz[]) AS u (task_id, run_id, slot)
-JOIN task_execution_history h ON h.task_id = u.task_id
-WHERE h.status = 'SCHEDULED' AND h.reason = 'dependency'
-    AND h.not_before > %(now)s AND (h.run_id = u.run_id OR h.scheduled_for >= u.slot)
+_WAITS_ON = "h.status || '' = 'SCHEDULED' AND h.reason = 'dependency' AND h.not_before > %(now)s"
+
+# Those that may wait for one of these ends: of its run, or of a slot that is not older. OFFSET 0 and `status || ''`
+# have them looked for among what each task has open, and not among all that waits.
+_CONCERNED = f"""
+SELECT h.id FROM task_execution_history h
+WHERE h.id = ANY (ARRAY(
+    SELECT waiting.id
+    FROM unnest(%(tasks)s::uuid[], %(runs)s::uuid[], %(slots)s::timestamptz[]) AS u (task_id, run_id, slot)
+    CROSS JOIN LATERAL (
+        SELECT h.id FROM task_execution_history h
+        WHERE h.task_id = u.task_id AND h.status IN ('QUEUED', 'RUNNING', 'SCHEDULED') AND {_WAITS_ON}
+            AND (h.run_id = u.run_id OR h.scheduled_for >= u.slot)
+        OFFSET 0
+    ) waiting
+)) AND {_WAITS_ON}
 ORDER BY h.id LIMIT %(limit)s
-FOR UPDATE OF h SKIP LOCKED
-"""
+FOR UPDATE SKIP LOCKED
+"""  # noqa: S608 - the conditions stand above
 
 
 def concerned(

@@ -10,6 +10,7 @@ from scheduler.engine.admission import Standing
 from scheduler.engine.gates import LOAD, SERVICE
 from scheduler.engine.protection import CRITICAL_PRIORITY
 from scheduler.engine.states import GATED, Status, Trigger
+from scheduler.lookups import task_of
 from scheduler.records import Flowing, Gate, Held
 
 # Decided under the lock of its task: what may not overlap, and what is limited to so many at once.
@@ -25,6 +26,8 @@ KEYS = f"""(
 # Held by a key, whose tokens let it go (`flowing`).
 IS_GATED = "reason IN ('" + "', '".join(sorted(GATED)) + "')"
 
+_TASK = task_of("h", "status, task_class, uses, max_concurrency, overlap_policy")
+
 _IS_DUE = f"""
 h.status = 'SCHEDULED' AND h.not_before <= %(now)s AND h.id >= %(low)s
     AND (h.reason IN ('dependency', 'catch_up')) IS NOT TRUE
@@ -34,7 +37,7 @@ h.status = 'SCHEDULED' AND h.not_before <= %(now)s AND h.id >= %(low)s
 
 _DUE = f"""
 SELECT h.task_id, {_IS_BOUND}, {KEYS}
-FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+FROM task_execution_history h {_TASK}
 WHERE {_IS_DUE}
 ORDER BY h.not_before, h.id LIMIT %(limit)s
 """  # noqa: S608 - the conditions stand above
@@ -49,7 +52,7 @@ def deciding(connection: psycopg.Connection, *, now: datetime, low: UUID, limit:
 _HELD = f"""
 SELECT h.id, h.task_id, h.trigger, h.reason, h.due_at, h.scheduled_for, h.queue, h.namespace, t.task_class,
     t.overlap_policy, t.max_concurrency, h.priority, t.uses
-FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+FROM task_execution_history h {_TASK}
 WHERE {_IS_DUE} AND {KEYS} <@ %(keys)s::text[] AND (h.task_id = ANY(%(tasks)s::uuid[]) OR NOT {_IS_BOUND})
 ORDER BY h.not_before, h.id LIMIT %(limit)s
 FOR UPDATE OF h SKIP LOCKED
@@ -102,10 +105,13 @@ def standings(connection: psycopg.Connection, task_ids: Collection[UUID]) -> dic
     return {row[0]: Standing(*row[1:]) for row in connection.execute(_STANDINGS, (list(task_ids),))}
 
 
+# `status || ''` leaves the index of what a task has open: by that of what is due, all that waits would be gone through
+# for each task.
 _NEXT_HELD = f"""
 SELECT next.id FROM unnest(%(tasks)s::uuid[], %(counts)s::int[]) AS u (task_id, count) CROSS JOIN LATERAL (
     SELECT h.id FROM task_execution_history h
-    WHERE h.task_id = u.task_id AND h.status = 'SCHEDULED' AND h.reason IN ('overlap', 'limit')
+    WHERE h.task_id = u.task_id AND h.status IN ('QUEUED', 'RUNNING', 'SCHEDULED') AND h.status || '' = 'SCHEDULED'
+        AND h.reason IN ('overlap', 'limit')
         AND h.not_before > %(now)s
     ORDER BY {_TAKES_TURNS}, h.due_at, h.scheduled_for, h.id LIMIT u.count
     FOR UPDATE SKIP LOCKED
@@ -160,13 +166,12 @@ WHERE p.has_waiting AND NOT p.is_paused AND (p.rate IS NULL OR {TOKENS} >= 1)
 """  # noqa: S608 - the arithmetic stands above
 
 _WAITING = f"""
-SELECT h.id, h.task_id, {_IS_BOUND}, {KEYS}
-FROM unnest(%(keys)s::text[], %(counts)s::int[]) AS u (key, count) CROSS JOIN LATERAL (
-    SELECT w.* FROM task_execution_history w JOIN scheduler_tasks t ON t.id = w.task_id
-    WHERE w.status = 'SCHEDULED' AND w.{IS_GATED} AND w.held_by = u.key AND w.id >= %(low)s
+SELECT w.* FROM unnest(%(keys)s::text[], %(counts)s::int[]) AS u (key, count) CROSS JOIN LATERAL (
+    SELECT h.id, h.task_id, {_IS_BOUND}, {KEYS} FROM task_execution_history h {_TASK}
+    WHERE h.status = 'SCHEDULED' AND h.{IS_GATED} AND h.held_by = u.key AND h.id >= %(low)s
         AND t.status IN ('ACTIVE', 'COMPLETED')
-    ORDER BY w.held_by, w.priority DESC, w.due_at, w.id LIMIT u.count
-) h JOIN scheduler_tasks t ON t.id = h.task_id
+    ORDER BY h.held_by, h.priority DESC, h.due_at, h.id LIMIT u.count
+) w
 """  # noqa: S608 - the conditions stand above
 
 
@@ -187,7 +192,7 @@ def flowing(connection: psycopg.Connection, *, now: datetime, low: UUID, limit: 
 _FLOW_HELD = f"""
 SELECT h.id, h.task_id, h.trigger, h.reason, h.due_at, h.scheduled_for, h.queue, h.namespace, t.task_class,
     t.overlap_policy, t.max_concurrency, h.priority, t.uses
-FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+FROM task_execution_history h {_TASK}
 WHERE h.id = ANY(%(ids)s::uuid[]) AND h.id BETWEEN %(first)s AND %(last)s
     AND h.status = 'SCHEDULED' AND h.{IS_GATED} AND t.status IN ('ACTIVE', 'COMPLETED')
     AND {KEYS} <@ %(keys)s::text[] AND (h.task_id = ANY(%(tasks)s::uuid[]) OR NOT {_IS_BOUND})
@@ -214,7 +219,7 @@ def flow_held(connection: psycopg.Connection, found: Flowing) -> list[Held]:
 
 
 _HELD_BY_LIMITS = f"""
-SELECT h.id FROM task_execution_history h JOIN scheduler_tasks t ON t.id = h.task_id
+SELECT h.id FROM task_execution_history h {_TASK}
 WHERE h.status = 'SCHEDULED' AND h.reason = 'limit' AND h.not_before > %(now)s
     AND {KEYS} && %(keys)s::text[]
 ORDER BY h.not_before, h.id LIMIT %(count)s

@@ -12,9 +12,9 @@ from scheduler.engine.circuits import HOST
 from scheduler.outgoing import DueDelivery, DueMessage
 
 _OUTBOX = """
-DELETE FROM scheduler_outbox WHERE id IN (
+DELETE FROM scheduler_outbox WHERE id = ANY (ARRAY(
     SELECT id FROM scheduler_outbox ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
-)
+))
 RETURNING coalesce(executions, '{}'), coalesce(records, '{}'), coalesce(breaches, '{}')
 """
 

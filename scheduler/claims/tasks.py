@@ -128,10 +128,11 @@ def tasks(connection: psycopg.Connection, task_ids: Collection[UUID]) -> list[Du
     return [DueTask(*row) for row in connection.execute(_TASKS, (list(task_ids),))] if task_ids else []
 
 
-# Calendar by calendar and in the index's order: joined freely, all tasks would be read each second to find none.
+# Calendar by calendar and in the index's order, as an array: joined freely, all tasks would be read each second to
+# find none.
 _BY_OLD_RULES = f"""
 SELECT {_TASK_COLUMNS} FROM scheduler_tasks
-WHERE id IN (
+WHERE id = ANY (ARRAY(
     SELECT old.id FROM scheduler_calendars c CROSS JOIN LATERAL (
         SELECT t.id FROM scheduler_tasks t
         WHERE t.calendar_id = c.id AND t.calendar_version < c.version
@@ -139,7 +140,7 @@ WHERE id IN (
         ORDER BY t.calendar_version, t.id LIMIT %(limit)s
     ) old
     LIMIT %(limit)s
-)
+))
 ORDER BY id
 FOR NO KEY UPDATE SKIP LOCKED
 """  # noqa: S608 - the columns are those of DueTask
@@ -150,12 +151,14 @@ def tasks_by_old_rules(connection: psycopg.Connection, *, now: datetime, limit: 
     return [DueTask(*row) for row in connection.execute(_BY_OLD_RULES, {"now": now, "limit": limit})]
 
 
+# OFFSET 0: the open executions of each such task are looked for, and never all open ones for each.
 _AWAITING_NOTHING = f"""
 SELECT {_TASK_COLUMNS} FROM scheduler_tasks t
 WHERE t.interval_mode = 'FIXED_DELAY' AND t.status = 'ACTIVE' AND t.next_slot_for IS NULL
     AND t.interval_seconds IS NOT NULL AND NOT EXISTS (
         SELECT FROM task_execution_history h
         WHERE h.task_id = t.id AND h.status IN ('QUEUED', 'RUNNING', 'SCHEDULED') AND h.cause LIKE 'slot:%%'
+        OFFSET 0
     )
 ORDER BY t.id LIMIT %(limit)s
 FOR NO KEY UPDATE OF t SKIP LOCKED
