@@ -17,3 +17,5 @@ CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"] = os.environ.get("PYTEST_XDI
 METRICS_DIR = None
 # The machine that runs the tests may be under any load; whoever tests protection switches it on.
 PROTECTION = False
+# Every client of every test would go through all files of the pages first, as a server does once when it starts.
+WHITENOISE_AUTOREFRESH = True
