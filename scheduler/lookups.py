@@ -9,8 +9,8 @@ executions for each of them.
 def task_of(alias: str, columns: str) -> str:
     """Return SQL that joins these columns of the task of `alias`, as `t`, after `alias` itself.
 
-    OFFSET 0 keeps the planner from turning the order round. It also copies whatever is named for each row that is
-    locked, which is why columns are.
+    OFFSET 0 keeps the planner from turning the order round. Columns are named, for a statement that locks the rows of
+    `alias` copies all of them with each row.
     """
     task = f"SELECT {columns} FROM scheduler_tasks WHERE id = {alias}.task_id OFFSET 0"  # noqa: S608 - our own words
     return f"CROSS JOIN LATERAL ({task}) t"
